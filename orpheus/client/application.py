@@ -28,8 +28,6 @@ _WANTED = (
     "driver or database (SQLite, for example), write the job into an outbox in your transaction: "
     "orpheus.outbox.add(connection, …), see docs/outbox.md"
 )
-_DIALECTS = (("postgresql", "psycopg"), ("postgresql", "psycopg_async"))
-"""The dialects and drivers of SQLAlchemy for psycopg 3."""
 
 
 class ApplicationStore:
@@ -108,14 +106,10 @@ def _refuse_other(connection: Any, *, is_async: bool) -> None:
     """Raise TypeError if the connection cannot be used, as far as that shows before any call."""
     if is_session(connection):
         _refuse_kind(connection, iscoroutinefunction(connection.connection), is_async)
-        _refuse_dialect(connection, _bind_of(connection))
     elif is_of_sqlalchemy(connection):
         _refuse_kind(connection, hasattr(connection, "sync_connection"), is_async)
-        _refuse_dialect(connection, connection)
     elif is_of_django(connection):
         _refuse_kind(connection, False, is_async)
-        if connection.vendor != "postgresql":
-            raise TypeError(_WANTED.format(f"{_kind_of(connection)} ({connection.vendor})"))
     elif _is_of_psycopg(connection, "Connection") or _is_of_psycopg(connection, "AsyncConnection"):
         _refuse_kind(connection, _is_of_psycopg(connection, "AsyncConnection"), is_async)
     else:
@@ -128,21 +122,6 @@ def _refuse_kind(connection: Any, found_async: bool, is_async: bool) -> None:
         raise TypeError(
             f"connection: {_kind_of(connection)} is{found} asynchronous: use {client}(connection=…)"
         )
-
-
-def _refuse_dialect(connection: Any, bind: Any) -> None:
-    dialect = getattr(bind, "dialect", None)
-    if dialect is not None and (dialect.name, dialect.driver) not in _DIALECTS:
-        name = f"{_kind_of(connection)} ({dialect.name} by {dialect.driver})"
-        raise TypeError(_WANTED.format(name))
-
-
-def _bind_of(session: Any) -> Any:
-    """Return what a Session is bound to; None if that depends on what is executed."""
-    try:
-        return session.get_bind()
-    except Exception:  # noqa: BLE001 - one of SQLAlchemy: the first call raises it again
-        return None
 
 
 def _driver_connection(connection: Any) -> Any:

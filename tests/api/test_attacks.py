@@ -80,23 +80,6 @@ def test_an_absolute_target_does_not_stand_in_for_the_host(api: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "status"),
-    [
-        (b"http://localhost/healthz", 200),
-        (b"http://LOCALHOST/healthz", 200),
-        (b"http://evil.example/healthz", 400),
-        (b"http://localhost:1/healthz", 400),
-        (b"http://localhost@evil.example/healthz", 400),
-        (b"http://evil.example#localhost/healthz", 400),
-        (b"ftp://evil.example/healthz", 400),
-    ],
-)
-def test_an_absolute_target_names_the_same_host(unharmed: Any, target: bytes, status: int) -> None:
-    head = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    assert raw(unharmed, b"GET " + target + head).startswith(b"HTTP/1.1 %d " % status)
-
-
-@pytest.mark.parametrize(
     "header",
     [
         b"Authorization: Bearer x",

@@ -21,38 +21,6 @@ def pointers(answer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b"{",
-        b'{"type":"add"}x',
-        b"",
-        b'{"type":"\xff"}',
-        b'\xef\xbb\xbf{"type":"add"}',
-        b'{"type":"add","payload":{"n":NaN}}',
-        b'{"type":"add","type":"add"}',
-        b'{"type":"add","payload":{"n":' + b"[" * 31 + b"]" * 31 + b"}}",
-        b"[" * 100_000,
-    ],
-    ids=lambda body: body[:30].decode("latin-1"),
-)
-def test_what_is_not_strict_json_is_a_400(untouched: Any, body: bytes) -> None:
-    problem(untouched.client.post("/jobs", content=body, headers=JSON), 400)
-
-
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        (b'{"type":"add","payload":{"n":18446744073709551616}}', "/payload/n"),
-        (b'{"type":"add","payload":{"n":1e999}}', "/payload/n"),
-        (b'{"type":"add","payload":{"text":"\\ud800"}}', "/payload/text"),
-        (b'{"type":"add","payload":{"text":"a\\u0000"}}', "/payload/text"),
-    ],
-)
-def test_what_no_column_can_hold_is_a_422(untouched: Any, body: bytes, pointer: str) -> None:
-    assert pointers(untouched.client.post("/jobs", content=body, headers=JSON)) == [pointer]
-
-
-@pytest.mark.parametrize(
     ("fields", "pointer"),
     [
         ({"colour": "red"}, "/colour"),

@@ -116,15 +116,6 @@ def test_a_rejected_file_is_told_with_the_supervisors_reason(
     assert shown["reason"] == "configuration rejected: api.port: must be less"
 
 
-def test_an_api_without_a_file_says_what_to_do(start: Any, state: StateFiles) -> None:
-    api = start(configuration=lambda: ConfigurationFile(None, [], {}, state))
-    told = api.client.get("/config")
-    assert told.json()["text"] is None
-    assert "ETag" not in told.headers
-    body = refused(api.client.put("/config?check=true", json={"text": "#"}), 409)
-    assert "--config" in body["detail"]
-
-
 def test_a_text_replaces_the_file_and_keeps_its_secrets(
     api: Any, put: Callable[..., Any], path: Path
 ) -> None:

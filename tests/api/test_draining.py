@@ -284,18 +284,6 @@ def test_a_stream_that_opens_on_an_old_connection_is_greeted_and_told_to_come_ba
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
 
 
-def test_a_stop_cuts_the_quiet_time_short(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orpheus.api.server.uvicorn._QUIET_S", 3_600.0)
-    with socket.create_connection(("127.0.0.1", api.port)) as idle:
-        with api.watch() as watcher:
-            watcher.next("hello")
-            api.drain()
-            with pytest.raises(ConnectionClosed):
-                watcher.next("never")
-        api.stop()
-        assert idle.recv(1) == b""
-
-
 def test_an_api_that_goes_rings_again_and_leaves_the_bell_to_the_other(
     api: Any, wait_for: Callable[..., Any]
 ) -> None:

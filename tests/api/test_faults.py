@@ -6,7 +6,6 @@ is there, the file is sound, and no log holds a traceback.
 """
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from orpheus.shared.domain.jobs import Status
@@ -24,7 +22,6 @@ from tests.api.real_processes import (
     BACK_WITHIN_S,
     OnSmallDisk,
     Orpheus,
-    assert_is_refusal,
     unless_here,
 )
 from tests.machine import slowness, wait_until
@@ -136,64 +133,6 @@ def immutable(*files: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["chattr", "-i", *files], check=True)
-
-
-def test_a_folder_without_write_permission_stops_only_who_opens_it_anew(begin: Any) -> None:
-    # Permissions bind no root who may override them.
-    bound = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
-    orpheus = begin(Orpheus, bound if os.geteuid() == 0 else ())
-    orpheus.submit()
-    cancel_all = {"action": "cancel", "filter": {"status": "pending"}}
-    files = [*orpheus.disk.glob("orpheus.db*")]
-    modes = {path: path.stat().st_mode & 0o777 for path in [orpheus.disk, *files]}
-    for path, mode in modes.items():
-        path.chmod(mode & 0o555)
-    orpheus.submit()  # what has them open goes on
-    refused = orpheus.client.post("/jobs/bulk", json=cancel_all)  # opens a connection of its own
-    for path, mode in modes.items():
-        path.chmod(mode)
-    assert_is_refusal(refused)
-    assert "cannot be used: Permission denied" in refused.json()["detail"]
-    orpheus.assert_back()
-    assert orpheus.client.post("/jobs/bulk", json=cancel_all).json()["changed"] >= 2
-    orpheus.end_well()
-
-
-def test_a_damaged_page_is_a_503_for_what_needs_it_alone(begin: Any) -> None:
-    orpheus = begin()
-    job_id = orpheus.submit()  # it is cancelled: the figures need the rows of those that are due
-    assert orpheus.client.post(f"/jobs/{job_id}/cancel").status_code == 200
-    size, page = page_of(orpheus.database, "jobs")
-    with orpheus.database.open("r+b") as file:  # this process has no lock that closing could drop
-        file.seek((page - 1) * size)
-        sound = file.read(size)
-        file.seek((page - 1) * size)
-        file.write(b"\xa5" * size)
-    wait_until(lambda: orpheus.client.get("/jobs").status_code == 503, "the damage to be met")
-    for path in ("/jobs", "/jobs/1", "/jobs?q=x"):
-        answer = orpheus.client.get(path)
-        assert_is_refusal(answer)
-        assert "damaged" in answer.json()["detail"]
-    assert orpheus.post().status_code == 503
-    orpheus.assert_reads("/types", "/schedules", "/audit")
-    orpheus.assert_alive()
-    with orpheus.database.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(sound)
-    orpheus.assert_back()
-    orpheus.end_well()
-
-
-def page_of(database: Path, table: str) -> tuple[Any, Any]:
-    """The page size, and the root page of a table, which the file holds as the log is empty."""
-    connection = apsw.Connection(str(database))
-    connection.set_busy_timeout(10_000)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
-    [(page,)] = connection.execute(sql, (table,)).fetchall()
-    [(size,)] = connection.execute("PRAGMA page_size").fetchall()
-    connection.close()
-    return size, page
 
 
 # Below, and in tests/contract/test_opening.py, it is moved away, too.

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -28,27 +27,6 @@ def test_a_job_is_answered_whole_with_its_location(api: Any) -> None:
     )
     assert (job["max_retries"], job["timeout"], job["tags"]) == (3, 900.0, ["a", "b"])
     assert api.client.get(answer.headers["Location"]).json() == {**job, "attempts": []}
-
-
-def test_defaults_come_from_the_type_before_the_configuration(api: Any) -> None:
-    job = api.client.post("/jobs", json={"type": "strict", "payload": {"n": 1}}).json()
-
-    assert (job["max_retries"], job["timeout"], job["queue"]) == (7, 12.5, "slow")
-
-
-def test_a_delay_is_a_number_of_seconds_or_a_duration(api: Any) -> None:
-    for delay, seconds in ((90, 90), (0.5, 0.5), ("15m", 900)):
-        job = api.client.post("/jobs", json={"type": "add", "delay": delay}).json()
-        waits = datetime.fromisoformat(job["run_at"]) - datetime.fromisoformat(job["created_at"])
-        assert waits.total_seconds() == seconds
-
-
-def test_run_at_keeps_its_instant_whatever_its_zone(api: Any) -> None:
-    job = api.client.post(
-        "/jobs", json={"type": "add", "run_at": "2031-02-03T04:05:06.789+02:00"}
-    ).json()
-
-    assert job["run_at"] == "2031-02-03T02:05:06.789000Z"
 
 
 def test_a_live_job_with_the_same_unique_key_is_answered_instead(api: Any) -> None:
@@ -86,19 +64,6 @@ def test_big_integers_and_key_order_come_back_as_they_were_sent(api: Any) -> Non
     assert lease.payload == payload
     assert f'"payload":{payload}' in text
     assert '"result":{"sum":340282366920938463463374607431768211456}' in text
-
-
-def test_a_batch_with_one_bad_job_keeps_none(api: Any) -> None:
-    jobs = [{"type": "add"}, {"type": "strict", "payload": {"m": 1}}, {"type": "nix"}]
-    answer = api.client.post("/jobs/batch", json={"jobs": jobs})
-
-    assert answer.status_code == 422
-    assert {e["pointer"] for e in answer.json()["errors"]} == {
-        "/jobs/1/payload/m",
-        "/jobs/1/payload/n",
-        "/jobs/2/type",
-    }
-    assert api.client.get("/jobs").json()["total"] == {"value": 0, "relation": "eq"}
 
 
 def test_the_list_is_newest_first_and_its_pages_neither_skip_nor_repeat(api: Any) -> None:

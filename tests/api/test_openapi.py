@@ -147,16 +147,6 @@ def test_a_wrong_method_is_told_the_right_ones(
     assert answer.headers["Allow"] == ", ".join(sorted(method.upper() for method in told))
 
 
-def test_8_0_is_an_integer_as_json_schema_has_it_and_8_5_is_none(api: Any) -> None:
-    body = {"type": "add", "priority": 8.0, "max_retries": 2.0, "depends_on": [1.0]}
-    api.submit()
-    answer = api.client.post("/jobs", json=body)
-    assert answer.status_code == 201, answer.text
-    assert (answer.json()["priority"], answer.json()["depends_on"]) == (8, [1])
-    refused = api.client.post("/jobs", json={"type": "add", "priority": 8.5})
-    assert refused.status_code == 422
-
-
 def test_the_document_is_not_made_on_the_event_loop(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,6 @@
 """Workers, types, queues, figures, health and documentation."""
 
 import re
-import threading
 import time
 from typing import Any
 
@@ -136,17 +135,6 @@ def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(ap
     assert api.client.get("/readyz").status_code == 200
 
 
-def test_each_check_has_its_name_and_says_what_it_saw(api: Any) -> None:
-    api.process("default@101")
-    checks = api.client.get("/readyz").json()["checks"]
-
-    assert {name: check["status"] for name, check in checks.items()} == {
-        "database": "ok", "space": "ok", "workers": "ok", "started": "ok"
-    }  # fmt: skip
-    assert checks["workers"]["detail"] == "1 of 1 ready"
-    assert all(check["detail"] for check in checks.values())
-
-
 def test_a_new_type_is_known_at_once(api: Any) -> None:
     from msgspec.structs import replace
 
@@ -216,21 +204,3 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
     ]
     for path, answer in declared:
         checked(answer, api.client.get(path).text)
-
-
-def test_reads_do_not_hold_up_the_event_loop(api: Any) -> None:
-    go_on = threading.Event()
-
-    async def occupy() -> None:
-        import asyncio
-
-        slow = [api.services.readers.read(lambda _: go_on.wait(10)) for _ in range(2)]
-        await asyncio.gather(*slow)
-
-    import asyncio
-
-    occupied = asyncio.run_coroutine_threadsafe(occupy(), api._loop)
-    assert api.client.get("/healthz").status_code == 200
-    assert not occupied.done()
-    go_on.set()
-    occupied.result(10)

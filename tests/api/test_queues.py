@@ -174,17 +174,6 @@ def test_a_paused_schedule_tells_who_paused_it_why_and_when(scheduled: Any) -> N
     assert scheduled.client.post("/schedules/nightly/resume").json()["pause"] is None
 
 
-def test_a_paused_schedule_has_no_next_run(scheduled: Any) -> None:
-    paused = scheduled.client.post("/schedules/often/pause").json()
-    assert (paused["paused"], paused["next_runs"]) == (True, [])
-    resumed = scheduled.client.post("/schedules/often/resume").json()
-    assert (resumed["paused"], len(resumed["next_runs"])) == (False, 5)
-    assert [entry["action"] for entry in scheduled.client.get("/audit").json()["items"]] == [
-        "resume",
-        "pause",
-    ]
-
-
 def test_the_stream_tells_of_queues_and_schedules(scheduled: Any) -> None:
     with scheduled.watch() as watcher:
         watcher.next("hello")

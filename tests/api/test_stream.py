@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from orpheus.shared.domain.jobs import NewLine
 from tests.machine import slowness
@@ -108,15 +107,6 @@ def test_a_long_absence_is_made_up_for_in_pages(api: Any) -> None:
         events += watcher.events(1)
 
     assert [e["seq"] for e in events] == list(range(4, 1702))
-
-
-@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19])
-def test_an_after_that_is_no_seq_is_refused(api: Any, after: str) -> None:
-    with pytest.raises(InvalidStatus) as refused, api.watch(f"?after={after}"):
-        pass
-
-    assert refused.value.response.status_code == 422
-    assert json.loads(refused.value.response.body)["errors"][0]["pointer"] == "/after"
 
 
 def test_a_seq_that_this_database_never_gave_is_a_reset(api: Any) -> None:
@@ -229,20 +219,6 @@ def test_an_unknown_job_is_refused(api: Any) -> None:
         assert refused.value.response.status_code == 404
 
 
-def test_nobody_reads_the_log_while_nobody_listens(api: Any) -> None:
-    with api.watch() as watcher:
-        watcher.next("hello")
-    api.submit()
-    deadline = time.monotonic() + 10
-    while not api.services.broadcaster._task.done():
-        assert time.monotonic() < deadline
-        api.submit()
-        time.sleep(0.01)
-
-    with api.watch() as watcher:
-        assert watcher.next()["seq"] == api.store.events.last_seq()
-
-
 def test_the_stream_survives_trouble_with_the_database(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,13 +284,3 @@ def test_no_frame_is_longer_than_a_megabyte(api: Any) -> None:
     with api.watch("?after=0") as late:
         assert [e["seq"] for e in late.events(2003)] == list(range(1, 2004))
     assert len(lines) < 100
-
-
-@pytest.mark.parametrize("bits", [9, 15])
-def test_a_client_says_how_large_a_window_it_unpacks(api: Any, bits: int) -> None:
-    offer = ClientPerMessageDeflateFactory(server_max_window_bits=bits)
-    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
-    with api.watch("?after=0", compression=None, extensions=[offer]) as watcher:
-        assert [e["seq"] for e in watcher.events(500)] == list(range(1, 501))
-        (agreed,) = watcher.connection.protocol.extensions
-        assert agreed.remote_max_window_bits == bits

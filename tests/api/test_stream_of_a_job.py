@@ -18,13 +18,3 @@ def test_the_hello_of_a_job_says_that_it_has_ended(api: Any) -> None:
         assert watcher.events(2)[-1]["job"] == told
     with api.watch() as watcher:
         assert "job" not in watcher.next("hello")
-
-
-def test_a_job_scoped_client_resumes_too(api: Any) -> None:
-    mine = api.submit()
-    other = api.submit()
-    api.store.jobs.cancel(other)
-    api.store.jobs.cancel(mine)
-    with api.watch(f"?job={mine}&after=1") as watcher:
-        watcher.next("hello")
-        assert [(e["seq"], e["kind"]) for e in watcher.events(1)] == [(4, "job.cancelled")]

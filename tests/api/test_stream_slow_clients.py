@@ -5,14 +5,10 @@ import contextlib
 import json
 import random
 import re
-import signal
 import socket
 import struct
-import subprocess
 import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,60 +98,6 @@ def cut_off(api: Any, path: str, after: int, bytes_taken: int) -> list[int]:
                 taken += connection.recv(bytes_taken - len(taken))
     # An event counts that has come whole: the next one, or its frame's end, stands behind it.
     return [int(seq) for seq in re.findall(rb'\{"seq":(\d+),(?:(?!\{"seq").)*?\}\}', taken)]
-
-
-def test_a_client_that_stops_for_a_while_goes_on_where_it_was(
-    api: Any, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    log = tmp_path / "seen"
-    follower = subprocess.Popen(
-        ["curl", "-sN", "-o", str(log), f"http://127.0.0.1:{api.port}/events?after=0"]
-    )
-    try:
-        api.submit()
-        wait_for(lambda: log.exists() and b":1\n" in log.read_bytes(), "the first event")
-        follower.send_signal(signal.SIGSTOP)
-        for _ in range(4):
-            api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
-        with api.watch() as other:  # who is not stopped does not notice
-            other.next("hello")
-            api.submit()
-            other.events(1)
-        follower.send_signal(signal.SIGCONT)
-        wait_for(lambda: b":2002\n" in log.read_bytes(), "the last event")
-    finally:
-        follower.kill()
-        follower.wait()
-
-    assert re.findall(rb"(?m)^id: \w+:(\d+)$", log.read_bytes())[1:] == [
-        str(seq).encode() for seq in range(1, 2003)
-    ]
-
-
-def test_clients_that_never_read_cost_the_others_neither_order_nor_time(api: Any) -> None:
-    deaf = [socket.create_connection(("127.0.0.1", api.port)) for _ in range(50)]
-    for n, connection in enumerate(deaf):
-        path = "/events?after=0" if n % 2 else "/ws?after=0"
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
-    seen: list[int] = []
-    waits_s: list[float] = []
-    with api.watch() as watcher:
-        watcher.next("hello")
-        for _ in range(10):
-            api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
-            began = time.monotonic()
-            seen += [e["seq"] for e in watcher.events(500)]
-            waits_s.append(time.monotonic() - began)
-    for connection in deaf:
-        connection.close()
-
-    assert seen == list(range(1, 5001))
-    assert sorted(waits_s)[5] < 1
 
 
 def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(

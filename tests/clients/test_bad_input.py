@@ -59,28 +59,6 @@ def test_a_payload_may_be_as_deep_as_the_api_reads(client: Any) -> None:
         client.submit_many([JobRequest("add", nested(30))])
 
 
-WRONG_REFS: list[tuple[list[dict[str, Any]], str, str]] = [
-    ([{"depends_on": ("x",)}], "/jobs/0/depends_on/0", "no item of this batch has the ref 'x'"),
-    ([{"depends_on": (99,)}], "/jobs/0/depends_on/0", "there is no job 99"),
-    ([{"ref": "a"}, {"ref": "a"}], "/jobs/1/ref", "is the ref of /jobs/0 too"),
-    (
-        [{"ref": "a", "depends_on": ("b",)}, {"ref": "b", "depends_on": ("a",)}],
-        "/jobs/1/depends_on/0",
-        "makes a circle",
-    ),
-]
-
-
-def test_a_batch_whose_jobs_name_each_other_wrongly_is_refused_whole(
-    client: Any, untouched: Any
-) -> None:
-    for jobs, pointer, text in WRONG_REFS:
-        with pytest.raises(InvalidJob, match=text) as told:
-            client.submit_many([JobRequest("add", {}, **fields) for fields in jobs])
-        said = [one.pointer for one in told.value.problems]
-        assert said in ([pointer], ["/jobs/0/depends_on/0"])
-
-
 def test_a_single_job_has_no_refs(client: Any, untouched: Any) -> None:
     with pytest.raises(InvalidJob, match="ref: is for a job of a batch"):
         client.submit("add", ref="a")

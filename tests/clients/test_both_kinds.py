@@ -64,21 +64,6 @@ def test_a_job_has_the_fields_of_the_api(client: Any, api: Running) -> None:
     assert {status for status in Status if client.submit("add").status in TERMINAL} == set()
 
 
-def test_what_is_not_given_is_what_the_type_or_the_configuration_says(client: Any) -> None:
-    strict, add = client.submit("strict", {"n": 1}), client.submit("add")
-    assert (strict.queue, strict.max_retries, strict.timeout) == ("slow", 7, 12.5)
-    assert (add.queue, add.max_retries, add.timeout, add.payload) == ("default", 3, 900.0, {})
-
-
-def test_a_time_may_be_given_in_every_form(client: Any) -> None:
-    at = datetime(2100, 1, 1, 12, tzinfo=UTC)
-    assert client.submit("add", run_at=at).run_at == at
-    assert client.submit("add", run_at="2100-01-01T13:00:00+01:00").run_at == at
-    for delay in (90, "90s", timedelta(seconds=90)):
-        job = client.submit("add", delay=delay)
-        assert job.run_at - job.created_at == timedelta(seconds=90)
-
-
 def test_a_job_that_was_made_before_is_submitted_with_its_options(client: Any) -> None:
     made = JobRequest("add", {"n": 1}, queue="q", tags=("t",))
     job = client.submit(made, priority=3)
@@ -97,14 +82,6 @@ def test_a_live_job_with_the_same_unique_key_is_returned(client: Any) -> None:
     with pytest.raises(TransitionRefused, match=r"^jobs\.1\.unique_key: 'k' is held by job"):
         client.submit_many([JobRequest("add"), other])
     assert [job.id for job in client.jobs()] == [one.id]
-
-
-def test_jobs_wait_for_jobs(client: Any, api: Running) -> None:
-    first = client.submit("add")
-    second = client.submit("add", depends_on=[first])
-    assert (second.status, second.depends_on) == (Status.BLOCKED, (first.id,))
-    api.run_one()
-    assert client.get(second).status is Status.PENDING
 
 
 def test_many_jobs_are_one_commit_and_may_name_each_other(client: Any, api: Running) -> None:
@@ -212,13 +189,6 @@ def test_a_job_that_waits_is_cancelled_and_retried_and_deleted(client: Any, api:
     shown = [(one.action, one.target, one.reason) for one in entries_of(api.store, 10)]
     target = f"job {job.id}"
     assert shown[-3] == ("cancel", target, "a mistake") and shown[0] == ("delete", target, None)
-
-
-def test_the_worker_of_a_running_job_is_asked_to_stop(client: Any, api: Running) -> None:
-    job = client.submit("add")
-    api.lease()
-    asked = client.cancel(job)
-    assert (asked.status, asked.cancel_requested, asked.ended) == (Status.IN_PROGRESS, True, False)
 
 
 def test_logs_and_events_are_all_read(

@@ -83,16 +83,6 @@ def test_the_configuration_is_found_as_by_every_command(
         assert client.submit("add").id == 2
 
 
-def test_the_application_may_change_its_directory(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_config(tmp_path / "orpheus.toml", "sqlite:///data/orpheus.db")
-    with Client(config="orpheus.toml") as client:
-        monkeypatch.chdir("/")
-        assert client.submit("add").id == 1
-
-
 def test_it_rings_in_the_state_folder_of_the_configuration(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

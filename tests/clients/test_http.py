@@ -202,10 +202,7 @@ def test_a_server_that_wants_more_time_than_there_is_is_not_waited_for(
         ((409, FASTAPI, b'{"detail": "stale"}'), UnexpectedAnswer, r"status 409 \(stale\): does"),
         ((403, FASTAPI, b'{"detail": "VPN only"}'), Unauthorized, r"status 403 \(VPN only\)$"),
         ((404, FASTAPI, WHOLE), NotFound, "^there is no job 7$"),
-        ((404, {"Content-Type": "Application/Problem+JSON"}, WHOLE), NotFound, "there is no job 7"),
-        ((409, FASTAPI, WHOLE), UnexpectedAnswer, r"status 409 \(there is no job 7\)"),
         ((200, FASTAPI, b'{"id": 7, "name": "tea"}'), UnexpectedAnswer, "not that of Orpheus"),
-        ((200, FASTAPI, b"[7]"), UnexpectedAnswer, "not that of Orpheus"),
         ((413, {}, b"<html>"), TooLarge, "status 413"),
         ((302, {"Location": "http://127.0.0.1:9/"}, b""), UnexpectedAnswer, "status 302"),
         ((507, PROBLEM, b'{"detail": "no space is left"}'), DatabaseFull, "no space is left"),
@@ -276,17 +273,12 @@ def test_a_wait_is_not_longer_than_asked_for_while_nobody_answers(
         call("wait", 7, 0.2)
 
 
-@pytest.mark.parametrize("url", ["", "host", "orpheus.toml", "ftp://host", "http://"])
-def test_what_is_no_url_is_refused(url: str) -> None:
-    for kind in (Client, AsyncClient):
-        with pytest.raises(ValueError, match="is no URL"):
-            kind(url)
-
-
 @pytest.mark.parametrize(
     "url",
     [
-        "postgres://user:s3cret@host/db",
+        "",
+        "host",
+        "http://",
         "http://user:s3cret/@host",
         "http://user:s3cret@host:port",
         "user:s3cret@host",

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from orpheus import AsyncClient, Client
-from orpheus.client import DatabaseUnusable, InvalidJob, Job
+from orpheus.client import InvalidJob, Job
 from orpheus.shared.storage import Store
 from tests.clients.in_transaction.conftest import Jobs, Orders
 from tests.machine import wait_until
@@ -66,16 +66,6 @@ def test_a_job_exists_if_and_only_if_the_application_commits(
     run(work)
 
 
-def test_in_autocommit_mode_each_call_is_a_transaction(
-    run: Callable[..., None], jobs: Jobs
-) -> None:
-    async def work(connection: Any) -> None:
-        job = await AsyncClient(connection=connection).submit(jobs.new())
-        assert jobs.ids() == [job.id]
-
-    run(work, autocommit=True)
-
-
 def test_tasks_may_submit_at_once(run: Callable[..., None], jobs: Jobs) -> None:
     async def work(connection: Any) -> None:
         client = AsyncClient(connection=connection)
@@ -115,16 +105,6 @@ def test_a_cancelled_call_leaves_the_connection_to_the_application(
 
     run(work)
     assert (jobs.ids(), orders.count()) == ([], 1)
-
-
-def test_a_failed_transaction_is_told(run: Callable[..., None], jobs: Jobs) -> None:
-    async def work(connection: Any) -> None:
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            await connection.execute("SELECT 1 / 0")
-        with pytest.raises(DatabaseUnusable, match="roll it back"):
-            await AsyncClient(connection=connection).submit(jobs.new())
-
-    run(work)
 
 
 @pytest.mark.parametrize("kind", ["connection", "session", "scoped session"])

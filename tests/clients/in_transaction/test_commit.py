@@ -58,18 +58,6 @@ def test_a_savepoint_that_is_rolled_back_takes_its_job_with_it(
     assert jobs.ids() == [before.id, after.id]
 
 
-def test_a_submission_may_be_the_first_statement_of_a_transaction(
-    connection: Any, client: Client, jobs: Jobs
-) -> None:
-    job = client.submit(jobs.new())
-    assert connection.info.transaction_status is TransactionStatus.INTRANS
-    assert jobs.ids() == []
-    connection.commit()
-    again = client.submit(jobs.new())
-    connection.commit()
-    assert jobs.ids() == [job.id, again.id]
-
-
 def test_in_autocommit_mode_each_call_is_a_transaction(connect: Connect, jobs: Jobs) -> None:
     connection = connect(autocommit=True)
     client = Client(connection=connection)

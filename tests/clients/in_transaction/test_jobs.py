@@ -10,7 +10,7 @@ import pytest
 from orpheus import Client
 from orpheus.client import DatabaseBusy
 from orpheus.shared.domain.handover import RetentionRules
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.postgres.notices import CHANNEL
 from tests.clients.in_transaction.conftest import Jobs
@@ -34,19 +34,6 @@ def isolated(request: pytest.FixtureRequest, connection: Any) -> Any:
 
 
 # Unique keys
-
-
-def test_a_live_job_with_the_same_unique_key_is_returned(
-    isolated: Any, client: Client, jobs: Jobs
-) -> None:
-    key = f"{jobs.queue} live"
-    one = client.submit(jobs.new(unique_key=key))
-    assert client.submit(jobs.new(unique_key=key)) == one
-    assert client.submit_many([jobs.new(unique_key=key)]) == [one.id]
-    isolated.commit()
-    assert client.submit(jobs.new(unique_key=key)) == one
-    isolated.rollback()
-    assert jobs.ids() == [one.id]
 
 
 @pytest.mark.parametrize("first_commits", [True, False])
@@ -86,14 +73,6 @@ def test_a_key_that_was_taken_since_the_snapshot_is_a_conflict(
 
 
 # Dependencies
-
-
-def test_jobs_of_one_batch_wait_for_each_other(isolated: Any, client: Client, jobs: Jobs) -> None:
-    one, two = client.submit_many([jobs.new(ref="one"), jobs.new(depends_on=["one"])])
-    isolated.commit()
-    assert jobs.status(two) == "blocked"
-    jobs.finish(jobs.lease())
-    assert (jobs.status(one), jobs.status(two)) == ("done", "pending")
 
 
 @pytest.mark.parametrize("ends_first", [True, False])
@@ -189,19 +168,6 @@ def test_an_open_transaction_delays_its_own_events_only(
     assert found[:2] == seen
     assert [event.job_id for event in found[2:]] == [late.id, third]
     assert [event.seq for event in found] == [before + n for n in (1, 2, 3, 4)]
-
-
-def test_what_is_rolled_back_has_no_event_and_no_count(
-    connection: Any, client: Client, store: Store, jobs: Jobs
-) -> None:
-    before = store.events.last_seq()
-    client.submit_many([jobs.new(tags=["a"]), jobs.new()])
-    connection.rollback()
-    assert store.events.last_seq() == before
-    assert store.stats.counts_by_queue().get(jobs.queue) is None
-    client.submit_many([jobs.new(), jobs.new()])
-    connection.commit()
-    assert store.stats.counts_by_queue()[jobs.queue][Status.PENDING] == 2
 
 
 def test_workers_are_told_at_the_commit(

@@ -8,7 +8,6 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from orpheus import Client
-from orpheus.client import InvalidJob
 from orpheus.shared.storage import Store
 from tests.clients.in_transaction.conftest import Jobs, Orders
 
@@ -61,17 +60,6 @@ def test_a_savepoint_takes_its_job_with_it(made: Any, jobs: Jobs) -> None:
         with made.begin_nested():
             after = client.submit(jobs.new())
     assert jobs.ids() == [before.id, after.id]
-
-
-def test_a_refused_job_does_not_spoil_the_transaction(
-    made: Any, jobs: Jobs, orders: Orders
-) -> None:
-    with made.begin():
-        made.execute(ADD_ORDER, {"queue": jobs.queue})
-        with pytest.raises(InvalidJob):
-            Client(connection=made).submit(jobs.new("strict"))
-        job = Client(connection=made).submit(jobs.new())
-    assert (jobs.ids(), orders.count()) == ([job.id], 1)
 
 
 def test_in_autocommit_mode_each_call_is_a_transaction(engine: Engine, jobs: Jobs) -> None:

@@ -34,19 +34,6 @@ def test_a_slot_that_was_ready_once_is_remembered() -> None:
     assert watching.look([slot("default-1", "fatal"), slot("default-2", "starting")]) == []
 
 
-def test_the_slots_that_have_not_been_ready_are_named() -> None:
-    slots = [slot("api", "starting", pool=None), slot("default-1", "backoff", restarts=2)]
-
-    assert started().look(slots) == ["default-1"]
-
-
-def test_a_slot_that_is_added_later_does_not_begin_the_start_anew() -> None:
-    watching = started()
-    assert watching.look([slot("default-1", "ready")]) == []
-
-    assert watching.look([slot("default-1", "ready"), slot("default-2", "starting")]) == []
-
-
 def test_an_api_that_was_restarted_waits_only_for_what_has_not_come_up_yet() -> None:
     api = slot("api", "ready", restarts=1, pool=None)
 
@@ -97,9 +84,3 @@ def test_the_start_waits_for_programs_but_for_none_that_fails() -> None:
         assert started().look([ready, program("web-1", state, exited)]) == []
     waits = [ready, program("db-1", "fatal", exited), program("web-1", "down")]
     assert started().look(waits) == []
-
-
-def test_programs_alone_do_not_end_the_start() -> None:
-    watching = started()
-    watching.look([program("web-1", "ready")])
-    assert not watching.is_over

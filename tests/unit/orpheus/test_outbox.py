@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -141,13 +141,6 @@ def test_asyncpg_gets_the_time_as_it_takes_it_for_a_column_of_times(
     assert values == ("mail", "{}", run_at)
 
 
-def test_a_delay_becomes_the_time_to_run_at() -> None:
-    before = datetime.now(UTC)
-    _, values = outbox.insert("mail", paramstyle="named", delay="1h")
-    run_at = datetime.fromisoformat(values["run_at"])
-    assert before <= run_at - timedelta(hours=1) <= datetime.now(UTC)
-
-
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -170,11 +163,6 @@ def test_a_payload_that_is_not_json_is_refused(payload: dict[str, Any]) -> None:
         outbox.insert("mail", payload, paramstyle="qmark")
 
 
-def test_a_paramstyle_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ValueError, match="paramstyle: 'dollar' is none of qmark"):
-        outbox.insert("mail", paramstyle="dollar")
-
-
 def test_the_name_of_the_table_is_checked(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, pytest.raises(ValueError, match="table"):
         outbox.add(connection, "mail", table='x" (type) VALUES (1); --')
@@ -184,11 +172,6 @@ def test_the_name_of_the_table_is_checked(database: Path) -> None:
 def test_what_is_no_connection_is_refused(connection: Any) -> None:
     with pytest.raises(TypeError, match="is no connection of a DB-API driver"):
         outbox.add(connection, "mail")
-
-
-def test_a_payload_is_given_with_the_name_of_a_type_only() -> None:
-    with pytest.raises(TypeError, match="has its payload already"):
-        outbox.insert(OPTIONS, {}, paramstyle="qmark")
 
 
 def test_an_asynchronous_connection_is_refused_with_what_to_use_instead() -> None:

@@ -51,13 +51,6 @@ def test_no_module_imports_itself_through_others() -> None:
     TopologicalSorter(graph).prepare()
 
 
-def test_the_scripts_of_pages_are_those_that_the_templates_name() -> None:
-    templates = (FOLDER.parent.parent / "templates").glob("*.html")
-    named = re.compile(r'\{% set script = "([^"]*)" %\}')
-    found = {name for path in templates for name in named.findall(path.read_text("utf-8"))}
-    assert page_scripts(MODULES) == {f"{name}.js" for name in found}
-
-
 def test_a_bundle_has_each_module_once_after_those_that_it_imports() -> None:
     whole = bundle("overview/overview.js", MODULES)
     names = re.findall(r'^\$modules\["(.+?)"\] = ', whole, re.MULTILINE)
@@ -65,11 +58,6 @@ def test_a_bundle_has_each_module_once_after_those_that_it_imports() -> None:
     assert names[-1] == "overview/overview.js"
     for n, name in enumerate(names):
         assert set(imports_of(name, MODULES[name])) <= set(names[:n])
-
-
-def test_no_bundle_imports_or_exports() -> None:
-    for name in page_scripts(MODULES):
-        assert not re.search(r"^(import|export)\b", bundle(name, MODULES), re.MULTILINE), name
 
 
 def test_a_module_becomes_a_function_that_returns_what_it_exports() -> None:

@@ -70,22 +70,3 @@ def test_the_script_of_a_page_is_one_file(client: TestClient) -> None:
 @pytest.mark.parametrize("path", ["nothing.js", "../pages.py", "%2e%2e/pages.py"])
 def test_only_static_files_are_served(client: TestClient, path: str) -> None:
     assert client.get(f"/ui/static/x/{path}").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("path", "keys"),
-    [
-        ("/", "pn"),
-        ("/ui/jobs", "jkfFxrcpn"),
-        ("/ui/audit", ""),
-        ("/ui/errors", ""),
-        ("/ui/configuration", ""),
-        ("/ui/submit", ""),
-    ],
-)
-def test_the_list_of_keys_has_those_that_mean_something_on_the_page(
-    client: TestClient, path: str, keys: str
-) -> None:
-    page = client.get(path).text
-    listed = re.findall(r"<div><dt>(<kbd>(?!g<|/<|\?<|Esc<).*?)</dt>", page)
-    assert sorted(re.findall(r"<kbd>(\w)</kbd>", " ".join(listed))) == sorted(keys)

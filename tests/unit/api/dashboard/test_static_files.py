@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from orpheus.api.dashboard import bundles, pages
+from orpheus.api.dashboard import pages
 from orpheus.api.dashboard.static_files import StaticFiles
 
 FOLDER = Path(pages.__file__).parent / "static"
@@ -50,19 +50,3 @@ def test_a_file_is_compressed_for_whoever_can_read_that(files: StaticFiles) -> N
     assert small.text == plain.text
     assert int(small.headers["content-length"]) < int(plain.headers["content-length"]) / 3
     assert small.headers["x-policy"] == "strict"
-
-
-def test_another_way_to_bundle_is_another_version(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: StaticFiles
-) -> None:
-    (tmp_path / "bundles.py").write_text("# other")
-    monkeypatch.setattr(bundles, "__file__", str(tmp_path / "bundles.py"))
-    assert StaticFiles(FOLDER, {}).version != files.version
-
-
-def test_what_an_editor_leaves_beside_the_modules_does_no_harm(tmp_path: Path) -> None:
-    (tmp_path / "js").mkdir()
-    (tmp_path / "js/page.js").write_text('import { a } from "./a.js";\na();\n')
-    (tmp_path / "js/a.js").write_text("export function a() {}\n")
-    (tmp_path / "js/.page.js.swp").write_bytes(b"\xff\xfe")
-    assert "function a()" in client_of(StaticFiles(tmp_path, {})).get("/x/js/page.js").text

@@ -51,18 +51,6 @@ def test_more_than_may_run_are_refused_also_when_nobody_waits_for_one() -> None:
     assert FakeStore.closed == closed + 3
 
 
-def test_what_a_call_raises_is_raised_and_another_can_run() -> None:
-    def fail(_: object) -> None:
-        raise LookupError("no such thing")
-
-    async def fail_twice(calls: LongCalls) -> None:
-        for _ in range(2):
-            with pytest.raises(LookupError):
-                await calls.run(fail)
-
-    run(fail_twice, most=1)
-
-
 def test_a_call_is_told_to_end_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_calls, "_GRACE_S", 0.0)
     monkeypatch.setattr(long_calls, "_END_S", PATIENCE_S)

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from orpheus.api.database.shared_read import SharedRead
 
 
@@ -30,17 +28,3 @@ def test_those_who_ask_while_one_reads_share_the_next_read() -> None:
         return [await first, *[await other for other in others[1:]], reads]
 
     assert asyncio.run(ask()) == [1, *[2] * 9, 2]
-
-
-def test_each_who_shares_a_read_that_fails_is_told() -> None:
-    async def ask() -> None:
-        async def read() -> int:
-            raise LookupError("none")
-
-        shared = SharedRead(read)
-        answers = await asyncio.gather(shared.get(), shared.get(), return_exceptions=True)
-        assert [type(answer) for answer in answers] == [LookupError, LookupError]
-        with pytest.raises(LookupError):
-            await shared.get()
-
-    asyncio.run(ask())

@@ -63,18 +63,6 @@ def test_a_client_that_was_refused_or_closed_does_not_become_known() -> None:
     assert clients.closed == [1, 3]
 
 
-def test_where_no_descriptor_is_left_the_refused_go_first_and_the_known_never() -> None:
-    clients = Clients(most=2, most_refused=2)
-    for _ in range(2):
-        clients.connect().make_known()
-    clients.connect()
-    clients.connections[1].leave()
-    clients.connect()
-    for _ in range(4):
-        clients.close_oldest()
-    assert clients.closed == [2, 3]
-
-
 @given(st.lists(st.tuples(st.sampled_from(["connect", "know", "leave"]), st.integers(0, 9))))
 def test_never_more_are_open_than_may_be(steps: list[tuple[str, int]]) -> None:
     clients = Clients(most=3, most_refused=2)

@@ -111,11 +111,5 @@ def test_fields_are_named_with_pointers() -> None:
     ]
 
 
-def test_fields_of_a_job_that_is_not_valid_are_kept() -> None:
-    error = InvalidJob("no", [FieldProblem("/type", "unknown")])
-
-    assert refusal_of(error).problems == error.problems
-
-
 def test_no_answer_grows_with_the_number_of_problems() -> None:
     assert len(Refusal(422, "no", [FieldProblem("/a", "b")] * 500).problems) == 100

@@ -25,13 +25,3 @@ def test_the_oldest_frames_are_dropped_once_there_are_too_many_characters(
     frames.append(frame(4, 31))
     assert (frames.first, frames.end, frames.begins_after) == (2, 4, 2)
     assert frames.at(2).events == []
-
-
-def test_one_frame_may_be_larger_than_all_are_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "_MOST_CHARS", 100)
-    frames = ring.Ring()
-    frames.append(frame(1, 10))
-    frames.append(frame(2, 500))
-    assert (frames.first, frames.end, frames.begins_after) == (1, 2, 1)
-    frames.append(frame(3, 100))
-    assert (frames.first, frames.end, frames.begins_after) == (2, 3, 2)

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from click import Context
 
-from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.app import orpheus as group
 from tests.audit_log import entries_of
-from tests.machine import PATIENCE_S
 
 Orpheus = Callable[..., Any]
 ROOT = Path(__file__).parents[4]
@@ -115,27 +113,6 @@ def test_what_is_not_there_exits_1(orpheus: Orpheus, store: Store) -> None:
         assert orpheus(command, "99") == (1, "", "orpheus: there is no job 99\n")
     assert "there is no schedule 'nix'" in orpheus("schedules", "run", "nix").err
     assert orpheus("release", "nix").code == 1
-
-
-def run_in(folder: Path, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-    """Run `orpheus ARGUMENTS…` as a process."""
-    return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *arguments],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        **{"stdout": subprocess.PIPE, "env": {"PYTHONPATH": str(ROOT)}, **options},
-    )
-
-
-def test_the_reader_of_a_pipe_may_leave(store: Store, tmp_path: Path) -> None:
-    store.jobs.submit_many([NewJob("count", '{"n":1}')] * 1_000)
-    with run_in(tmp_path, "jobs", "--json", "--limit", "1000") as child:
-        assert child.stdout is not None and child.stderr is not None
-        child.stdout.read(10)
-        child.stdout.close()
-        assert child.stderr.read() == ""
-        assert child.wait(PATIENCE_S) == 141, "as if SIGPIPE had ended it; 1 is an answer"
 
 
 def test_who_acts_is_recorded_and_a_user_without_a_name_by_number(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.shell_completion import BashComplete, get_completion_class
+from click.shell_completion import BashComplete
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import Store, TypeRow
+from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.app import orpheus as group
 from tests.machine import PATIENCE_S
 
@@ -77,25 +77,6 @@ def test_nothing_is_said_whatever_is_wrong(
         assert completed("--config", "own.toml", "show", "") == []
     assert completed("--config", "missing.toml", "show", "") == []
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_one_that_the_shell_takes_and_moves_no_cursor(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch, shell: str
-) -> None:
-    code, out, err = orpheus("completion", shell)
-    assert (code, err) == (0, "")
-    assert f"_ORPHEUS_COMPLETE={shell}_complete" in out
-    assert orpheus("completion", shell, "--config", "a.toml", "--set", "api.port=1").out == out
-    store.types.replace([TypeRow("count", "{}", None, None, None, "Counts\x1b[2J\rwell\n")])
-    monkeypatch.setenv("COMP_WORDS", "orpheus submit ")
-    monkeypatch.setenv("COMP_CWORD", "" if shell == "fish" else "2")
-    complete = get_completion_class(shell)
-    assert complete is not None
-    answer = complete(group, {}, "orpheus", "_ORPHEUS_COMPLETE").complete()
-    assert "count" in answer
-    assert answer.replace("\n", "").replace("\t", "").isprintable()
 
 
 @pytest.mark.usefixtures("filled")

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
-from orpheus.shared.process.clock import create_time_s
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.startup import lock_database, note_supervisor
 from tests.audit_log import entries_of
@@ -70,36 +69,12 @@ def test_a_job_runs_no_more_as_soon_as_its_lock_is_free(
     assert re.search(rf"^note +{gone}$", orpheus("show", "1").out, re.MULTILINE)
 
 
-def test_a_worker_that_still_ends_its_job_does_not_hide_it(
-    orpheus: Orpheus, lock: TextIO, store: Store
-) -> None:
-    (worker,) = (one for one in store.processes.all() if one.role is Role.WORKER)
-    here = {"pid": os.getpid(), "create_time_s": create_time_s(os.getpid())}
-    store.processes.register(replace(worker, **here))
-    lock.close()
-    found = json.loads(orpheus("status", "--json").out)
-    assert [one["reason"] for one in found["workers"]] == ["runs without a supervisor"]
-    (concern,) = found["verdict"]["concerns"]
-    gone = f"The supervisor (process {NOT_HERE}) is gone"
-    assert concern["text"] == f"{gone}: default-1 is without a supervisor, and nothing is started."
-
-
 @pytest.mark.usefixtures("lock")
 def test_one_that_cannot_be_seen_from_here_but_holds_its_lock_runs(orpheus: Orpheus) -> None:
     """Its pid says nothing in another container; it may be stopped, too."""
     found = json.loads(orpheus("status", "--json").out)
     assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
     assert found["verdict"]["concerns"] == []
-
-
-def test_a_lock_that_another_has_taken_since_says_nothing_of_it(
-    orpheus: Orpheus, lock: TextIO
-) -> None:
-    """So of several hosts: the lock of this one is not that of its own supervisor."""
-    note_supervisor(lock.fileno(), "another life")
-    lock.close()
-    found = json.loads(orpheus("status", "--json").out)
-    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
 
 
 def test_a_start_takes_its_lock_though_others_look_whether_it_is_free(

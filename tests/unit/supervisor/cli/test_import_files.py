@@ -37,17 +37,6 @@ def test_a_crontab_is_printed_as_toml_and_the_rest_on_stderr(orpheus: Orpheus) -
     assert second.startswith("crontab:3: not carried over: @reboot /opt/warm-up (")
 
 
-@pytest.mark.parametrize(
-    ("options", "argv"), [([], ["root", "/opt/job"]), (["--users"], ["/opt/job"])]
-)
-def test_a_column_of_users_is_an_option(
-    orpheus: Orpheus, options: list[str], argv: list[str]
-) -> None:
-    Path("crontab").write_text("0 3 * * * root /opt/job\n")
-    made = orpheus("import", "crontab", "crontab", "--json", *options).json
-    assert [one["argv"] for one in made["commands"]] == [argv]
-
-
 def test_files_that_supervisord_includes_are_read(orpheus: Orpheus) -> None:
     Path("etc/conf.d").mkdir(parents=True)
     Path("etc/main.conf").write_text("[include]\nfiles = conf.d/*.conf %(here)s/none.conf\n")

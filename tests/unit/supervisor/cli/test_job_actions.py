@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import JobError, NewJob, Status
+from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
 from tests.audit_log import entries_of
@@ -76,16 +76,6 @@ def test_each_job_is_changed_or_refused_on_its_own_and_audited(
         ("cancel", "job 5", None),
     ]
     assert {row.by for row in entries_of(jobs, 99)} == {"cli:ada"}
-
-
-@pytest.mark.parametrize("command", [("cancel", "1"), ("cancel", "--tag", "first", "--yes")])
-def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(
-    orpheus: Orpheus, store: Store, command: tuple[str, ...]
-) -> None:
-    head = NewJob("count", ref="head", tags=("first",))
-    store.jobs.submit_many([head] + [NewJob("words", depends_on=("head",))] * 1_200)
-    assert orpheus(*command).code == 0
-    assert store.stats.counts()[Status.CANCELLED] == 1_201
 
 
 def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(

@@ -62,19 +62,6 @@ def test_on_a_terminal_columns_are_cut_or_left_out(
     assert err == missing
 
 
-def test_a_column_that_says_nothing_is_left_out_first(
-    capsys: pytest.CaptureFixture[str], terminal: Terminal
-) -> None:
-    terminal(24)
-    print_table(COLUMNS, [("mail", "open", 12, ""), ("other", "open", 1, "")])
-    assert capsys.readouterr().out.splitlines()[0] == "NAME   STATE  JOBS  WHY"
-    terminal(18)
-    print_table(COLUMNS, [("mail", "open", 12, ""), ("other", "open", 1, "")])
-    assert capsys.readouterr().out.splitlines()[0] == "NAME   STATE  JOBS"
-    print_table(COLUMNS, [])
-    assert capsys.readouterr().out == "none\n"
-
-
 def test_text_of_jobs_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("ERROR",), [["a\x1b[2J\nb"]])
     print_fields({"error": "a\x1b[2J\nb", "none": None})

@@ -56,13 +56,3 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, supervised: Store) -> N
     assert orpheus("queues", *other).out.splitlines()[1].split()[1] == "no"
     assert orpheus("resume", "mail", "--json").json["paused"] is None
     assert len(supervised.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
-
-
-def test_a_name_that_nothing_has_may_be_a_typing_error(orpheus: Orpheus, store: Store) -> None:
-    names = "no job, job type, schedule, pool or setting names a queue"
-    told = f"orpheus: warning: {names} 'mial'; did you mean 'mail'?\n"
-    assert orpheus("pause", "mial")[1:] == ("queue mial: paused\n", told)
-    told = f"orpheus: {names} 'xyz'\n"
-    assert orpheus("queues", "xyz") == (1, "", told)
-    assert orpheus("pause", "mail").err == ""
-    assert orpheus("queues").err == "nothing runs; `orpheus` starts it\n"

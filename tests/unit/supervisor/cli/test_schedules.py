@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store
 from tests.audit_log import entries_of
-from tests.databases import make_database
-from tests.unit.supervisor.cli.conftest import TIME, URL
+from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
 
@@ -72,19 +70,3 @@ def test_a_schedule_is_run_paused_and_resumed(
     for action in ("run", "pause", "resume", "show"):
         told = "orpheus: there is no schedule 'nihgtly'; did you mean 'nightly'?\n"
         assert orpheus("schedules", action, "nihgtly") == (1, "", told)
-
-
-@pytest.mark.usefixtures("schedules")
-def test_the_options_of_schedules_are_those_of_its_commands_too(
-    orpheus: Orpheus, store: Store
-) -> None:
-    other = "sqlite:///other/orpheus.db"
-    make_database(other)
-    Path("other.toml").write_text(f'[database]\nurl = "{other}"\n')
-    of_other = ("schedules", "--config", "other.toml")
-    assert orpheus(*of_other, "pause", "often").code == 1  # there, no schedule has that name
-    assert orpheus("schedules", "--set", f'database.url="{other}"', "pause", "often").code == 1
-    assert not store.schedules.get("often").paused
-    assert orpheus(*of_other, "pause", "often", "--set", f'database.url="{URL}"').code == 0
-    assert store.schedules.get("often").paused
-    assert orpheus("schedules", "--config", "none.toml", "run", "often").code == 78

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.messages.worker_list import workers_of
-from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.shared.storage.sqlite import standstill
@@ -61,11 +60,6 @@ def held(supervised: Store) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standstill, "_FRESH_S", 600.0)
-
-
 def let_log_be_quiet(for_s: float = QUIET_S) -> None:
     quiet_since_s = time.time() - for_s
     os.utime("data/orpheus.db-wal", (quiet_since_s, quiet_since_s))
@@ -85,14 +79,6 @@ def test_who_holds_the_write_lock_is_all_that_is_told(orpheus: Orpheus) -> None:
     assert concern["code"] == "no_writes"
     assert re.fullmatch(text, concern["text"])
     assert concern["command"] == f"ps -fp {os.getpid()}"
-
-
-@pytest.mark.usefixtures("held")
-def test_a_request_is_not_refused_for_a_silent_supervisor() -> None:
-    """Its own write is, and says why."""
-    other = open_store(URL)
-    check_supervised(other, beat_timeout_s=15)
-    other.close()
 
 
 @pytest.mark.usefixtures("supervised")
@@ -165,13 +151,6 @@ def test_what_cannot_be_committed_is_told_though_it_can_begin(supervised: Store)
     assert supervised.writable()
 
 
-@pytest.mark.usefixtures("supervised")
-def test_a_database_that_is_only_quiet_can_be_written(orpheus: Orpheus) -> None:
-    let_log_be_quiet()
-    codes = [one["code"] for one in status(orpheus)["verdict"]["concerns"]]
-    assert codes == ["silent", "silent"]
-
-
 def test_nobody_looks_for_a_holder_while_somebody_commits(
     supervised: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,15 +187,3 @@ def test_who_commits_while_it_is_tried_keeps_nobody_from_writing(
     monkeypatch.setattr(StandstillWatch, "_is_held", is_held)
     codes = [one["code"] for one in status(orpheus)["verdict"]["concerns"]]
     assert "no_writes" not in codes
-
-
-@pytest.mark.usefixtures("held")
-def test_a_look_within_a_transaction_tells_only_what_one_before_it_has_found() -> None:
-    other = open_store(URL)
-    with other.snapshot():
-        assert other.maintenance.standstill() is None
-    found = other.maintenance.standstill()
-    assert found is not None
-    with other.snapshot():
-        assert other.maintenance.standstill() == found
-    other.close()

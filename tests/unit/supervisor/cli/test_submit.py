@@ -13,7 +13,6 @@ from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.errors import DatabaseAway
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli import why
@@ -178,24 +177,3 @@ def test_it_says_what_holds_back_a_job_and_shows_its_progress_while_it_waits(
     assert (code, out) == (0, "1\n")
     assert "a release" in err
     assert (r"half \x1b[2J way" in err) is is_terminal
-
-
-@pytest.mark.parametrize(
-    ("error", "exit_code", "told"),
-    [(KeyboardInterrupt(), 130, "\n"), (DatabaseAway("no answer"), 74, "orpheus: no answer\n")],
-)
-def test_a_job_is_named_whose_end_could_not_be_waited_for(
-    error: BaseException,
-    exit_code: int,
-    told: str,
-    orpheus: Orpheus,
-    store: Store,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(submit_module, "wait_for_change", fail)
-    code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json", "--set", "api.port=0")
-    named = "job 1 submitted\norpheus: stopped waiting; the job goes on: orpheus show 1\n"
-    assert (code, out, err) == (exit_code, "", named + told)

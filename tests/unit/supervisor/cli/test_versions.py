@@ -79,17 +79,6 @@ def test_a_rollback_tells_what_restarts_and_is_in_the_audit_log(
     assert orpheus("config", "versions", "--json").json["items"][0]["reason"] == "too many"
 
 
-def test_a_rollback_may_name_code_and_mends_a_file_that_is_no_toml(
-    orpheus: Orpheus, file: Path
-) -> None:
-    file.write_text(FIRST.replace('["true"]', '["false"]'))
-    assert orpheus("config", "rollback", "1").code == 0
-    assert file.read_text() == FIRST
-    file.write_text("[pools\n")
-    assert orpheus("config", "rollback", "2").code == 0
-    assert file.read_text() == SECOND
-
-
 def test_a_version_that_does_not_check_any_more_changes_nothing(
     orpheus: Orpheus, file: Path
 ) -> None:

@@ -4,15 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.processes import LastExit, Order, Role, SlotState
-from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Actor, Store
+from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -71,34 +68,6 @@ def test_how_a_process_ended_is_told_while_it_matters(orpheus: Orpheus, supervis
     old = (replace(failed, at_ms=now_ms - 700_000),)
     supervised.processes.put_slots([slot("default-1", SlotState.READY, exits=old)])
     assert "exit code 3" not in orpheus("workers").out
-
-
-@pytest.mark.parametrize(
-    ("action", "order", "word"),
-    [
-        (RequestAction.DRAIN, Order.DRAINED, "drained"),
-        (RequestAction.SCALE, Order.SCALED_AWAY, "scaled away"),
-    ],
-)
-def test_who_drained_or_scaled_away_a_slot_is_told(
-    orpheus: Orpheus, supervised: Store, action: RequestAction, order: Order, word: str
-) -> None:
-    until_ms = supervised.clock.wall_ms() + 144_400
-    program = {"pool": "web", "role": Role.PROGRAM, "order": order, "until_ms": until_ms}
-    leaving = slot("web-1", SlotState.DRAINING, reason="its log is full", degraded=True, **program)
-    supervised.processes.put_slots([leaving])
-    eve = Actor("cli:eve", "gateway moved")
-    if action is RequestAction.DRAIN:
-        ask_for_slot(supervised, eve, action, "web-1", None)
-    else:
-        ask_for_workers(supervised, eve, "web", 0, (), (), None)
-    by = rf"by cli:eve: gateway moved \({TIME}\); until {TIME}"
-    told = rf"^web-1 +draining .*  degraded: {word}.*; its log is full; {by}$"
-    for command in ("workers", "programs"):
-        out = orpheus(command).out
-        assert re.search(told, out, re.MULTILINE), [
-            line[-170:] for line in out.splitlines() if "web-1" in line
-        ]
 
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:

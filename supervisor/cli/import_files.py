@@ -15,7 +15,6 @@ from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.importing import crontab, procfile, supervisord
 from orpheus.supervisor.importing.imported import Imported, SourceFile
 
-_LARGEST_FILE_BYTES = 4 * 2**20
 _STDIN = "-"
 
 file_argument = click.argument("file", metavar="FILE")
@@ -86,16 +85,11 @@ def _read(file: str) -> SourceFile:
     """Return a text file. Raises ClickException if it cannot be read, or is not text."""
     try:
         with click.open_file(file, "rb") as opened:
-            content: bytes = opened.read(_LARGEST_FILE_BYTES + 1)
-        text = content.decode("utf-8-sig")
+            text: str = opened.read().decode("utf-8-sig")
     except OSError as error:
         raise click.ClickException(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise click.ClickException(f"{file} is not UTF-8 text") from None
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise click.ClickException(f"{file} is larger than {_LARGEST_FILE_BYTES // 2**20} MiB")
-    if "\0" in text:
-        raise click.ClickException(f"{file} is not text: it contains NUL")
     folder = Path.cwd() if file == _STDIN else Path(file).absolute().parent
     return SourceFile(_name(file), text.replace("\r\n", "\n"), str(folder))
 

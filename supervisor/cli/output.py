@@ -108,10 +108,7 @@ def _widths(
     def total(sizes: Mapping[int, int]) -> int:
         return sum(sizes[n] + len(_GAP) for n in widths) - len(_GAP)
 
-    def is_empty(n: int) -> bool:
-        return {row[n] for row in rows} <= {"-", "", "0"}
-
-    for n in sorted(widths, key=lambda n: (is_empty(n), columns[n].rank), reverse=True):
+    for n in sorted(widths, key=lambda n: columns[n].rank, reverse=True):
         if total(least) > room and columns[n].rank:
             del widths[n]
     while total(widths) > room:

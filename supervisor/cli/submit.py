@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import click
@@ -20,12 +19,19 @@ from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.logs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import print_json, reader_may_leave, warn
+from orpheus.supervisor.cli.output import (
+    is_dumb,
+    print_json,
+    reader_may_leave,
+    terminal_size,
+    warn,
+)
 from orpheus.supervisor.cli.payload import payload_of
 from orpheus.supervisor.cli.why import lasting_reason
 
 _LOOK_EVERY_S = 2.0
 """How often to look for what holds the job back: it reads much."""
+_CLEAR_LINE = "\r\x1b[K"
 
 
 @click.command()
@@ -115,7 +121,7 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
     """Return the job once it has ended; if the wait is broken off, say that the job goes on."""
     told, look_at_s = None, time.monotonic() + _LOOK_EVERY_S
     try:
-        with _progress_bar(job) as show:
+        with _progress_line(job) as show:
             while job.status not in TERMINAL:
                 wait_for_change(store, _LOOK_EVERY_S)
                 job, reason = store.jobs.get(job.id), told
@@ -131,38 +137,26 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
 
 
 @contextmanager
-def _progress_bar(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
-    """Yield what shows the job, on a terminal by a bar, and says why it waits."""
-    if not sys.stderr.isatty():
-        yield lambda job, reason: _say(job, reason, partial(click.echo, err=True))
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+def _progress_line(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
+    """Yield what shows the job, on a terminal in a line of its own, and says why it waits."""
+    is_drawn = sys.stderr.isatty() and not is_dumb()
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{job.type} {job.status}", total=None, message="")
-        echo = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
-
-        def show(job: Job, reason: str | None) -> None:
-            progress.update(
-                task,
-                description=f"{job.type} {job.status}",
-                total=None if job.progress is None else 1.0,
-                completed=job.progress or 0.0,
-                message=printable(job.message or "")[:60],
-            )
-            _say(job, reason, echo)
-
-        yield show
-
-
-def _say(job: Job, reason: str | None, echo: Callable[[str], None]) -> None:
-    if reason:
+    def show(job: Job, reason: str | None) -> None:
         with reader_may_leave():
-            echo(f"job {job.id} waits: {reason}")
+            clear()
+            if reason:
+                click.echo(f"job {job.id} waits: {reason}", err=True)
+            if is_drawn:
+                done = "" if job.progress is None else f" {job.progress:.0%}"
+                line = f"{job.type} {job.status}{done} {printable(job.message or '')}"
+                click.echo(line[: terminal_size().columns - 1], nl=False, err=True)
+
+    def clear() -> None:
+        if is_drawn:
+            click.echo(_CLEAR_LINE, nl=False, err=True)
+
+    show(job, None)
+    try:
+        yield show
+    finally:
+        clear()

@@ -1,7 +1,6 @@
 """`orpheus jobs` and `show`."""
 
 import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -107,17 +106,3 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(orpheus: Orpheus) -> Non
     assert re.search(r"^depends on +4\n", orpheus("show", "5").out, re.MULTILINE)
     shown = orpheus("show", "2", "--json").json
     assert (shown["id"], [attempt["outcome"] for attempt in shown["attempts"]]) == (2, ["failed"])
-
-
-@pytest.mark.usefixtures("jobs")
-def test_a_terminal_says_how_long_ago(
-    orpheus: Orpheus, terminal: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    terminal(160)
-    assert re.search(
-        r"\n2 +words +failed +default +1 +\S+ m?s ago +\S+ m?s ago ", orpheus("jobs").out
-    )
-    assert re.search(r"\ncreated +\d{4}-\d\d-\d\d \S+ \(\S+ m?s ago\)", orpheus("show", "2").out)
-    monkeypatch.delenv("NO_COLOR")
-    assert "\x1b[31mfailed" in orpheus("jobs").out
-    assert sys.stdout.isatty()

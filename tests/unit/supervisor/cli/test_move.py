@@ -1,8 +1,6 @@
 """`orpheus db move` and `db reopen`: what they print, and what they exit with."""
 
 import os
-import re
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -31,20 +29,6 @@ def test_a_move_says_how_much_it_moved_and_what_to_do_now(orpheus: Orpheus, stor
     assert orpheus("submit", "count", "n=1", *AT).code == 0
 
 
-def test_a_way_back_into_the_first_file_says_how_and_that_is_enough(
-    orpheus: Orpheus, store: Store
-) -> None:
-    store.jobs.submit_many([NewJob("count")] * 3)
-    store.close()
-    assert orpheus("db", "move", HERE, THERE).code == 0
-    code, out, err = orpheus("db", "move", THERE, HERE)
-    assert (code, out) == (1, "")
-    (command,) = re.findall("`(mv .*)`", err)
-    subprocess.run(command.split(), check=True)
-    assert orpheus("db", "move", THERE, HERE).code == 0
-    assert orpheus("jobs", "--json").json["total"]["value"] == 3
-
-
 def test_a_database_that_was_moved_can_be_opened_again(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("count"))
     assert orpheus("db", "move", HERE, THERE).code == 0
@@ -64,22 +48,6 @@ def test_a_database_that_was_moved_can_be_opened_again(orpheus: Orpheus, store: 
     assert orpheus("submit", "count", "n=1").code == 0
     code, out, err = orpheus("db", "reopen")
     assert (code, out, err) == (1, "", f"orpheus: {HERE} is open: it was not moved\n")
-
-
-def test_a_database_that_is_arriving_is_used_by_no_command(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(store.moves), "set_counters", fail)
-        assert orpheus("db", "move", HERE, THERE).code == 130
-    for command in (["jobs"], ["db", "verify"], ["db", "reopen"]):
-        code, out, err = orpheus(*command, *AT)
-        assert (code, out, err.count("\n")) == (74, "", 1)
-        assert "is unfinished" in err
-    assert orpheus("db", "reopen", "--json").json == {"reopened": HERE}
 
 
 @pytest.mark.parametrize("which", [HERE, THERE])

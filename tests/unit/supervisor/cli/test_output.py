@@ -1,6 +1,5 @@
 """Tables, fields and times, on a terminal and in a pipe."""
 
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +11,6 @@ from orpheus.supervisor.cli.output import (
     local_time,
     print_fields,
     print_table,
-    styled,
     time_in,
     when,
 )
@@ -66,19 +64,6 @@ def test_text_of_jobs_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> Non
     print_table(("ERROR",), [["a\x1b[2J\nb"]])
     print_fields({"error": "a\x1b[2J\nb", "none": None})
     assert capsys.readouterr().out == "ERROR\na\\x1b[2J\\nb\nerror  a\\x1b[2J\\nb\n"
-
-
-def test_colours_are_for_terminals_that_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    assert styled("done", fg="green") == "done"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert styled("done", fg="green") == "\x1b[32mdone\x1b[0m"
-    monkeypatch.setenv("TERM", "dumb")
-    assert styled("done", fg="green") == "done"
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert styled("done", fg="green") == "done"
 
 
 def test_times_are_for_people_on_a_terminal_and_for_programs_in_a_pipe(

@@ -18,7 +18,7 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store, open_store, state_files
+from orpheus.shared.storage import Store, state_files
 from orpheus.shared.storage.sqlite import standstill
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
@@ -149,17 +149,6 @@ def test_what_cannot_be_committed_is_told_though_it_can_begin(supervised: Store)
     assert found is not None and found.why == str(not_ready.value)
     assert supervised.maintenance.standstill() is None
     assert supervised.writable()
-
-
-def test_nobody_looks_for_a_holder_while_somebody_commits(
-    supervised: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(standstill, "write_lock_holder", lambda _: pytest.fail("it looked"))
-    other = open_store(URL)
-    supervised.processes.forget("nobody")
-    supervised.queues.pause("mail")
-    assert other.maintenance.standstill() is None
-    other.close()
 
 
 @pytest.mark.usefixtures("supervised")

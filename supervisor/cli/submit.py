@@ -31,7 +31,7 @@ from orpheus.supervisor.cli.why import lasting_reason
 
 _LOOK_EVERY_S = 2.0
 """How often to look for what holds the job back: it reads much."""
-_CLEAR_LINE = "\r\x1b[K"
+_BAR, _CLEAR_LINE = 20, "\r\x1b[K"
 
 
 @click.command()
@@ -121,7 +121,7 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
     """Return the job once it has ended; if the wait is broken off, say that the job goes on."""
     told, look_at_s = None, time.monotonic() + _LOOK_EVERY_S
     try:
-        with _progress_line(job) as show:
+        with _progress_bar(job) as show:
             while job.status not in TERMINAL:
                 wait_for_change(store, _LOOK_EVERY_S)
                 job, reason = store.jobs.get(job.id), told
@@ -137,8 +137,8 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
 
 
 @contextmanager
-def _progress_line(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
-    """Yield what shows the job, on a terminal in a line of its own, and says why it waits."""
+def _progress_bar(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
+    """Yield what shows the job, on a terminal by a bar, and says why it waits."""
     is_drawn = sys.stderr.isatty() and not is_dumb()
 
     def show(job: Job, reason: str | None) -> None:
@@ -147,8 +147,8 @@ def _progress_line(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
             if reason:
                 click.echo(f"job {job.id} waits: {reason}", err=True)
             if is_drawn:
-                done = "" if job.progress is None else f" {job.progress:.0%}"
-                line = f"{job.type} {job.status}{done} {printable(job.message or '')}"
+                done = "#" * round((job.progress or 0.0) * _BAR)
+                line = f"{job.type} {job.status} [{done:<{_BAR}}] {printable(job.message or '')}"
                 click.echo(line[: terminal_size().columns - 1], nl=False, err=True)
 
     def clear() -> None:

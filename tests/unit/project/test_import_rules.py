@@ -85,7 +85,6 @@ PLANTS = {
         "worker/process.py",
         "import fastapi",
     ),
-    "rich stays out of all but the command line": ("api/app.py", "import rich"),
     "The modules of the clients, from the top down": (
         "orpheus/client/steps.py",
         "import orpheus.client.calls",

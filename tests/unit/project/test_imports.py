@@ -60,7 +60,7 @@ def test_the_api_imports_no_templates_and_no_settings(tmp_path: Path) -> None:
         "from orpheus.api.__main__ import import_fastapi\nimport_fastapi()\nimport orpheus.api.run"
     )
     found = imported_by(program, tmp_path)
-    assert found & {"jinja2", "tomlkit", "rich"} == set()
+    assert found & {"jinja2", "tomlkit"} == set()
 
 
 def test_the_models_of_fastapi_are_built_only_for_the_document(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ RUN_ALL = "from orpheus.supervisor.__main__ import run\nfor one in sys.argv[1:]:
 
 def test_commands_beside_a_supervisor_check_no_settings(beside_a_supervisor: Path) -> None:
     found = imported_by(RUN_ALL, beside_a_supervisor, *COMMANDS)
-    assert found & (PYDANTIC | SETTINGS | ALL_BUT_THE_API | {"rich", "structlog"}) == set()
+    assert found & (PYDANTIC | SETTINGS | ALL_BUT_THE_API | {"structlog"}) == set()
     assert len(found) < 400
 
 

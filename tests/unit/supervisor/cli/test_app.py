@@ -49,7 +49,7 @@ def test_what_must_answer_at_once_imports_little(
         "from importlib import import_module;"
         "from orpheus.supervisor.__main__ import run;"
         f"from orpheus.supervisor.cli.app import orpheus; {code};"
-        f"heavy = {heavy} | {{'pydantic', 'rich', 'structlog', 'jsonschema_rs', 'http.client'}};"
+        f"heavy = {heavy} | {{'pydantic', 'structlog', 'jsonschema_rs', 'http.client'}};"
         "print(sorted(heavy & set(sys.modules) - before));"
         "name = 'orpheus.supervisor.cli.';"
         "print([one[len(name):] for one in sorted(sys.modules) if one.startswith(name)])"

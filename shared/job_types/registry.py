@@ -109,8 +109,6 @@ class JobType(msgspec.Struct, frozen=True):
 
 
 _registry: dict[str, JobType] = {}
-_again: list[str] = []
-"""Job types that were defined again by a function of the same name in the same module."""
 
 
 class Register(Protocol):
@@ -173,12 +171,11 @@ def job(
     attributes `new` and `job_type`. Values that are not given come from [jobs]. Exceptions of the
     types in `permanent` fail the job at once, without a retry.
 
-    Raises ConfigurationError for a name or value that is not valid, for a name that another
-    function has, and for a function that is a job type of another name already.
+    Raises ConfigurationError for a name or value that is not valid, and for a name that another
+    function has.
     """
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
-        _refuse_other(handler)
         given = name if isinstance(name, str) else handler.__name__
         where = f"job type {given}"
         _check_name(handler, "job type", given)
@@ -205,8 +202,9 @@ def job(
                 _within(where, "backoff_jitter", backoff_jitter, 0, 0.99),
             ),
         )
-        _mark(made)
         _add(made)
+        marked: Any = handler
+        marked.new, marked.job_type = made.new, made
         return handler
 
     return register if name is None or isinstance(name, str) else register(name)
@@ -221,17 +219,12 @@ def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
     """Import the modules that define job types, and return every known job type, by name.
 
     An error that a module raises at import is passed on. Raises ConfigurationError for a module
-    without a job type, for two functions of one name, and for annotations that cannot be read.
+    without a job type, and for annotations that cannot be read.
     """
     for name in modules:
-        before = len(_registry), len(_again)
+        before = len(_registry)
         module = importlib.import_module(name)
-        if twice := _again[before[1] :]:
-            raise ConfigurationError(
-                f"two functions are called {twice[0]}, and only the last is the job type: "
-                "rename one"
-            )
-        if len(_registry) == before[0] and not _has_job_types(module):
+        if len(_registry) == before and not _has_job_types(module):
             raise ConfigurationError(f"{name} defines no job type: put @job before a function")
     for job_type in _registry.values():
         job_type.signature.resolve()
@@ -245,26 +238,6 @@ def _has_job_types(module: ModuleType) -> bool:
         for job_type in _registry.values()
     )
     return is_below or any(hasattr(value, "job_type") for value in list(vars(module).values()))
-
-
-def _refuse_other(handler: Any) -> None:
-    """Raise ConfigurationError for a method, and for what is no function that can run as a job."""
-    if not callable(handler) or not hasattr(handler, "__qualname__"):
-        kind = f"{type(handler).__module__}.{type(handler).__qualname__}"
-        raise ConfigurationError(f"@job: a {kind} is no function: write one that calls it")
-    where = f"{handler.__qualname__} in {handler.__module__}"
-    if inspect.isclass(handler):
-        raise ConfigurationError(f"{where} is a class, not a function: write one that calls it")
-    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        raise ConfigurationError(
-            f"{where} is a generator: its code would never run. Return a list, or submit a job for "
-            "each item"
-        )
-    is_in_class = "." in handler.__qualname__.rpartition("<locals>.")[2]
-    if is_in_class and next(iter(inspect.signature(handler).parameters), None) == "self":
-        raise ConfigurationError(
-            f"{where} is a method: its `self` would be a field of the payload; write a function"
-        )
 
 
 def _check_name(handler: Callable[..., Any], what: str, text: str) -> None:
@@ -300,23 +273,6 @@ def _exception_types(where: str, given: Any) -> tuple[type[Exception], ...]:
     )
 
 
-def _mark(made: JobType) -> None:
-    """Give the function its `new` and `job_type`."""
-    handler: Any = made.handler
-    earlier = getattr(handler, "job_type", None)
-    if isinstance(earlier, JobType) and earlier.handler is handler and earlier.name != made.name:
-        raise ConfigurationError(
-            f"{_full_name(made)} is the job type {earlier.name!r} already, and its `new` makes "
-            f"jobs of that type: write another function for {made.name!r}"
-        )
-    try:
-        handler.new, handler.job_type = made.new, made
-    except AttributeError:
-        raise ConfigurationError(
-            f"{_full_name(made)} takes no attributes, so it cannot have a `new`: write a function"
-        ) from None
-
-
 def _add(new: JobType) -> None:
     old = _registry.get(new.name)
     # The same function comes again if its module is reloaded.
@@ -325,8 +281,6 @@ def _add(new: JobType) -> None:
             f"two functions are the job type {new.name!r}: {_full_name(old)} and "
             f'{_full_name(new)}; @job("another_name") renames one'
         )
-    if old is not None:
-        _again.append(_full_name(new))
     _registry[new.name] = new
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import StorageError
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
@@ -230,7 +229,7 @@ class Executor:
         """Return how an attempt has ended that raised `error`."""
         try:
             return self._ending_by(error, lease)
-        except BaseException:  # noqa: BLE001 - a class of exceptions may raise anything
+        except BaseException:  # noqa: BLE001 - such as a Snooze whose class sets no delay
             return Finished(lease, Ending.FAILED, error=error_of(error))
 
     def _ending_by(self, error: BaseException, lease: Lease) -> Finished:
@@ -253,7 +252,8 @@ class Executor:
         if isinstance(error, CannotFollow):
             self.lacks_files = True
         if snoozes := _only_snoozes(leaves):
-            return _snoozed(snoozes, lease)
+            delay_s = max(snooze.delay_s for snooze in snoozes)
+            return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))
         is_permanent = any(self._is_permanent(leaf, lease) for leaf in (error, *leaves))
         ending = Ending.FAILED_PERMANENTLY if is_permanent else Ending.FAILED
         return Finished(lease, ending, error=error_of(error))
@@ -306,18 +306,3 @@ def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:
     """Return them if each is a Snooze, else an empty list."""
     found = [leaf for leaf in leaves if isinstance(leaf, Snooze)]
     return found if len(found) == len(leaves) else []
-
-
-def _snoozed(snoozes: Sequence[Snooze], lease: Lease) -> Finished:
-    """Return how the attempt ended: for the longest delay, if a group has several.
-
-    A subclass of Snooze may have no delay, or an invalid one.
-    """
-    try:
-        delay_s = max(parse_duration_s(getattr(snooze, "delay_s", None)) for snooze in snoozes)
-    except ValueError as problem:
-        wrong = error_of(snoozes[0])
-        message = f"this Snooze has no valid delay; call super().__init__(delay): {problem}"
-        error = JobError(wrong.type, message, wrong.traceback)
-        return Finished(lease, Ending.FAILED, error=error)
-    return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))

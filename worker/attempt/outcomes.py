@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import CoroutineType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from orpheus.shared.domain.jobs import JobError
@@ -92,19 +92,12 @@ def _json_text(value: Any, what: str, advice: str) -> str:
 def error_of(error: BaseException) -> JobError:
     """Return an exception as text, without the frames of Orpheus itself.
 
-    Raises nothing, whatever the exception's own methods and its class do.
+    Raises nothing, whatever the exception's `__str__` does.
     """
-    name = _shortened(_name(error), _MAX_MESSAGE_BYTES)
+    name = _shortened(type(error).__name__, _MAX_MESSAGE_BYTES)
     message = _shortened(_message(error), _MAX_MESSAGE_BYTES)
     trace = _shortened(user_traceback(error), _MAX_TRACEBACK_BYTES)
     return JobError(name, message, trace)
-
-
-def _name(error: BaseException) -> str:
-    try:
-        return str.__str__(type(error).__name__)
-    except BaseException:  # noqa: BLE001 - its metaclass may raise anything
-        return BaseException.__name__
 
 
 def leaves_of(error: BaseException) -> list[BaseException]:
@@ -117,11 +110,11 @@ def leaves_of(error: BaseException) -> list[BaseException]:
 def _message(error: BaseException) -> str:
     try:
         if isinstance(error, BaseExceptionGroup):
-            leaves = (f"{_name(leaf)}: {_message(leaf)}" for leaf in leaves_of(error))
+            leaves = (f"{type(leaf).__name__}: {_message(leaf)}" for leaf in leaves_of(error))
             return f"{error}: {'; '.join(_shortened(leaf, _MAX_LEAF_BYTES) for leaf in leaves)}"
-        return str.__str__(str(error))  # of a subclass of str, the plain text
+        return str(error)
     except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
-        return f"(its text cannot be shown: {_name(unprintable)})"
+        return f"(its text cannot be shown: {type(unprintable).__name__})"
 
 
 def user_traceback(error: BaseException) -> str:
@@ -131,7 +124,7 @@ def user_traceback(error: BaseException) -> str:
             type(error), error, _without_our_frames(error.__traceback__)
         )
     except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
-        return f"(no traceback: {_name(unprintable)})"
+        return f"(no traceback: {type(unprintable).__name__})"
     return "".join(lines)
 
 
@@ -140,7 +133,7 @@ def import_failure(setting: str, error: BaseException) -> str:
     if isinstance(error, ConfigurationError):
         key = setting.partition(" ")[0]
         return str(error) if str(error).startswith(key) else f"{setting}: {error}"
-    headline = f"{setting} does not import: {_name(error)}: {_message(error)}"
+    headline = f"{setting} does not import: {type(error).__name__}: {_message(error)}"
     frames = user_traceback(error).splitlines()[:-1]  # the last line says the error again
     where = []
     if isinstance(error, ModuleNotFoundError):
@@ -180,12 +173,6 @@ def _shortened(text: str, max_bytes: int) -> str:
 
 def _why(value: Any, where: str, error: Exception, rule: Rule = not_json) -> str:
     """Return which part of `value` is not JSON, as `result.items[0]`, and why."""
-    if isinstance(value, CoroutineType):
-        value.close()
-        return (
-            "it is a coroutine, as a decorator hides that the function is `async def`; make the "
-            "decorator's function `async def`, too"
-        )
     for path, problem in json_problems(value, rule):
         steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
         return f"{where}{steps} {problem}"

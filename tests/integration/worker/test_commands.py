@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,13 +54,6 @@ COMMANDS = (
     command("script", "{x}"),
     shell("strict", "true", "{x}"),
     shell("tidy", "trap 'echo tidied; exit 0' TERM; echo started; while :; do sleep 0.02; done"),
-    shell(
-        "dump",
-        "sh -c \"trap 'sleep 0.5; touch $1; exit' TERM; echo ready; "
-        'while :; do sleep 0.02; done" & wait',
-        "{file}",
-    ),
-    command("hungry", sys.executable, "-c", "taken = b'x' * (200 << 20)"),
     shell(
         "where",
         'pwd; echo "$COLOUR"; test -n "$PATH"; cat',
@@ -173,13 +165,6 @@ def test_a_death_by_signal_is_a_failure_that_names_it(run: Callable[..., Job]) -
     assert (job.error.type, job.error.message) == ("CommandFailed", "killed by SIGKILL")
 
 
-def test_what_a_program_cost_is_told(shared_database: Any, run: Callable[..., Job]) -> None:
-    attempts = shared_database.store.jobs.attempts
-    (hungry,), (modest,) = attempts(run("hungry").id), attempts(run("fail").id)
-    assert hungry.max_rss_bytes > 200 * 2**20 > modest.max_rss_bytes > 2**20
-    assert 0.01 < hungry.cpu_s < 60 and modest.cpu_s is not None
-
-
 def test_a_failure_is_retried_and_the_program_knows_job_and_attempt(
     shared_database: Any, run: Callable[..., Job]
 ) -> None:
@@ -241,17 +226,6 @@ def test_a_timeout_or_a_cancel_ends_what_ignores_it_with_its_group_and_the_worke
     assert worker.process.poll() is None
 
 
-def test_a_child_may_take_its_time_after_its_shell_has_gone(
-    shared_database: Any, submit: Callable[..., int], tmp_path: Path, wait_for: Wait
-) -> None:
-    saved = tmp_path / "saved"
-    job_id = submit("dump", {"file": str(saved)})
-    wait_for(lambda: lines_of(shared_database, job_id), "the child")
-    shared_database.store.jobs.cancel(job_id)
-    assert shared_database.wait(job_id).status is Status.CANCELLED
-    assert saved.exists()
-
-
 def is_killed_after_the_grace_once_it_is_cancelled(
     database: Any, file: Path, wait_for: Wait
 ) -> None:
@@ -288,15 +262,3 @@ def test_a_worker_that_must_stop_ends_the_program_before_it_releases_the_job(
     assert is_dead(int(file.read_text()))
     assert database.outcomes(job_id) == ["released"]
     assert database.store.jobs.get(job_id).status is Status.PENDING
-
-
-TOML = """
-[jobs]
-modules = []
-
-[[commands]]
-name = "greet"
-argv = ["echo", "hello {who}"]
-timeout = "5s"
-max_retries = 0
-"""

@@ -4,7 +4,6 @@ import json
 import re
 import resource
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,43 +88,6 @@ def test_as_many_jobs_run_at_once_as_there_are_places_and_each_once(
     assert places - 2 <= most_at_once(file) <= places
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
-
-
-def test_an_attempt_ends_when_its_code_returns_not_when_that_is_stored(
-    database: Any, start: Start, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    start(2)
-    seconds = 0.3 * slowness()  # none is to end before nothing can be stored
-    for job_type in ("awaiting_beside", "sleeping_beside"):
-        file = tmp_path / job_type
-        ids = submit_many(database, 2, job_type, seconds=seconds, file=str(file))
-        wait_for(lambda file=file: len(effects(file, "begin")) == 2, "both to run")
-        with database.store.write(durable=False):
-            wait_for(lambda file=file: len(effects(file, "end")) == 2, "both to return")
-            ended_s = time.monotonic()
-            wait_for(lambda s=ended_s: time.monotonic() > s + 0.05, "more than a moment to pass")
-        jobs = [database.wait(job_id) for job_id in ids]
-        stored_ms = [database.store.events.of_job(job_id, 10)[-1].at_ms for job_id in ids]
-        waited_ms = [at - job.finished_at_ms for at, job in zip(stored_ms, jobs, strict=True)]
-        assert min(waited_ms) >= 40
-        assert all(job.finished_at_ms - job.started_at_ms >= seconds * 1000 - 1 for job in jobs)
-
-
-def test_a_job_for_which_the_system_has_no_thread_is_released_and_costs_nobody_an_attempt(
-    database: Any, start: Start, file: Path, wait_for: Callable[..., Any]
-) -> None:
-    worker = start(4)
-    (greedy,) = submit_many(database, 1, "leaving_no_room_for_a_thread", file=str(file))
-    wait_for(lambda: effects(file, "begin"), "the limit")
-    others = submit_many(database, 2, "sleeping_beside", seconds=0.01, file=str(file))
-    wait_for(lambda: any(database.outcomes(one) for one in others), "a job that was released")
-    file.with_name(f"{file.name}.go").touch()
-    for job_id in (greedy, *others):
-        assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(greedy) == ["succeeded"]
-    outcomes = {outcome for one in others for outcome in database.outcomes(one)}
-    assert outcomes == {"released", "succeeded"}
-    assert "no_thread_for_job" in worker.log()
 
 
 def test_jobs_that_wait_behind_long_ones_are_left_to_other_workers(
@@ -242,33 +204,6 @@ def test_a_draining_worker_finishes_its_jobs_and_a_stopping_one_releases_them(
     assert all(database.wait(one).status is Status.DONE for one in [*ids, left])
     second.channel.send({"do": "drain"})
     assert second.wait() == 0
-
-
-def test_a_handler_that_blocks_the_loop_is_named_and_nothing_happens_to_the_others(
-    database: Any, start: Start, wait_for: Callable[..., Any], file: Path
-) -> None:
-    worker = start(4, {"jobs.cancel_grace": "300ms"})
-    cancelled = database.submit("awaiting_beside", json.dumps({"seconds": 600, "file": str(file)}))
-    other = database.submit("awaiting_beside", json.dumps({"seconds": 3.0, "file": str(file)}))
-    wait_for(lambda: len(effects(file, "begin")) == 2, "the others to run")
-    expires = "SELECT lease_expires_mono_ms FROM jobs WHERE id = ?"
-    seconds = min(5.0, 2.5 * slowness())  # it is to block still when the lease was renewed
-    blocking = database.submit("blocking_the_loop", json.dumps({"seconds": seconds}))
-    wait_for(lambda: "event_loop_blocked" in worker.log(), "it to be noticed")
-    database.store.jobs.cancel(cancelled)  # it cannot stop before the loop is free again
-    [(expires_ms,)] = database.store._database.all(expires, other)
-    wait_for(lambda: database.store._database.all(expires, other)[0][0] > expires_ms, "a renewal")
-    assert database.store.jobs.get(blocking).status is Status.IN_PROGRESS, "it still blocks"
-    assert database.wait(blocking).status is Status.DONE
-    assert database.wait(other).status is Status.DONE
-    outcomes = [database.outcomes(one) for one in (blocking, other)]
-    assert outcomes == [["succeeded"]] * 2
-    assert database.wait(cancelled).error is None
-    assert database.outcomes(cancelled) == ["cancelled"]
-    [told] = [one for one in worker.log().splitlines() if "event_loop_blocked" in one]
-    told = json.loads(told)
-    assert (told["job"], told["type"]) == (blocking, "blocking_the_loop")
-    assert "concurrent_jobs.py" in told["where"]
 
 
 @pytest.mark.parametrize("job_type", ["forking_beside", "forking_on_the_loop"])

@@ -4,11 +4,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from orpheus.shared.errors import ConfigurationError
@@ -84,42 +81,3 @@ def test_a_module_that_does_not_import_exits_with_78_and_the_line_that_raised() 
     )
     assert head == "Traceback (most recent call last):"
     assert "broken_jobs.py" in frame and line.strip().startswith("raise RuntimeError")
-
-
-def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/lib")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigurationError) as raised:
-        describe_types(["reports"], (), 60.0)
-    error, searched = str(raised.value).splitlines()
-    assert error == (
-        "jobs.modules: reports does not import: ModuleNotFoundError: No module named 'reports'"
-    )
-    assert searched.startswith(f"looked in: {tmp_path}, {tmp_path}/lib, ")
-    assert searched.endswith("; PYTHONPATH=FOLDER adds another")
-
-
-def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survives_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
-) -> None:
-    """It holds the output open, as a helper that a library starts would."""
-    (tmp_path / "starts_a_helper.py").write_text(
-        "import pathlib, subprocess\n"
-        "helper = subprocess.Popen(['sleep', '1000'])\n"
-        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(helper.pid))\n"
-        f"{A_JOB}def one(): pass\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert [row.name for row in describe_types(["starts_a_helper"], (), timeout_s=60.0)] == ["one"]
-    pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not is_running(pid), "the helper to be gone")
-
-
-def is_running(pid: int) -> bool:
-    """No zombie: whoever adopted it may not have reaped it yet."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

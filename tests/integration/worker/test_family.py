@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Status
 
 
 @pytest.fixture
@@ -56,12 +55,6 @@ def test_children_are_submitted_with_all_their_fields_once_the_parent_is_done(
     )
     assert full.run_at_ms - full.created_at_ms == 3_600_000
     assert (plain.max_retries, plain.timeout_s, plain.queue) == (3, 900.0, "default")
-
-
-def test_a_parent_that_fails_leaves_no_child(database: Any) -> None:
-    parent = submit_parent(database, {"type": "nap"}, fail=True)
-    assert database.wait(parent).status is Status.FAILED
-    assert len(jobs_since(database, parent)) == 1
 
 
 def test_a_job_sees_the_results_of_the_jobs_it_depends_on(database: Any) -> None:

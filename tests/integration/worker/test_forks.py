@@ -68,8 +68,3 @@ def test_the_control_channel_is_not_shared_with_a_child(
     )
     sockets = [line for line in said if line.startswith("socket:")]
     assert len(sockets) <= 2, "those that carry signals inside a process"
-
-
-def test_pools_and_programs_work_as_anywhere(shared_database: Any, shared_worker: Any) -> None:
-    job = shared_database.wait(shared_database.submit("using_pools_and_programs"))
-    assert json.loads(job.result) == [[0, 1, 4, 9], "hello", 0]

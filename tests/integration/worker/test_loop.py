@@ -194,20 +194,6 @@ class SlowTime:
         return pass_time
 
 
-def test_between_short_jobs_a_look_for_cancels_comes_once_a_millisecond(
-    database: Any, loop: Loop, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids, clock, looks = submit(database, *["short"] * 1000), SlowTime(monkeypatch), []
-    monkeypatch.setattr(store, "data_changed", lambda: looks.append(clock.now_s))
-    script.steps = dict.fromkeys(ids, clock.step(0.000_1))
-    script.until = ids[-1]
-    loop.run()
-    assert script.ran == ids
-    leases = script.control.loop_turns - len(ids)
-    assert len(looks) <= 1000 * 0.1 + 2 * leases
-    assert max(b - a for a, b in pairwise(looks)) <= 0.001_2
-
-
 @pytest.mark.parametrize("types", [["short"], ["short", "medium"]], ids=["one type", "two types"])
 def test_a_steady_drain_releases_no_lease_however_the_durations_vary(
     database: Any,
@@ -344,23 +330,6 @@ def test_an_idle_worker_writes_nothing(database: Any, loop: Loop, store: Store) 
         loop._report_and_lease(leasing=True)
     loop._report_and_lease(leasing=True)
     assert database.store._database.changes() == version
-
-
-def test_a_ring_spares_the_look_for_work_where_writers_do_not_wait_for_each_other(
-    database: Any, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks: list[bool] = []
-    monkeypatch.setattr(store, "one_writer", False)
-    monkeypatch.setattr(store.leases._due_jobs, "is_any", lambda: looks.append(True))
-    submit(database, "short")
-    loop._report_and_lease(leasing=True)
-    assert looks, "nobody rang, so it looks, and finds nothing here"
-    assert loop._held.is_empty()
-    looks.clear()
-    loop._is_rung = True
-    loop._report_and_lease(leasing=True)
-    assert len(loop._held.prefetched_tokens()) == 1
-    assert not looks
 
 
 def test_a_worker_leases_again_soon_after_others_had_locked_all_that_is_due(

@@ -6,13 +6,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import pytest
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import LastExit
-from orpheus.supervisor import recorder
 from orpheus.supervisor.policy.slot import ProcessEnded
 from orpheus.supervisor.recorder import end_process
 from tests.machine import slowness
@@ -122,19 +120,3 @@ def test_what_a_job_left_delays_no_exit_for_long(
     assert ("left-behind" in worker.log()) == (job_type == "leaving_a_thread")
     assert "exit_cut_short" in worker.log()
     assert database.store.processes.all() == []
-
-
-def test_what_a_worker_wrote_that_died_between_two_jobs_is_in_the_log_of_the_supervisor(
-    database: Any, start_supervised: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    log = MagicMock()
-    monkeypatch.setattr(recorder, "log", log)
-    worker = start_supervised().wait_until_ready()
-    go_on = tmp_path / "go-on"
-    database.wait(database.submit("dying_later", f'{{"wait_for": "{go_on}"}}'))
-    go_on.touch()
-    worker.wait()
-    end_the_dead(database)
-    log.warning.assert_called_once_with(
-        "last_output", incarnation="life-1", lines=["said by a thread"]
-    )

@@ -77,20 +77,6 @@ def test_beats_report_a_locked_database_before_the_waiting_main_loop_looks_hung(
     assert database.outcomes(job_id) == ["succeeded"]
 
 
-def test_a_starting_worker_waits_for_a_database_that_is_locked_for_long(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    with database.store.write(durable=False):
-        worker, told_to_stop = start_supervised(), start_supervised()
-        for one in (worker, told_to_stop):
-            wait_for(lambda one=one: "database_trouble" in one.log(), "the first refusal")
-            assert not one.says("beat")["database_ok"]
-        told_to_stop.channel.send({"do": "stop"})
-        assert told_to_stop.wait() == 0
-    worker.wait_until_ready()
-    assert database.wait(database.submit("nap")).status is Status.DONE
-
-
 def test_a_draining_worker_in_a_long_job_beats_and_renews_until_it_exits(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
@@ -131,18 +117,6 @@ def test_a_job_is_asked_to_stop_when_its_lease_expires_while_the_database_cannot
     until_entered(database, job_id)
     with database.store.write(durable=False):
         wait_for(lambda: "lease_expired" in worker.log(), "it to be seen")
-
-
-def test_a_stop_order_may_shorten_the_time_of_the_one_before(
-    database: Any, start_supervised: Start
-) -> None:
-    worker = start_supervised(stop_timeout_s=60.0).wait_until_ready()
-    job_id = database.submit("spinning", max_retries=0)
-    until_entered(database, job_id)
-    worker.channel.send({"do": "stop", "within_s": 30.0})
-    worker.channel.send({"do": "stop", "within_s": 0.2})
-    assert worker.wait(10) == 4
-    assert database.outcomes(job_id) == ["released"]
 
 
 def test_plain_signals_after_the_first_do_not_shorten_a_stop(
@@ -212,21 +186,6 @@ def test_a_timeout_inside_code_asks_for_a_replacement(
     wait_for(lambda: worker.says("recycle"), "the request to be replaced")
     assert worker.wait() == 0
     assert database.outcomes(job_id) == ["timed_out"]
-
-
-def test_after_max_jobs_the_worker_asks_for_a_replacement_and_exits(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    worker = start_supervised(max_jobs=2).wait_until_ready()
-    first, failing, third = (database.submit(one) for one in ("nap", "hopeless", "nap"))
-    assert worker.wait() == 0
-    recycle = wait_for(lambda: worker.says("recycle"), "the request to be replaced")
-    assert recycle["reason"] == "it has done 2 jobs (max_jobs)"
-    assert database.outcomes(first) == ["succeeded"]
-    assert database.outcomes(failing) == ["failed"]
-    assert database.store.jobs.get(third).status is Status.PENDING
-    assert database.outcomes(third) == []
-    assert database.store.processes.all() == []
 
 
 def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(

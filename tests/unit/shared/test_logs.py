@@ -83,22 +83,6 @@ def test_lines_below_the_level_are_left_out_also_after_the_level_changed(lines: 
     assert [line["event"] for line in _json(lines())] == ["yes", "now"]
 
 
-def test_the_level_holds_although_a_job_log_takes_more_from_the_root_logger(lines: Lines) -> None:
-    configure_logging("error", "json", "default-1")
-    logging.root.setLevel(logging.INFO)
-    logging.getLogger("some.library").warning("no")
-    logging.getLogger("some.library").error("yes")
-    assert [line["event"] for line in _json(lines())] == ["yes"]
-
-
-def test_before_the_start_and_after_the_stop_lines_are_discarded(lines: Lines) -> None:
-    get_logger().error("early")
-    configure_logging("info", "json", "api")
-    stop_logging()
-    get_logger().error("late")
-    assert lines() == []
-
-
 def test_standard_loggers_take_the_same_way(lines: Lines) -> None:
     configure_logging("info", "json", "api")
     logging.getLogger("some.library").info("started on %s", "8000")
@@ -237,28 +221,3 @@ def test_a_program_that_ends_without_stopping_has_its_lines_written_and_never_lo
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
     )
     assert json.loads(ended.stderr)["rich"] is False
-
-
-def test_a_line_does_not_need_the_lock_that_python_3_13_takes_for_every_handler(
-    lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def handle_as_in_3_13(self: logging.Handler, record: logging.LogRecord) -> bool:
-        with self.lock:  # type: ignore[union-attr] # the handler has none
-            self.emit(record)
-        return True
-
-    monkeypatch.setattr(logging.Handler, "handle", handle_as_in_3_13)
-    configure_logging("info", "json", "api")
-    get_logger().info("written")
-    assert [line["event"] for line in _json(lines())] == ["written"]
-
-
-def test_the_structlog_of_the_application_is_left_as_it_is() -> None:
-    program = (
-        "import structlog\n"
-        "before = structlog.get_config()\n"
-        "import orpheus.testing, orpheus.worker.process\n"
-        "assert structlog.get_config() == before\n"
-        "assert not structlog.is_configured()\n"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

@@ -5,10 +5,6 @@ import pytest
 from orpheus.shared.text import first_line, printable, with_fields
 
 
-def test_what_can_be_seen_is_left_alone() -> None:
-    assert printable("Grüße, 世界 \\n") == "Grüße, 世界 \\n"
-
-
 def test_what_cannot_be_seen_is_escaped() -> None:
     assert printable("a\n\x1b[0m\u202e\ud800") == "a\\n\\x1b[0m\\u202e\\ud800"
 
@@ -24,11 +20,6 @@ def test_a_log_line_has_its_fields_behind_it() -> None:
     assert with_fields("printed", '{"page": 7, "of": "a book"}') == 'printed page=7 of="a book"'
     assert with_fields("printed", "{}") == "printed"
     assert with_fields("sizes", r'{"\udce9\n": 1}') == r"sizes \udce9\n=1", "any JSON can carry it"
-
-
-def test_the_value_of_a_field_keeps_its_letters_and_hides_no_character() -> None:
-    assert with_fields("read", '{"of": "größe 日本"}') == 'read of="größe 日本"'
-    assert with_fields("read", r'{"of": "\u202e\n\udce9\""}') == r'read of="\u202e\n\udce9\""'
 
 
 @pytest.mark.parametrize("fields", ["", '{"page": ', "[1]", "[" * 100_000])

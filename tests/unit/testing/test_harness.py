@@ -1,6 +1,5 @@
 """orpheus.testing.Harness: jobs in a store of their own, with a clock that the test moves."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,14 +30,6 @@ def landed(ctx: Context, on: datetime) -> None:
     ctx.enqueue(flown.new(name="home"))
 
 
-@job(max_retries=2)
-def fails_then_waits(ctx: Context) -> None:
-    if ctx.attempt == 1:
-        raise ValueError("not yet there")
-    if ctx.attempt == 2:
-        raise Snooze("1d")
-
-
 @job
 def waits_for_itself(ctx: Context) -> None:
     if ctx.attempt < 3:
@@ -58,12 +49,6 @@ def visited(place: Place, on: datetime, times: int = 1) -> None: ...
 @job
 def endless(ctx: Context) -> None:
     ctx.enqueue(endless.new())
-
-
-@job
-async def of_a_loop() -> str:
-    await asyncio.sleep(0)
-    return "looped"
 
 
 @contextmanager
@@ -169,22 +154,6 @@ def test_jobs_wait_for_jobs_and_read_their_results(harness: Harness) -> None:
     assert harness.get(third).status is Status.CANCELLED
 
 
-def test_only_a_last_attempt_that_failed_is_an_error(harness: Harness) -> None:
-    snoozed = harness.submit(fails_then_waits.new())
-    never = harness.submit(flown.new(name="b"), depends_on=[snoozed])
-    harness.run_until_idle()
-    with pytest.raises(AssertionError, match=r"^job 1 fails_then_waits .* not yet there\n") as told:
-        harness.assert_no_errors()
-    assert "job 2" not in str(told.value)
-    harness.advance("1h")
-    assert [one.outcome for one in harness.get(snoozed).attempts] == ["failed", "snoozed"]
-    harness.assert_no_errors()
-    harness.client.cancel(snoozed)
-    harness.run_until_idle()
-    assert harness.get(never).error is not None, "it says with which job it was cancelled"
-    harness.assert_no_errors()
-
-
 def test_children_are_submitted_and_can_be_asserted(harness: Harness) -> None:
     day = datetime(2026, 1, 31, tzinfo=UTC)
     harness.submit(landed.new(on=day))
@@ -211,22 +180,6 @@ def test_some_fields_are_looked_for_as_the_payload_has_them(harness: Harness) ->
     with pytest.raises(AssertionError, match="job 1 was submitted"):
         harness.assert_not_submitted(visited, place=Place(2))
     harness.assert_not_submitted(visited, place=Place(3))
-
-
-def test_what_no_job_can_have_is_not_looked_for(harness: Harness) -> None:
-    """Else a typo would make `assert_not_submitted` pass."""
-    with pytest.raises(TypeError, match="visited: plaec: is not a field of this job type"):
-        harness.assert_not_submitted(visited, plaec=Place(3))
-    with pytest.raises(TypeError, match="visited: place: must be Place, not str"):
-        harness.assert_not_submitted(visited, place="(3, 0)")
-    with pytest.raises(TypeError, match="visited: times: must be an integer, not a string"):
-        harness.assert_not_submitted(visited, times="3")
-    with pytest.raises(TypeError, match="visited: plaec: is not a field of this job type"):
-        harness.assert_not_submitted("visited", plaec={"x": 3})
-    with pytest.raises(TypeError, match="visited: place: is of type Place"):
-        harness.assert_not_submitted("visited", place=Place(3))
-    with pytest.raises(InvalidJob, match="no job type is called 'visitd'; did you mean 'visited'"):
-        harness.assert_not_submitted("visitd")
 
 
 def test_schedules_queues_and_defaults_are_those_of_the_project(
@@ -291,13 +244,6 @@ def test_modules_of_the_project_are_imported_from_its_folder(
         Harness(modules=["a_module_that_is_not_there"])
 
 
-def test_a_type_that_the_test_itself_imports_is_known_at_once(harness: Harness) -> None:
-    @job("imported_late")
-    def late() -> None: ...
-
-    assert harness.submit(late.new()).status is Status.PENDING
-
-
 def test_what_the_application_would_be_refused_is_refused(harness: Harness) -> None:
     with pytest.raises(InvalidJob, match="did you mean 'flown'"):
         harness.submit("flow")
@@ -342,20 +288,3 @@ def test_jobs_that_make_jobs_for_ever_are_stopped(
     harness.submit(endless.new())
     with pytest.raises(AssertionError, match="still busy after 20 attempts"):
         harness.run_until_idle()
-
-
-def test_coroutines_run_also_in_a_test_that_is_one(harness: Harness) -> None:
-    async def test() -> Any:
-        job = harness.submit(of_a_loop.new())
-        harness.run_until_idle()
-        return harness.get(job).result
-
-    assert asyncio.run(test()) == "looped"
-
-
-def test_two_harnesses_share_nothing_and_leave_nothing(harness: Harness) -> None:
-    with Harness() as other:
-        other.submit(flown.new(name="a"))
-        folder = other.config.parent
-        assert harness.jobs() == [] and folder.exists()
-    assert not folder.exists()

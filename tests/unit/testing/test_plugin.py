@@ -59,26 +59,6 @@ def test_the_fixture_uses_the_configuration_of_the_project(
     assert "1 passed" in run_pytest(tmp_path)
 
 
-def test_programs_and_outboxes_need_nothing_where_tests_run(tmp_path: Path) -> None:
-    """The files and databases of production are not there."""
-    (tmp_path / "orpheus.toml").write_text(
-        '[[programs]]\nname = "web"\nargv = ["gunicorn", "shop"]\nenv_file = "/nowhere/secrets"\n'
-        '[[outboxes]]\nname = "shop"\nurl = "sqlite:////nowhere/shop.db"\n'
-    )
-    (tmp_path / "test_own.py").write_text("def test_own(orpheus):\n    assert not orpheus.jobs()\n")
-    assert "1 passed" in run_pytest(tmp_path)
-
-
-def test_a_project_may_have_a_fixture_of_that_name(tmp_path: Path) -> None:
-    (tmp_path / "test_own.py").write_text(
-        "import sys\nimport pytest\n\n"
-        "@pytest.fixture\ndef orpheus():\n    return 'its own'\n\n"
-        "def test_own(orpheus):\n    assert orpheus == 'its own'\n"
-        "    assert 'orpheus.testing' not in sys.modules\n"
-    )
-    assert "1 passed" in run_pytest(tmp_path)
-
-
 def test_the_plugin_is_registered_and_imports_nothing_but_pytest() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"orpheus": "orpheus.pytest_plugin"}

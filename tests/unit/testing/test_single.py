@@ -1,7 +1,6 @@
 """orpheus.testing.run: one attempt with a context that records."""
 
 import asyncio
-import contextlib
 import logging
 import sys
 from datetime import date
@@ -64,13 +63,6 @@ def making_many(ctx: Context) -> None:
     first = ctx.enqueue(told_owner.new(path="a"))
     ctx.enqueue(told_owner.new(path="b"), depends_on=[first])
     ctx.enqueue("of_a_module_that_is_not_here", {"n": 1}, delay="1h")
-
-
-@job
-def trying_twice(ctx: Context) -> None:
-    for payload in ({"pat": "a"}, {"path": "a"}):
-        with contextlib.suppress(PermanentError):
-            ctx.enqueue("told_owner", payload, ref="one")
 
 
 def test_an_attempt_records_everything() -> None:
@@ -148,18 +140,9 @@ def test_children_are_as_they_were_made_and_keep_their_links() -> None:
     assert third == JobRequest("of_a_module_that_is_not_here", {"n": 1}, delay=3600.0)
 
 
-def test_a_child_that_was_refused_is_not_among_the_children() -> None:
-    assert run(trying_twice).children == (told_owner.new(path="a").with_options(ref="one"),)
-
-
 def test_output_is_left_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     handlers = [*logging.getLogger().handlers]
     run(moody, what="x")
     sys.stdout.write("after\n")
     assert capsys.readouterr().out == "after\n"
     assert logging.getLogger().handlers == handlers
-
-
-def test_a_function_that_is_no_job_type_is_refused() -> None:
-    with pytest.raises(TypeError, match="mark the function with @job"):
-        run(len, [1])

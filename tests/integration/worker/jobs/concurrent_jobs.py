@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -80,12 +78,6 @@ async def until_there_on_the_loop(ctx: Context, wait_for: str, file: str) -> Non
 
 
 @job
-async def blocking_the_loop(ctx: Context, seconds: float) -> None:
-    """Do what no coroutine should."""
-    time.sleep(seconds)  # noqa: ASYNC251 - that is it
-
-
-@job
 def forking_beside(ctx: Context, how: str) -> int:
     """Fork in a thread; the child leaves the handler."""
     pid = os.fork()
@@ -113,16 +105,3 @@ def _leave(how: str) -> int:
     if how == "exit":
         sys.exit(7)
     return 0
-
-
-@job
-def leaving_no_room_for_a_thread(ctx: Context, file: str) -> None:
-    """Limit the memory of the process so that no thread can start, until the file `FILE.go`."""
-    threading.stack_size(64 << 20)
-    used_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (used_bytes + (48 << 20), limits[1]))
-    tell(file, "begin", ctx)
-    while not Path(f"{file}.go").exists():
-        time.sleep(0.01)
-    resource.setrlimit(resource.RLIMIT_AS, limits)

@@ -7,7 +7,6 @@ import ctypes
 import logging
 import multiprocessing
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -219,27 +218,6 @@ def using_the_context_in_a_child(ctx: Context, file: str) -> list[str]:
     os._exit(0)
 
 
-def _square(n: int) -> int:
-    print(f"{n} squared")  # noqa: T201
-    return n * n
-
-
-@job(timeout="60s", max_retries=0)
-def using_pools_and_programs(ctx: Context) -> list[Any]:
-    """Start processes in the ways that libraries do."""
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        squares = pool.map(_square, range(4))
-    said = subprocess.run(
-        ["/bin/echo", "hello"], preexec_fn=os.getpid, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.strip()
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv("/bin/true", ["true"])
-    code = wait_for_child(pid)
-    os.close(terminal)
-    return [squares, said, code]
-
-
 def die(how: str) -> None:
     """End this process at once."""
     if how == "exit":
@@ -259,19 +237,6 @@ def dying(ctx: Context, how: str, lines: int = 1) -> None:
     subprocess.run(["/bin/echo", "said by a program"], check=True)
     print("not a whole line", end="")  # noqa: T201
     die(how)
-
-
-@job
-def dying_later(ctx: Context, wait_for: str) -> None:
-    """Leave a thread that ends the process once a file is there."""
-
-    def say_and_die() -> None:
-        while not Path(wait_for).exists():
-            time.sleep(0.01)
-        os.write(2, b"said by a thread\n")
-        die("kill")
-
-    threading.Thread(target=say_and_die).start()
 
 
 @job(timeout="20s", max_retries=0)

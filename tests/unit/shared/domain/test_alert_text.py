@@ -6,7 +6,6 @@ from orpheus.shared.domain.alerts import KINDS, AlertCondition, AlertRule
 from orpheus.shared.explain.alert_texts import (
     NAMES,
     about_event,
-    fields_in,
     filled_in,
     sample_facts,
 )
@@ -20,31 +19,6 @@ def test_a_failed_job_is_told_with_its_error() -> None:
     about = about_event("job.failed", 7, body)
     assert (about.text, about.why) == ("job 7 (resize) failed", "ValueError: bad\n  path")
     assert (about.job, about.type, about.queue, about.worker) == (7, "resize", "media", "default-1")
-
-
-def test_a_worker_is_told_with_its_host_and_the_reason() -> None:
-    body = {"slot": "default-1", "host": "ada", "reason": "killed by SIGKILL", "evidence": "stack"}
-    about = about_event("worker.exited", None, body)
-    assert (about.text, about.why) == ("default-1 on ada has ended", "killed by SIGKILL")
-    assert about.details == "killed by SIGKILL\nstack"
-    assert (about.worker, about.host, about.job) == ("default-1", "ada", None)
-
-
-def test_queues_and_schedules_are_told_by_name() -> None:
-    assert about_event("queue.paused", None, {"name": "mail"}).queue == "mail"
-    fired = about_event("schedule.fired", None, {"name": "nightly", "job_id": 5})
-    assert (fired.schedule, fired.job, fired.text) == ("nightly", 5, "schedule nightly made a job")
-
-
-def test_a_type_that_is_held_back_is_told_by_name() -> None:
-    about = about_event("type.quarantined", None, {"name": "resize", "crashes": []})
-    assert (about.text, about.type) == ("type resize is quarantined", "resize")
-    assert about_event("type.released", None, {"name": "resize"}).text == "type resize was released"
-
-
-def test_the_sample_of_a_tick_has_a_job_as_a_tick_has() -> None:
-    (sample,) = sample_facts(AlertRule("ops", ("schedule.fired",), "notify", "{}"))
-    assert (sample["job"], sample["schedule"]) == (1, "nightly")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS - {*AlertCondition}))
@@ -79,8 +53,3 @@ def test_a_text_that_is_one_field_becomes_the_fact_itself() -> None:
 
 def test_what_a_fact_has_in_braces_is_not_filled_in_again() -> None:
     assert filled_in("{text}", {**FACTS, "text": "{rule}"}) == "{rule}"
-
-
-def test_the_fields_of_a_payload_are_found() -> None:
-    payload = {"a": "{rule}: {txet}", "b": [{"c": "{count}"}], "d": "{{no}}", "e": 1}
-    assert set(fields_in(payload)) == {"rule", "txet", "count"}

@@ -90,33 +90,6 @@ def test_of_an_exception_group_it_is_where_the_group_was_raised() -> None:
     )
 
 
-@pytest.mark.parametrize("cause", ["", " from error"])
-def test_of_a_group_that_was_raised_while_another_was_handled_it_is_where_the_group_was_raised(
-    cause: str,
-) -> None:
-    code = f"""
-def inner():
-    int('a')
-def grouped():
-    try:
-        inner()
-    except ValueError as error:
-        raise ExceptionGroup('all', [error, KeyError('b')]){cause}
-grouped()
-"""
-    assert location_of_raised(code) == "jobs.py:8 in grouped"
-
-
-def test_of_an_exception_raised_while_a_group_was_handled_it_is_the_later_location() -> None:
-    code = """
-try:
-    raise ExceptionGroup('all', [ValueError('a')])
-except ExceptionGroup as error:
-    raise KeyError('b') from error
-"""
-    assert location_of_raised(code) == "jobs.py:5 in <module>"
-
-
 def test_it_is_cut_as_an_index_holds_it() -> None:
     name = "f" * 5000
     location = location_of(f'  File "jobs.py", line 1, in {name}\n')

@@ -1,10 +1,8 @@
 """Bells wake, merge, and never block."""
 
-import os
-import select
 from pathlib import Path
 
-from orpheus.shared.process.doorbells import Bell, Doorbells
+from orpheus.shared.process.doorbells import Doorbells
 
 
 def test_a_ring_reaches_a_listener_and_rings_merge(tmp_path: Path) -> None:
@@ -48,20 +46,3 @@ def test_only_pools_that_serve_the_queue_are_rung(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_costs_the_ring_not_the_caller(tmp_path: Path) -> None:
     (tmp_path / "bells").write_text("a file where the folder should be")
     Doorbells(tmp_path / "bells", {}).ring_api()
-
-
-def test_a_bell_can_be_waited_on(tmp_path: Path) -> None:
-    bells = Doorbells(tmp_path / "bells", {})
-    bell = bells.listen_supervisor()
-    bells.ring_supervisor()
-    with select.epoll() as waiting:
-        waiting.register(bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-        assert [fd for fd, _ in waiting.poll(5)] == [bell.fileno()]
-    bell.close()
-    bells.close()
-
-
-def test_descriptors_are_not_inherited(tmp_path: Path) -> None:
-    bell = Bell(tmp_path / "bells" / "one")
-    assert not os.get_inheritable(bell.fileno())
-    bell.close()

@@ -75,17 +75,6 @@ def test_a_process_stops_there_until_it_is_continued(tmp_path: Path) -> None:
         assert output(process) == "still here\n"
 
 
-def test_a_process_that_is_to_hold_stays_there(tmp_path: Path) -> None:
-    point = tmp_path / "worker.here"
-    point.write_text("hold")
-    with program(tmp_path) as process:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(1)
-        assert not point.exists()
-        process.kill()
-        assert output(process) == ""
-
-
 def test_a_point_strikes_once_and_no_other(tmp_path: Path) -> None:
     name_program("api", environment(tmp_path))
     point = tmp_path / "api.acknowledge"
@@ -95,14 +84,6 @@ def test_a_point_strikes_once_and_no_other(tmp_path: Path) -> None:
         failpoint("api.acknowledge")
     failpoint("api.acknowledge")
     assert not point.exists()
-
-
-def test_a_file_that_is_not_written_yet_waits(tmp_path: Path) -> None:
-    name_program("api", environment(tmp_path))
-    point = tmp_path / "api.acknowledge"
-    point.touch()
-    failpoint("api.acknowledge")
-    assert point.exists()
 
 
 def test_a_point_that_all_programs_have_bears_the_programs_name(tmp_path: Path) -> None:

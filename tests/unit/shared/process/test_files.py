@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
-from orpheus.shared.process.crash_cell import Cell, CellState, read_cell
 from orpheus.shared.process.files import (
-    create_mapped_file,
     make_folder,
     make_private_folder,
     refuse_link,
-    run_as_owner,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -54,19 +51,6 @@ def test_a_full_disk_is_an_error_and_no_signal(tmp_path: Path) -> None:
     assert ran.stdout == f"no space left on the device for {tmp_path}/cell\nentered\n"
 
 
-def test_what_the_file_held_before_is_gone(tmp_path: Path) -> None:
-    path = tmp_path / "cells" / "one"
-    Cell.create(path).enter(7, job_id=3)
-    create_mapped_file(path, 16).close()
-    assert read_cell(path) == CellState(0, running=False)
-
-
-def test_a_file_that_cannot_be_made_says_why(tmp_path: Path) -> None:
-    (tmp_path / "cells").touch()
-    with pytest.raises(DatabaseUnusable, match=r"cannot make .*/cells/one"):
-        create_mapped_file(tmp_path / "cells" / "one", 8)
-
-
 def test_each_folder_that_is_made_is_private_and_those_that_are_there_stay(tmp_path: Path) -> None:
     there, folder = tmp_path / "there", tmp_path / "there" / "above" / "folder"
     before = os.umask(0)
@@ -84,12 +68,6 @@ def test_one_that_everyone_can_write_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     with pytest.raises(DatabaseUnusable, match="is writable by everyone"):
         make_private_folder(tmp_path)
-
-
-def test_a_file_in_its_place_is_said(tmp_path: Path) -> None:
-    (tmp_path / "state").touch()
-    with pytest.raises(DatabaseUnusable, match=r"cannot make .*/state: File exists"):
-        make_private_folder(tmp_path / "state")
 
 
 def test_a_link_is_refused(tmp_path: Path) -> None:
@@ -111,10 +89,3 @@ def test_a_full_and_a_read_only_disk_are_told_apart(
     monkeypatch.setattr(Path, "mkdir", mkdir)
     with pytest.raises(error, match=r"/state"):
         make_private_folder(tmp_path / "state")
-
-
-def test_the_owner_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "not" / "there"
-    assert run_as_owner(path) == ""
-    monkeypatch.setattr(os, "geteuid", lambda: 65_533)
-    assert run_as_owner(path) == f": run it as its owner: sudo -u {tmp_path.owner()}"

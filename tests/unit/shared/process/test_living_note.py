@@ -38,19 +38,3 @@ def test_a_note_of_a_user_who_is_not_trusted_does_not_count(tmp_path: Path) -> N
     write_note(path, {})
     assert read_note(path, MINE) is not None
     assert read_note(path, {65_533}) is None
-
-
-def test_a_link_and_a_fifo_are_no_notes(tmp_path: Path) -> None:
-    note, link, fifo = tmp_path / "note.json", tmp_path / "link.json", tmp_path / "fifo.json"
-    write_note(note, {})
-    link.symlink_to(note)
-    os.mkfifo(fifo)
-    assert read_note(link, MINE) is None
-    assert read_note(fifo, MINE) is None
-
-
-def test_what_is_no_note_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "note.json"
-    for text in ("", "[]", "5", '{"pid": 1}', "{"):
-        path.write_text(text)
-        assert read_note(path, MINE) is None, text

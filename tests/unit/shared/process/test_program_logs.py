@@ -1,6 +1,5 @@
 """The output of a program in files: bounded, found by id, whole after a crash."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -70,15 +69,6 @@ def test_what_follows_an_id_is_found_wherever_it_is(folder: Path) -> None:
     assert read_lines(folder, None, None, 3) == found[-3:]
 
 
-def test_an_id_within_a_line_and_one_that_is_gone_give_whole_lines(folder: Path) -> None:
-    write(folder, 0, 100)
-    found = read_lines(folder, None, None, 1_000)
-    assert read_lines(folder, found[3].id - 5, None, 1_000) == found[4:]
-    assert read_lines(folder, 0, None, 1_000) == found
-    # The files were deleted, and ids began anew.
-    assert read_lines(folder, 10**9, None, 1_000) == found
-
-
 def test_what_is_before_an_id_is_found_wherever_it_is(folder: Path) -> None:
     write(folder, 0, 100)
     found = read_lines(folder, None, None, 1_000)
@@ -126,39 +116,3 @@ def test_a_line_that_a_crash_has_cut_ends_where_it_was_cut(folder: Path) -> None
     write(folder, 2, 3)
     lines = [one.line for one in read_lines(folder, None, None, 10)]
     assert lines == ["line 0000", "li", "line 0002"]
-
-
-def test_any_bytes_are_readable(folder: Path) -> None:
-    LogFiles(folder, SIZE, 3).write(b"T stdout a\rb\xff\0\r\nT stderr \n")
-    assert [(one.stream, one.line) for one in read_lines(folder, None, None, 10)] == [
-        ("stdout", "a\rb\\xff\0"),
-        ("stderr", ""),
-    ]
-
-
-def test_smaller_limits_hold_from_the_next_line_on(folder: Path) -> None:
-    log = LogFiles(folder, SIZE, 5)
-    for number in range(4):
-        log.write(line(number))
-    log.size_bytes, log.files = 60, 2
-    log.write(line(4))
-    log.write(line(5))
-    assert numbers(read_lines(folder, None, None, 10)) == [4, 5]
-
-
-def test_where_nothing_was_written_there_is_nothing(folder: Path) -> None:
-    found = (
-        read_lines(folder, None, None, 10),
-        read_lines(folder, 5, None, 10),
-        read_lines(folder, None, 5, 10),
-    )
-    assert found == ([], [], [])
-
-
-def test_what_is_no_file_is_not_ours(folder: Path) -> None:
-    write(folder, 1, 2)
-    (folder / f"{500:020}.log").mkdir()
-    os.mkfifo(folder / f"{600:020}.log")  # to open it would wait for a writer
-    (folder / f"{700:020}.log").symlink_to("/etc/passwd")
-    write(folder, 2, 3)
-    assert numbers(read_lines(folder, None, None, 9)) == [1, 2]

@@ -1,7 +1,6 @@
 """Context managers around each attempt: their order, what they see, and what they may do."""
 
 import asyncio
-import contextvars
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -139,19 +138,6 @@ def test_an_async_one_wraps_coroutines_and_no_plain_function(
         assert "does not support the context manager protocol" in ended.error.message
 
 
-def test_a_context_variable_that_one_sets_is_seen_by_the_job(run: Run) -> None:
-    session = contextvars.ContextVar[str]("session", default="")
-
-    @contextmanager
-    def with_session(ctx: Context) -> Iterator[None]:
-        token = session.set(f"of job {ctx.job_id}")
-        yield
-        session.reset(token)
-
-    assert run(lambda ctx: session.get(), with_session).result == '"of job 7"'
-    assert session.get() == ""
-
-
 def test_a_coroutine_s_timeout_and_cancel_are_seen_as_such(
     make_lease: Callable[..., Any], queries: Any
 ) -> None:
@@ -168,28 +154,6 @@ def test_a_coroutine_s_timeout_and_cancel_are_seen_as_such(
     attempt.request_cancel(0)
     assert executor.run(attempt).ending is Ending.CANCELLED
     assert SEEN[-1] == ("a", JobCancelled)
-
-
-@pytest.mark.parametrize("ends_by", [Ending.TIMED_OUT, Ending.CANCELLED])
-def test_what_is_entered_before_a_coroutine_ends_with_its_timeout_and_cancel(
-    ends_by: Ending, make_lease: Callable[..., Any], queries: Any
-) -> None:
-    @asynccontextmanager
-    async def connected(ctx: Context) -> AsyncIterator[None]:
-        if ends_by is Ending.CANCELLED:
-            attempt.request_cancel(0)
-        await asyncio.sleep(1)
-        yield
-
-    @job("t")
-    async def nothing() -> None: ...
-
-    around = (noting("a"), connected)
-    executor = Executor(load_job_types([]), {}, NoTimeout(), queries, around=around)
-    timeout_s = 0.02 if ends_by is Ending.TIMED_OUT else 60
-    attempt = RunningAttempt(make_lease(timeout_s=timeout_s), time.monotonic())
-    assert executor.run(attempt).ending is ends_by
-    assert SEEN[-1] == ("a", JobTimeout if ends_by is Ending.TIMED_OUT else JobCancelled)
 
 
 def test_commands_are_wrapped_too(make_lease: Callable[..., Any], queries: Any) -> None:

@@ -97,28 +97,5 @@ def test_a_task_that_is_awaited_is_named_and_shown(loop: Loop) -> None:
     assert functions(task) == ["wait", "innermost"]
 
 
-async def deep(depth: int) -> None:
-    await (deep(depth - 1) if depth else innermost())
-
-
-def test_of_a_deep_chain_the_newest_calls_are_shown(loop: Loop) -> None:
-    lines = text_with("in wait", loop.attempt(deep(70))).splitlines()[1:]
-    assert functions("\n".join(lines[:3])) == ["wait", "innermost", "deep"]
-    assert len(lines) == 50
-
-
-def test_one_that_runs_is_said_to(loop: Loop) -> None:
-    go_on = threading.Event()
-
-    async def blocking() -> None:
-        go_on.wait()
-
-    try:
-        text = text_with("which runs now (most recent", loop.attempt(blocking()))
-    finally:
-        go_on.set()
-    assert functions(text)[-1] == "blocking"
-
-
 def test_jobs_in_threads_have_no_coroutine(make_lease: Callable[..., Lease]) -> None:
     assert awaits_of([RunningAttempt(make_lease(), time.monotonic())]) == ""

@@ -102,31 +102,6 @@ def test_whatever_a_handler_raises_ends_its_own_attempt(
         assert jobs.end().ending is Ending.SUCCEEDED
 
 
-class Unclassed(BaseException):
-    """It cannot be asked what it is."""
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        raise SystemExit
-
-
-def test_an_exception_that_cannot_be_looked_at_ends_its_own_attempt(jobs: Any) -> None:
-    @job
-    async def on_the_loop(ctx: Context) -> None:
-        raise Unclassed
-
-    @job
-    def in_a_thread(ctx: Context) -> None:
-        raise Unclassed
-
-    for name in ("on_the_loop", "in_a_thread"):
-        jobs.start(name)
-        ended = jobs.end()
-        assert ended.ending is Ending.FAILED
-        assert ended.error is not None
-        assert ended.error.type == "Unclassed"
-
-
 def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Any) -> None:
     @job
     def stepping(ctx: Context) -> None:
@@ -210,27 +185,6 @@ def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_other
     deadlines_s = [one.hard_deadline_s(10.0) - one.started_at_s for one in (first, second)]
     assert deadlines_s[0] == pytest.approx(first.lease.timeout_s + 30.0)
     assert deadlines_s[1] > second.lease.timeout_s + 30.0 + BLOCKED_AFTER_S
-
-
-def test_a_job_that_blocks_the_loop_in_many_short_tasks_gives_time_to_the_others(
-    jobs: Any,
-) -> None:
-    @job
-    async def short_ones(ctx: Context) -> None:
-        async def one() -> None:
-            time.sleep(BLOCKED_AFTER_S / 2)  # noqa: ASYNC251 - that is it
-
-        await asyncio.gather(*(one() for _ in range(8)))
-
-    @job
-    async def awaiting(ctx: Context) -> None:
-        await asyncio.sleep(BLOCKED_AFTER_S)
-
-    other, blocking = jobs.start("awaiting"), jobs.start("short_ones")
-    for _ in range(2):
-        assert jobs.end().ending is Ending.SUCCEEDED
-    assert other.extra_time_s > 0.0
-    assert blocking.extra_time_s == 0.0
 
 
 def test_context_managers_are_around_attempts_on_the_loop_and_in_threads(jobs: Any) -> None:

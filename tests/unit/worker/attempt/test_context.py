@@ -1,17 +1,15 @@
 """What a handler may touch."""
 
 import math
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from orpheus import Context, job
+from orpheus import job
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
-from orpheus.shared.job_types.request import JobRequest
 from orpheus.worker.attempt import child_jobs
 from orpheus.worker.attempt.context import JobContext, RunningAttempt
 
@@ -34,10 +32,6 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Any:
     def child(n: int) -> None: ...
 
     return child
-
-
-def test_the_context_has_the_numbers_of_job_and_attempt(ctx: JobContext) -> None:
-    assert (ctx.job_id, ctx.attempt, ctx.type, ctx.queue) == (7, 3, "t", "default")
 
 
 def test_progress_is_a_fraction_and_anything_else_an_error(
@@ -140,11 +134,6 @@ def test_a_child_with_an_option_that_is_not_valid_is_refused(
     assert len(running.children) == 1
 
 
-def test_a_child_made_by_new_has_its_payload_already(ctx: JobContext, child: Any) -> None:
-    with pytest.raises(TypeError, match="has its payload already"):
-        ctx.enqueue(child.new(n=1), {"n": 2})
-
-
 def test_results_are_read_by_id_by_ref_and_by_type(ctx: JobContext, child: Any) -> None:
     assert ctx.results == {3: {"sum": 6}}
     assert ctx.results["first"] == ctx.results[3] == {"sum": 6}
@@ -166,71 +155,6 @@ def test_the_error_of_a_failed_dependency_can_be_read(ctx: JobContext) -> None:
     assert cancelled.message == "job 5 was cancelled"
     with pytest.raises(LookupError, match="depends on no job 9"):
         ctx.attempt_error(9)
-
-
-def test_a_type_that_several_dependencies_have_is_no_key(
-    ctx: JobContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_types, "_registry", {})
-
-    @job
-    def add() -> None: ...
-
-    @job
-    def sum(ctx: Context) -> None: ...
-
-    with pytest.raises(LookupError, match="several jobs of the type add: 3, 4; use an id"):
-        ctx.attempt_error(add)
-    assert ctx.attempt_error(sum) is not None
-
-
-def test_an_invalid_child_is_refused_where_it_is_enqueued(
-    running: RunningAttempt, ctx: JobContext
-) -> None:
-    with pytest.raises(PermanentError, match="no job type is called 'chld'"):
-        ctx.enqueue("chld")
-    assert running.children == []
-
-
-def test_the_ref_of_a_refused_child_is_free_and_names_no_job(
-    running: RunningAttempt, ctx: JobContext
-) -> None:
-    with pytest.raises(PermanentError):
-        ctx.enqueue("chld", ref="a")
-    with pytest.raises(PermanentError, match="depends_on/0: no job submitted before has the ref"):
-        ctx.enqueue("child", depends_on=["a"])
-    assert running.children == []
-    assert ctx.enqueue("child", ref="a") == "a"
-    ctx.enqueue("child", depends_on=["a"])
-    assert [one.depends_on for one in running.children] == [(), ("a",)]
-
-
-def test_children_that_threads_submit_at_once_have_refs_of_their_own(
-    running: RunningAttempt, queries: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    both, prepare = threading.Barrier(2), queries.prepare_child
-    has_ref = threading.Event()
-
-    def prepare_together(request: JobRequest) -> NewJob:
-        has_ref.set()
-        both.wait(30)
-        made: NewJob = prepare(request)
-        return made
-
-    def make_together(jobs: list[NewJob]) -> child_jobs.ChildJobs:
-        if threading.current_thread() is not threading.main_thread() and both.wait(30) == 0:
-            has_ref.wait(30)  # the other one is ahead
-        return child_jobs.ChildJobs(jobs)
-
-    monkeypatch.setattr(queries, "prepare_child", prepare_together)
-    monkeypatch.setattr("orpheus.worker.attempt.context.ChildJobs", make_together)
-    ctx = JobContext(running, queries)
-    threads = [threading.Thread(target=ctx.enqueue, args=("child",)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {one.ref for one in running.children} == {"child-1", "child-2"}
 
 
 def test_children_have_no_more_dependencies_and_bytes_in_all_than_a_batch(
@@ -274,11 +198,3 @@ def test_on_stop_is_called_only_once(running: RunningAttempt) -> None:
     running.request_cancel(now_s=1.0)
     running.mark_lease_lost(now_s=2.0)
     assert told == [1]
-
-
-def test_a_request_to_stop_ignores_an_event_loop_that_has_closed(running: RunningAttempt) -> None:
-    def closed() -> None:
-        raise RuntimeError("Event loop is closed")
-
-    running.on_stop = closed
-    running.request_cancel(now_s=1.0)

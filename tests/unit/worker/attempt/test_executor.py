@@ -72,13 +72,6 @@ def test_what_a_handler_returns_is_the_result(run: Run) -> None:
     assert run(add, '{"a": 2}') == finished(Ending.SUCCEEDED, '{"sum":3,"attempt":1}')
 
 
-def test_the_result_carries_the_lease_of_its_attempt(
-    run: Run, start: Callable[..., RunningAttempt]
-) -> None:
-    running = start()
-    assert run(lambda ctx: 1, running=running).lease is running.lease
-
-
 def test_what_a_job_sets_in_its_context_is_gone_with_it(run: Run) -> None:
     seen: contextvars.ContextVar[int] = contextvars.ContextVar("seen", default=0)
 
@@ -137,16 +130,6 @@ def test_a_snooze_carries_its_delay(run: Run) -> None:
     assert run(later) == finished(Ending.SNOOZED, snooze_ms=1500)
 
 
-def test_a_snooze_without_a_delay_fails_and_says_so(run: Run) -> None:
-    def later(ctx: Context) -> None:
-        raise Snooze.__new__(Snooze)  # so is one whose class calls no super().__init__
-
-    ended = run(later)
-    assert ended.ending is Ending.FAILED
-    assert ended.error is not None
-    assert "has no valid delay; call super().__init__(delay)" in ended.error.message
-
-
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_success_carries_the_children(run: Run, is_async: bool) -> None:
     def parent(ctx: Context) -> int:
@@ -171,16 +154,6 @@ def test_children_of_an_attempt_that_does_not_succeed_are_dropped(
     assert run(parent).children == ()
 
 
-def test_an_invalid_child_fails_its_parent_permanently(run: Run) -> None:
-    def parent(ctx: Context) -> None:
-        ctx.enqueue("chld")
-
-    ended = run(parent)
-    assert ended.ending is Ending.FAILED_PERMANENTLY
-    assert ended.error is not None
-    assert "'chld'" in ended.error.message
-
-
 def test_a_payload_that_does_not_fit_fails_permanently(run: Run) -> None:
     def add(ctx: Context, a: int) -> None: ...
 
@@ -188,16 +161,6 @@ def test_a_payload_that_does_not_fit_fails_permanently(run: Run) -> None:
     assert ended.ending is Ending.FAILED_PERMANENTLY
     assert ended.error is not None
     assert "/a: is missing; /b: is not a field" in ended.error.message
-
-
-def test_a_result_that_is_not_json_fails_permanently(run: Run) -> None:
-    def bad(ctx: Context) -> Any:
-        return {"x": object()}
-
-    ended = run(bad)
-    assert ended.ending is Ending.FAILED_PERMANENTLY
-    assert ended.error is not None
-    assert "result.x is of type object" in ended.error.message
 
 
 def test_an_unknown_type_is_a_failure_that_is_retried(
@@ -224,10 +187,6 @@ def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> No
     )
     assert "in spin" in str(ended.error.traceback)
     assert "alarm.py" not in str(ended.error.traceback)
-
-
-def test_a_sleeping_handler_is_interrupted_too(run: Run) -> None:
-    assert run(lambda ctx: time.sleep(60), timeout_s=SHORT_S).ending is Ending.TIMED_OUT
 
 
 def test_except_exception_does_not_catch_a_timeout(run: Run) -> None:
@@ -262,19 +221,6 @@ def test_a_handler_may_catch_its_timeout_and_return_a_result(run: Run, alarm: Al
 
     assert run(partial, timeout_s=SHORT_S) == finished(Ending.SUCCEEDED, '"partial"')
     assert alarm.has_raised, "whatever it answered, it may have been raised inside a lock"
-
-
-def test_a_decorator_that_hides_a_coroutine_is_said_to(run: Run) -> None:
-    async def handler(ctx: Context) -> int:
-        return 1
-
-    def decorated(ctx: Context) -> Any:
-        return handler(ctx)
-
-    ended = run(decorated)
-    assert ended.ending is Ending.FAILED_PERMANENTLY
-    assert ended.error is not None
-    assert "make the decorator's function `async def`, too" in ended.error.message
 
 
 def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:
@@ -378,13 +324,6 @@ def test_a_coroutine_cancelled_before_it_starts_never_starts(
         pytest.fail("it began")
 
     assert run(slow, running=running) == finished(Ending.CANCELLED)
-
-
-def test_a_handler_may_raise_cancelled_itself(run: Run) -> None:
-    def give_up(ctx: Context) -> None:
-        raise JobCancelled("not needed any more")
-
-    assert run(give_up).ending is Ending.CANCELLED
 
 
 def test_text_printed_without_a_newline_is_kept_when_the_job_ends(

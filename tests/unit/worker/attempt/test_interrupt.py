@@ -111,17 +111,6 @@ def test_what_comes_while_c_code_runs_is_raised_when_it_returns(
         run()
 
 
-def test_after_an_attempt_whose_end_was_interrupted_one_that_is_not_armed_ends(
-    interrupt: Interrupt, attempt: RunningAttempt
-) -> None:
-    interrupt.begin(attempt)
-    interrupt.arm(0.0, 1.0)
-    with pytest.raises(JobTimeout), watched(interrupt, lambda: 2.0):
-        wait()
-    interrupt.begin(attempt)
-    interrupt.disarm()
-
-
 def test_nothing_is_raised_before_it_is_armed_or_after_it_is_disarmed(
     interrupt: Interrupt, attempt: RunningAttempt
 ) -> None:

@@ -84,16 +84,6 @@ def test_numbers_that_json_lacks_become_texts() -> None:
     }
 
 
-def test_fields_that_cannot_be_shown_do_not_lose_the_line() -> None:
-    class Rude:
-        def __repr__(self) -> str:
-            raise RuntimeError("no")
-
-    log = JobLog()
-    log.info("a", what=Rude())
-    assert lines(log) == [("info", "a", {"fields_lost": "RuntimeError: no"})]
-
-
 def test_prints_become_lines_also_the_last_without_a_newline() -> None:
     log = JobLog()
     terminal = io.StringIO()
@@ -104,13 +94,6 @@ def test_prints_become_lines_also_the_last_without_a_newline() -> None:
     log.finish_lines()
     assert [line for _, line, _ in lines(log)] == ["one 1", "two", "three"]
     assert terminal.getvalue() == ""
-
-
-def test_long_text_without_a_newline_is_split_into_lines() -> None:
-    log = JobLog()
-    for _ in range(40):
-        log.write("x" * 1_000)
-    assert len(lines(log)) == 2
 
 
 def test_what_is_printed_outside_a_job_goes_to_the_terminal() -> None:

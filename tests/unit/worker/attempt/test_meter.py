@@ -1,6 +1,5 @@
 """What an attempt costs, told apart from what ran before it."""
 
-import os
 import subprocess
 import sys
 import time
@@ -89,25 +88,3 @@ def test_the_peak_of_a_program_is_told_however_short_it_ran(
     attempt.program_peak_kib = 1 << 30
     ended = meter.end(attempt, Finished(attempt.lease, Ending.SUCCEEDED, "null"))
     assert ended.max_rss_bytes == 1 << 40
-
-
-def test_a_job_that_closes_our_files_has_no_peak_and_does_no_harm(
-    measure: Measure, meter: Meter
-) -> None:
-    assert meter._status is not None and meter._resets is not None
-    os.close(meter._status)
-    os.close(meter._resets)
-    ended = [measure(spin), measure(spin)]
-    assert [one.max_rss_bytes for one in ended] == [None, None]
-    assert all(one.cpu_s for one in ended)
-
-
-def test_where_the_peak_cannot_be_reset_it_is_not_told(
-    measure: Measure, meter: Meter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(meter, "_resets", None)
-    meter._look(float("-inf"))
-    ended = measure(spin)
-    assert ended.cpu_s is not None
-    assert ended.max_rss_bytes is None
-    assert meters._opened(f"/proc/{os.getpid()}/no-such", os.O_RDONLY) is None

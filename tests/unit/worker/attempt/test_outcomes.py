@@ -1,7 +1,6 @@
 """Results and errors as text."""
 
 import math
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -94,20 +93,6 @@ def test_an_error_keeps_type_message_and_traceback() -> None:
     assert "test_outcomes.py" in error.traceback
 
 
-def test_an_error_of_orpheus_itself_shows_none_of_its_frames() -> None:
-    error = raised_by(lambda: result_text(object()))
-    # Cut this test's own frames off, as the executor has none of them.
-    error.__traceback__ = traceback_after(error, "test_outcomes.py")
-    assert "File" not in str(error_of(error).traceback)
-
-
-def traceback_after(error: BaseException, filename: str) -> Any:
-    trace = error.__traceback__
-    while trace is not None and traceback.extract_tb(trace)[0].filename.endswith(filename):
-        trace = trace.tb_next
-    return trace
-
-
 def test_long_messages_and_tracebacks_keep_both_ends() -> None:
     error = error_of(ValueError("begin " + "€" * 100_000 + " end"))
     assert error.message.startswith("begin ")
@@ -120,58 +105,3 @@ def test_long_messages_and_tracebacks_keep_both_ends() -> None:
 def test_text_that_the_database_cannot_hold_is_escaped() -> None:
     error = error_of(ValueError("a\ud800b\0c"))
     assert error.message == "a\\ud800b\\x00c"
-
-
-class Exits(Exception):
-    """It cannot even be shown."""
-
-    def __str__(self) -> str:
-        raise SystemExit
-
-
-class OddText(str):
-    """Not as `str` is."""
-
-    __slots__ = ()
-
-    def encode(self, *_: Any) -> bytes:
-        raise RuntimeError("no")
-
-    def isascii(self) -> bool:
-        return False
-
-
-class Odd(Exception):
-    """Its text is none that can be stored."""
-
-    def __str__(self) -> str:
-        return OddText("a text")
-
-
-def anonymous(text: str) -> Exception:
-    """Its class cannot be asked for its name, so pytest must not find it here."""
-
-    class Nameless(type):
-        @property
-        def __name__(cls) -> str:  # type: ignore[override]
-            raise ValueError("no name")
-
-    class Anonymous(Exception, metaclass=Nameless):
-        """It has none."""
-
-    return Anonymous(text)
-
-
-@pytest.mark.parametrize(
-    ("make", "name", "message"),
-    [
-        (Exits, "Exits", "(its text cannot be shown: SystemExit)"),
-        (Odd, "Odd", "a text"),
-        (anonymous, "BaseException", "why"),
-    ],
-)
-def test_an_error_whose_own_code_fails_is_still_an_error(
-    make: Callable[[str], Exception], name: str, message: str
-) -> None:
-    error = error_of(make("why"))
-    assert (error.type, error.message) == (name, message)

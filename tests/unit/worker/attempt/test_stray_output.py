@@ -5,12 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest.mock import MagicMock, call
+from unittest.mock import MagicMock
 
 import pytest
 
 from orpheus.shared.domain.jobs import Lease
-from orpheus.worker.attempt import stray_output
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.stray_output import StrayOutput
 
@@ -51,13 +50,6 @@ def test_whole_lines_are_taken_while_a_job_runs_and_the_rest_at_its_end(
     os.write(2, b"thr\xffee\n\nend")
     stray.finish(attempt)
     assert lines(attempt) == ["two, by a program", "thr\\xffee", "", "end"]
-
-
-def test_a_job_that_writes_nothing_gets_no_log(stray: StrayOutput, attempt: RunningAttempt) -> None:
-    stray.start()
-    stray.finish(attempt)
-    stray.take(lambda: attempt)
-    assert attempt.log is None
 
 
 def test_what_is_written_as_one_job_follows_another_is_left_to_the_second(
@@ -133,18 +125,6 @@ def test_a_job_that_damages_the_descriptors_or_the_file_ends_nothing(
     assert lines(attempt) == ([] if damage == "deleted" else ["said"])
     if damage == "another file":
         assert file.with_name("other").read_bytes() == b"not ours"
-
-
-def test_much_output_outside_a_job_is_counted_and_not_logged(
-    stray: StrayOutput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stray.start()
-    log = MagicMock()
-    monkeypatch.setattr(stray_output, "log", log)
-    os.write(1, b"line\n" * 1_000)
-    stray.take(lambda: None)
-    assert log.info.call_args_list == [call("output_outside_a_job", line="line")] * 100
-    log.warning.assert_called_once_with("output_outside_a_job_dropped", lines=900)
 
 
 def test_a_full_log_takes_no_more(stray: StrayOutput, attempt: RunningAttempt) -> None:

@@ -1,7 +1,6 @@
 """What a beat says of the database."""
 
 import threading
-from typing import Any
 
 import pytest
 
@@ -15,19 +14,6 @@ def test_a_call_in_progress_counts_as_failed_once_it_takes_too_long() -> None:
         assert patient.is_ok()
         assert not impatient.is_ok()
     assert impatient.is_ok()
-
-
-def test_failures_are_logged_once_not_at_each_retry(monkeypatch: Any) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(
-        "orpheus.worker.control.database_watch.log.warning",
-        lambda *_, reason: told.append(reason),
-        raising=False,
-    )
-    watch = DatabaseWatch(slow_after_s=60)
-    for _ in range(5):
-        watch.log_failure(DatabaseFull("no space"))
-    assert told == ["no space"]
 
 
 def test_a_failed_call_counts_until_a_call_of_the_same_thread_succeeds() -> None:

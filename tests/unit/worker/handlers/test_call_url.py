@@ -1,7 +1,6 @@
 """A request of a job: what is tried again, what is not, and what is never told."""
 
 import socket
-import threading
 import traceback
 from typing import Any
 
@@ -49,12 +48,6 @@ def test_a_redirect_is_not_followed_and_told_without_its_path(receiver: Any, sta
     assert len(receiver.requests) == 1
 
 
-def test_a_redirect_that_leads_nowhere_is_told(receiver: Any) -> None:
-    receiver.answers, receiver.location = [302], f"file:///{TOKEN}"
-    with pytest.raises(PermanentError, match="302, a redirect, which is not followed"):
-        call_url(receiver.url, b"{}", {})
-
-
 def silent() -> socket.socket:
     server = socket.create_server(("127.0.0.1", 0))
     server.listen()
@@ -93,19 +86,3 @@ def test_a_header_that_cannot_be_sent_is_not_quoted(receiver: Any) -> None:
     with pytest.raises(PermanentError, match="a header cannot be sent") as raised:
         call_url(receiver.url, b"", {"Authorization": f"Bearer {TOKEN}\r\nX: y"})
     assert TOKEN not in "".join(traceback.format_exception(raised.value))
-
-
-def test_what_is_no_http_at_all_is_tried_again() -> None:
-    with silent() as server:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            connection.recv(1000)
-            connection.sendall(b"220 smtp.example ESMTP\r\n")
-            connection.close()
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with pytest.raises(CallFailed):
-            call_url(f"http://127.0.0.1:{server.getsockname()[1]}/{TOKEN}", b"", {})
-        thread.join()

@@ -25,15 +25,6 @@ def test_as_many_come_as_start_within_the_time_ahead() -> None:
     assert estimates.fitting(["a"] * 64) == 5
 
 
-def test_two_come_of_jobs_that_take_half_of_the_time_ahead() -> None:
-    """One at a time, each would wait for a commit of its own: a sixth of its time."""
-    estimates = Estimates(ahead_s=0.02)
-    for _ in range(200):
-        estimates.note("a", 0.0102)
-    assert estimates.limit() == 2
-    assert estimates.fitting(["a"] * 64) == 2
-
-
 def test_nothing_is_kept_behind_a_type_not_seen_before_nor_that_behind_another() -> None:
     estimates = Estimates(ahead_s=0.02)
     estimates.note("known", 0.001)
@@ -91,10 +82,6 @@ def test_without_time_ahead_jobs_come_one_at_a_time() -> None:
     assert estimates.fitting(["a", "a"]) == 1
 
 
-def test_nothing_fits_into_nothing() -> None:
-    assert Estimates(ahead_s=0.02).fitting([]) == 0
-
-
 def test_with_several_places_one_job_for_each_and_short_ones_behind_them() -> None:
     estimates = Estimates(0.02)
     assert estimates.limit(4, 4) == 4
@@ -109,9 +96,3 @@ def test_with_several_places_one_job_for_each_and_short_ones_behind_them() -> No
     assert estimates.fitting(["short"] * 99, 4, 4) == 16, "each place starts four in time"
     assert estimates.fitting(["long"] * 99, 4, 4) == 4
     assert estimates.fitting(["short"] * 3, 4, 4) == 3
-
-
-def test_without_prefetching_one_job_for_each_place() -> None:
-    estimates = Estimates(0)
-    assert estimates.limit(4, 4) == 4
-    assert estimates.fitting(["a"] * 4, 4, 4) == 4

@@ -237,12 +237,6 @@ def test_a_worker_parks_some_reports_and_then_leases_nothing_more(
     assert not held.may_park()
 
 
-def test_a_job_is_told_once_why_its_result_waits(held: HeldLeases, parked: RunningAttempt) -> None:
-    held.park(held.take_reports(with_parked=True))
-    (line,) = parked.job_log().take()
-    assert "cannot be stored yet" in line.line
-
-
 def test_a_new_lease_does_not_put_off_the_renewal_of_a_parked_one(
     held: HeldLeases, parked: RunningAttempt, make_lease: Callable[..., Lease]
 ) -> None:

@@ -63,8 +63,7 @@ class Signature:
     def resolve(self) -> None:
         """Read the annotations. Needed only to see problems early: the other methods do it too.
 
-        Raises ConfigurationError for an annotation that names nothing, for two parameters that take
-        the Context, and for one that no payload can fill.
+        Raises ConfigurationError for an annotation that names nothing.
         """
         if self._is_resolved:
             return
@@ -73,12 +72,6 @@ class Signature:
         self._parameters = {
             name: parameter for name, parameter in self._all.items() if name != self.context
         }
-        for parameter in self._parameters.values():
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise ConfigurationError(
-                    f"{self._where}: {parameter.name} is positional-only, but fields are passed "
-                    "by name"
-                )
         self._annotations = {name: hints.get(name, Any) for name in self._parameters}
         self._allowed = frozenset(self._parameters)
         self._required = frozenset(
@@ -173,10 +166,6 @@ class Signature:
             if _is_context(hints.get(name, parameter.annotation))
             or (name == "ctx" and parameter.annotation is _ABSENT)
         ]
-        if len(found) > 1:
-            raise ConfigurationError(
-                f"{self._where}: {' and '.join(found)} both take the Context; one is enough"
-            )
         self.context = found[0] if found else None
         if found:
             first = next(iter(self._all.values()))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import StorageError
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
@@ -229,7 +230,7 @@ class Executor:
         """Return how an attempt has ended that raised `error`."""
         try:
             return self._ending_by(error, lease)
-        except BaseException:  # noqa: BLE001 - such as a Snooze whose class sets no delay
+        except BaseException:  # noqa: BLE001 - such as a Snooze whose class sets no valid delay
             return Finished(lease, Ending.FAILED, error=error_of(error))
 
     def _ending_by(self, error: BaseException, lease: Lease) -> Finished:
@@ -252,7 +253,7 @@ class Executor:
         if isinstance(error, CannotFollow):
             self.lacks_files = True
         if snoozes := _only_snoozes(leaves):
-            delay_s = max(snooze.delay_s for snooze in snoozes)
+            delay_s = max(parse_duration_s(snooze.delay_s) for snooze in snoozes)
             return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))
         is_permanent = any(self._is_permanent(leaf, lease) for leaf in (error, *leaves))
         ending = Ending.FAILED_PERMANENTLY if is_permanent else Ending.FAILED

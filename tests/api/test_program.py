@@ -203,14 +203,6 @@ def test_a_job_module_that_does_not_import_is_exit_78(start: Start, url: str, lo
     assert "no.such_module" in log.read_text() or "No module named 'no'" in log.read_text()
 
 
-def test_a_database_that_is_none_is_exit_74(start: Start, tmp_path: Path, log: Path) -> None:
-    path = tmp_path / "not.db"
-    path.write_bytes(b"this is no database, and long enough to be sure of it" * 100)
-
-    assert start(*alone(f"sqlite:///{path}")).wait(30) == 74
-    assert path.read_bytes().startswith(b"this is no database")
-
-
 class Supervisor:
     """The other end of an API's channel."""
 

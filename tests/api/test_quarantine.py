@@ -35,12 +35,6 @@ def test_types_have_the_evidence(api: Any) -> None:
     assert quarantine["text"].startswith("its jobs killed 2 workers without a success between")
 
 
-def test_a_page_of_jobs_names_it_so_that_none_calls_its_jobs_due(api: Any) -> None:
-    assert api.client.get("/jobs").json()["quarantined"] == ["add"]
-    api.client.post("/types/add/release")
-    assert api.client.get("/jobs").json()["quarantined"] == []
-
-
 def test_its_jobs_are_accepted_and_wait_and_say_why(api: Any) -> None:
     answer = api.client.post("/jobs", json={"type": "add", "payload": {"a": 1, "b": 2}})
     assert answer.status_code == 201

@@ -13,7 +13,6 @@ from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
 from orpheus.shared.storage import Store, open_storage
-from orpheus.shared.storage.verbs.stats import Stats
 from tests.databases import make_database
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
@@ -88,17 +87,3 @@ def test_a_database_that_comes_back_is_found_again(storage: StorageSettings) -> 
         assert await readers.read(lambda store: store.stats.counts())
 
     run(storage, come_back)
-
-
-def test_a_slow_query_is_a_503_and_others_are_answered(
-    api: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api.services.readers, "_limit_s", 0.3)
-    api.submit()
-    with monkeypatch.context() as slow:
-        slow.setattr(Stats, "finished_in", lambda stats, _: stats._database.all(FOREVER))
-        answer = api.client.get("/stats")
-        assert api.client.get("/jobs").status_code == 200
-    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
-    assert "took too long" in answer.json()["detail"]
-    assert api.client.get("/stats").status_code == 200

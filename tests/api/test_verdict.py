@@ -30,50 +30,10 @@ def verdict(api: Any) -> dict[str, Any]:
     return found
 
 
-def concerns(api: Any) -> list[tuple[str, str]]:
-    return [(one["code"], one["text"]) for one in verdict(api)["concerns"]]
-
-
 def test_a_system_that_is_well_says_so(system: Any) -> None:
     assert verdict(system) == {"headline": "Ready for the first job.", "concerns": []}
     system.submit()
     assert verdict(system) == {"headline": "All is well.", "concerns": []}
-
-
-def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any) -> None:
-    system.client.post("/queues/mail/pause", json={"reason": "a release"})
-    system.submit(queue="mail", delay="2h")
-    assert verdict(system)["concerns"] == [], "it waits for its time, whoever paused its queue"
-    system.submit(queue="mail")
-    assert verdict(system)["concerns"] == [
-        {
-            "code": "queue_paused",
-            "text": "Queue mail is paused by api:127.0.0.1: a release, and 1 job waits in it.",
-            "command": "orpheus resume mail",
-            "about": {"kind": "queue", "name": "mail"},
-        }
-    ]
-
-
-def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbeats(
-    api: Any,
-) -> None:
-    silent_since_ms = api.store.clock.monotonic_ms() - 20_000
-    api.process("supervisor", Role.SUPERVISOR, last_beat_mono_ms=silent_since_ms)
-    api.process("default-1")
-    states = {"supervisor": SlotState.READY, "default-1": SlotState.READY, "web-1": SlotState.FATAL}
-    roles = {"supervisor": Role.SUPERVISOR, "web-1": Role.PROGRAM}
-    api.store.processes.put_slots(
-        [api.slot(name, state, roles.get(name, Role.WORKER)) for name, state in states.items()]
-    )
-    shown = {one["slot"]: one for one in api.client.get("/workers").json()["items"]}
-    assert shown.keys() == states.keys()
-    assert shown["supervisor"]["heartbeat_age_s"] >= 20
-    told = [one["text"] for one in api.client.get("/stats").json()["verdict"]["concerns"]]
-    assert any(one.startswith("The supervisor has sent no heartbeat for 2") for one in told)
-    assert any(one.startswith("web-1 failed (fatal)") for one in told)
-    watched = api.client.get("/readyz").json()["checks"]["supervisor"]
-    assert watched == {"status": "degraded", "detail": "0 of 1 ready: supervisor is silent"}
 
 
 def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(
@@ -105,16 +65,3 @@ def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(
     assert ages == {"default-1": None, "supervisor": None}
     (exposed_age,) = re.findall(r'orpheus_heartbeat_age_seconds\{slot="default-1"\} (.*)', exposed)
     assert float(exposed_age) >= 45, "that is what it is for"
-
-
-def test_while_orpheus_is_stopping_nothing_is_asked_of_it(system: Any) -> None:
-    stopping = system.slot("supervisor", SlotState.STOPPING, Role.SUPERVISOR, reason="SIGINT")
-    system.store.processes.put_slots([stopping])
-    for path, body in (
-        ("/workers/default-1/restart", None),
-        ("/workers/default-1/drain", None),
-        ("/pools/default/scale", {"workers": 2}),
-    ):
-        answer = system.client.post(path, json=body)
-        assert answer.status_code == 503, path
-        assert "Orpheus is stopping (SIGINT)" in answer.text

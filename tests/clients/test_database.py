@@ -83,22 +83,6 @@ def test_the_configuration_is_found_as_by_every_command(
         assert client.submit("add").id == 2
 
 
-def test_it_rings_in_the_state_folder_of_the_configuration(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = open_store(url, create=True, pools=POOLS, state_dir=f"{tmp_path}/state")
-    store.types.replace([ADD])
-    bell = store.bells.listen_pool("default")
-    monkeypatch.chdir(tmp_path)
-    write_config(tmp_path / "orpheus.toml", url, 'state_dir = "state"\n')
-    with Client(config="orpheus.toml") as client:
-        monkeypatch.chdir("/")
-        client.submit("add")
-    assert bell.drain()
-    bell.close()
-    store.close()
-
-
 def test_a_problem_elsewhere_is_a_warning_if_a_variable_names_the_database(
     store: Store,
     config: Path,

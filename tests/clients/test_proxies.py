@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from orpheus.client import NotFound, TransitionRefused, Unavailable
+from orpheus.client import NotFound, TransitionRefused
 from orpheus.shared.domain.job_filter import JobFilter
 from tests.api.conftest import Running
 from tests.clients.test_http import calling
@@ -88,24 +88,6 @@ def kinds(api: Running, job_id: int) -> list[str]:
     return [event.kind for event in api.store.events.of_job(job_id, 100, 0)]
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
-def test_what_must_not_be_done_twice_is_sent_once(
-    call: Callable[..., Any], proxy: Proxy, api: Running, status: int
-) -> None:
-    job_id = api.submit()
-    api.store.jobs.cancel(job_id)
-    proxy.lost.append(status)
-    with pytest.raises(Unavailable, match=f"status {status}; it may have been done"):
-        call("retry", job_id)
-    assert kinds(api, job_id).count("job.requeued") == 1
-    later = api.submit(delay="1h")
-    proxy.lost.append(status)
-    with pytest.raises(Unavailable, match="it may have been done"):
-        call("run_now", later)
-    assert call("get", later).status == "pending"
-    assert not proxy.lost
-
-
 def test_a_submission_is_stored_once(call: Callable[..., Any], proxy: Proxy, api: Running) -> None:
     proxy.lost.extend([503, 502])
     job = call("submit", "add", {"n": 1})
@@ -133,16 +115,6 @@ def test_a_cancel_of_a_running_job_that_ends_meanwhile_is_no_error(
     proxy.meanwhile = lambda: api.finish(lease)
     job = call("cancel", job_id)
     assert (job.status, job.cancel_requested) == ("done", True)
-
-
-def test_a_cancel_of_a_job_that_has_ended_is_refused_also_by_a_repeat(
-    call: Callable[..., Any], proxy: Proxy, api: Running
-) -> None:
-    api.submit()
-    job_id = api.run_one()
-    proxy.lost.append(503)
-    with pytest.raises(TransitionRefused, match="done"):
-        call("cancel", job_id)
 
 
 def test_a_delete_that_was_done_is_no_error(

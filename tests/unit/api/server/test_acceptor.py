@@ -57,20 +57,3 @@ def test_it_accepts_as_soon_as_there_is_a_descriptor_and_logs_once(failures: int
         asyncio.run(serve())
     assert closed == list(range(min(failures, 3)))
     assert [line["event"] for line in logged] == ["cannot_accept"] * min(failures, 1)
-
-
-def test_it_accepts_nothing_once_it_is_stopped() -> None:
-    async def serve() -> None:
-        with Exhausted() as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(8)
-            listener.failures_left, listener.failed = 1, asyncio.Event()
-            acceptor = Acceptor(listener, asyncio.Protocol, OpenConnections(10, 10))
-            acceptor.start()
-            with socket.create_connection(listener.getsockname()):
-                await listener.failed.wait()
-                acceptor.stop()
-                await asyncio.sleep(0.1)  # longer than it waits before it accepts again
-                assert listener.accept()[0].close() is None
-
-    asyncio.run(serve())

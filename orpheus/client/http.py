@@ -67,7 +67,6 @@ _MEANING: Mapping[int, type[OrpheusError]] = {
 }
 _OF_A_PROXY = (401, 403, 413, *_GATEWAY)
 """What such an answer means is so, too, if a proxy in front of Orpheus gives it."""
-_MOST_SAID = 200
 _TEXTS_OF_A_FILTER = ("status", "type", "queue", "tag", "q", "error", "where")
 _PROBLEM = "application/problem+json"
 
@@ -222,9 +221,7 @@ def _good(send: Send, outcome: Answer | Failure, *, may_be_done: bool) -> Answer
 
 def _error_of(send: Send, answer: Answer) -> OrpheusError:
     problem = _problem(answer)
-    said = str(_object(answer).get("detail") or "")[:_MOST_SAID]
-    what = f"{send.method} {send.path}: status {answer.status}" + (said and f" ({said})")
-    detail = str(problem.get("detail") or what)
+    detail = str(problem.get("detail") or f"{send.method} {send.path}: status {answer.status}")
     if not problem and answer.status not in _OF_A_PROXY:
         return UnexpectedAnswer(detail + _ANOTHER)
     if answer.status == 422 and send.method == "POST":
@@ -254,19 +251,15 @@ def _problem(answer: Answer) -> Mapping[str, Any]:
 
     A gateway may have written another content type: then it is known by its fields.
     """
-    body = _object(answer)
-    is_problem = answer.headers.get("content-type", "").lower().startswith(_PROBLEM)
-    is_problem |= "title" in body and body.get("status") == answer.status
-    return body if is_problem and "detail" in body else {}
-
-
-def _object(answer: Answer) -> Mapping[str, Any]:
-    """Return the body if it is a JSON object; else an empty one."""
     try:
         body = json.loads(answer.body)
     except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict) or "detail" not in body:
+        return {}
+    is_problem = answer.headers.get("content-type", "").lower().startswith(_PROBLEM)
+    is_problem |= "title" in body and body.get("status") == answer.status
+    return body if is_problem else {}
 
 
 def _invalid(detail: str, errors: Any) -> InvalidJob:

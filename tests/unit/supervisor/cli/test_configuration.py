@@ -115,13 +115,3 @@ def test_problems_are_json_too(orpheus: Orpheus, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("[pools.default]\nworkers = 1\n")
     well = orpheus("config", "check", "--config", "own.toml", "--json").json
     assert (well["ok"], well["problems"]) == (True, [])
-
-
-def test_a_configuration_in_which_no_job_can_run_is_a_warning(
-    orpheus: Orpheus, tmp_path: Path
-) -> None:
-    (tmp_path / "own.toml").write_text("[jobs]\nmodules = []\n")
-    answer = orpheus("config", "check", "--config", "own.toml")
-    assert answer.code == 0
-    told = "[jobs] modules is empty, and there are no [[commands]]: no job can run"
-    assert answer.err == f"orpheus: warning: {told}\n"

@@ -24,28 +24,20 @@ events, in the same order, as server-sent events (`curl -N`).
 - `/ws?after=N&epoch=E` sends a hello, then every event from seq N + 1 on. If these are no longer
   stored, or the database is of another epoch, it sends a `reset` and a second hello.
 - `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
-  Its hello carries the job, which may have ended before.
-  `seq` then has gaps. `job` can be combined with `after`. Log lines come before the event that ends
-  their attempt. With `log_after=LINE`, the id of the last line that the client has, they begin
-  after that one.
+  Its hello carries the job. `seq` then has gaps. Log lines come before the event that ends their
+  attempt. `log_after=LINE` begins after that line. It can be combined with `after`.
 - `GET /events?after=N&epoch=E` sends each event with `EPOCH:SEQ` as `id`, its kind as `event` and
   its body as `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
-A client that reconnects with the last seq it has seen and the epoch of its hello misses nothing and
-gets nothing twice (an EventSource sends both itself, as `Last-Event-ID`). A client that sends no
-epoch notices that a backup was put back only if its seq is greater than that of the newest event.
-The epoch changes when a start finds that the events end before the last one that was noted beside
-the database (`orpheus.db-history`); each `orpheus db backup` and each database that
-`orpheus db move` has filled has its own. If the whole folder was put back, that file included,
-nothing can notice it.
+A client that reconnects with its last seq and the epoch of its hello misses nothing and gets
+nothing twice (an EventSource sends both itself, as `Last-Event-ID`). The epoch changes when a start
+finds that a backup was restored (`orpheus.db-history`); each `orpheus db backup` and each database
+that `orpheus db move` has filled has its own.
 
-When there are many events, they are collected: at most one frame of events every {gap:g} ms, and
-none longer than about a megabyte. A client that is too slow gets only the newest heartbeat and
-progress; a client that is far behind gets a `reset` and a new hello. A client that acknowledges
-nothing for 20 s, or answers no ping for 40 s, is disconnected.
-
-Ask for `permessage-deflate`, as browsers do. A frame then shrinks to about a twentieth, and it is
-compressed once for all clients.
+When there are many events, they are collected: at most one frame of events every {gap:g} ms, of
+about a megabyte at most. A slow client gets only the newest heartbeat and progress; a client that is
+far behind gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no
+ping for 40 s, is disconnected. Ask for `permessage-deflate`: frames then shrink to about a twentieth.
 
 An unknown or invalid parameter (422), an unknown job (404), a foreign origin (403) and one client
 too many (503 with `Retry-After`) are refused before the handshake, with a problem document.

@@ -35,9 +35,10 @@ finds that a backup was restored (`orpheus.db-history`); each `orpheus db backup
 that `orpheus db move` has filled has its own.
 
 When there are many events, they are collected: at most one frame of events every {gap:g} ms, of
-about a megabyte at most. A slow client gets only the newest heartbeat and progress; a client that is
-far behind gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no
-ping for 40 s, is disconnected. Ask for `permessage-deflate`: frames then shrink to about a twentieth.
+about a megabyte at most. A slow client gets only the newest heartbeat and progress; a client
+that is far behind gets a `reset` and a new hello. A client that acknowledges nothing for 20 s,
+or answers no ping for 40 s, is disconnected. Ask for `permessage-deflate`: frames then shrink
+to about a twentieth.
 
 An unknown or invalid parameter (422), an unknown job (404), a foreign origin (403) and one client
 too many (503 with `Retry-After`) are refused before the handshake, with a problem document.

@@ -1,6 +1,5 @@
-"""A signal to stop that comes before a program handles it, or while it replaces itself."""
+"""A signal to stop that comes before a program handles it."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -11,10 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import open_store
 from tests.machine import HANGS_UP, PATIENCE_S, wait_until
-from tests.variants import variants
 
 ROOT = Path(__file__).parents[2]
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -47,28 +43,6 @@ from pathlib import Path
 child = subprocess.Popen(["sleep", "1000"])
 Path("pid").write_text(f"{child.pid}\\n")
 time.sleep(1000)
-"""
-STOPPED_WHILE_IT_RESTARTS = """
-import os
-import signal
-import threading
-
-def take_signals():
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.{number}])
-    is_there.set()
-    threading.Event().wait()
-
-def execv(*arguments):
-    os.execv = real
-    if {leaves_thread}:
-        threading.Thread(target=take_signals, daemon=True).start()
-        is_there.wait()
-    os.kill(os.getpid(), signal.{number})
-    print("restarting", flush=True)
-    real(*arguments)
-
-is_there = threading.Event()
-real, os.execv = os.execv, execv
 """
 
 
@@ -122,37 +96,3 @@ def test_a_signal_to_stop_while_job_modules_are_imported_ends_what_they_have_sta
     process.send_signal(signal.SIGTERM)
     assert finished(process) == (0, "")
     wait_until(lambda: not started.is_running(), "what it had started to end")
-
-
-def start_worker(
-    folder: Path, *, jobs: int = 0, under: Sequence[str] = HANGS_UP
-) -> "subprocess.Popen[str]":
-    """Start a worker that replaces itself after each job."""
-    url = f"sqlite:///{folder}/data/orpheus.db"
-    with contextlib.closing(open_store(url, create=True, durable=False)) as store:
-        for _ in range(jobs):
-            store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
-    settings = [f"database.url={url}", "pools.default.max_jobs=1", "logging.format=json"]
-    return start(
-        folder, "worker", *(part for one in settings for part in ("--set", one)), under=under
-    )
-
-
-@pytest.mark.parametrize(
-    ("number", "leaves_thread", "code"),
-    variants(
-        [*((number, False, 0) for number in STOPS), (signal.SIGTERM, True, -signal.SIGTERM)],
-        (signal.SIGTERM, False, 0),
-        (signal.SIGTERM, True, -signal.SIGTERM),
-    ),
-)
-def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(
-    tmp_path: Path, number: signal.Signals, leaves_thread: bool, code: int
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        STOPPED_WHILE_IT_RESTARTS.format(number=number.name, leaves_thread=leaves_thread)
-    )
-    process = start_worker(tmp_path, jobs=1)
-    ended_with, errors = finished(process)
-    assert ended_with == code
-    assert errors.count("worker_ready") == 1, "it began again"

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Attempt, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import Store, open_store
 from orpheus.supervisor.__main__ import run
-from orpheus.supervisor.linux.cgroup import oom_kills
 from tests.audit_log import entries_of
 from tests.machine import wait_until
 
@@ -25,7 +24,6 @@ WORKERS = 2
 JOBS = """
 import os
 import signal
-import time
 from pathlib import Path
 
 from orpheus import job
@@ -40,14 +38,6 @@ def fragile() -> None:
 @job
 def sturdy() -> None:
     pass
-
-
-@job(max_retries=100, backoff_base="100ms", backoff_max="100ms")
-def long() -> None:
-    with Path("pids").open("a") as pids:
-        print(os.getpid(), file=pids)
-    while not Path("mended").exists():
-        time.sleep(0.01)
 """
 TOML = f"""
 [database]
@@ -140,8 +130,6 @@ def test_only_a_type_that_kills_its_workers_is_quarantined_until_it_is_released_
     running: Running,
 ) -> None:
     wait_until(lambda: running.store.types.get("fragile"), "the job types to be described")
-    a_type_whose_workers_somebody_else_kills_goes_on(running)
-    (running.folder / "mended").unlink()
     the_others_are_done_meanwhile_and_a_release_runs_the_rest(running)
     (running.folder / "mended").unlink()
     new_code_releases_it_and_replaces_the_workers(running)
@@ -171,32 +159,3 @@ def new_code_releases_it_and_replaces_the_workers(running: Running) -> None:
     running.process.send_signal(signal.SIGHUP)
     wait_until(lambda: all_done(running, "fragile", left), "the rest to be done")
     assert running.store.quarantines.all() == []
-
-
-def a_type_whose_workers_somebody_else_kills_goes_on(running: Running) -> None:
-    store, pids = running.store, running.folder / "pids"
-    job_id = store.jobs.submit(NewJob("long")).job.id
-    killed: list[int] = []
-
-    def kill_the_next() -> bool:
-        started = pids.read_text().split() if pids.exists() else []
-        if len(started) == len(killed):
-            return False
-        killed.append(int(started[-1]))
-        os.kill(killed[-1], signal.SIGKILL)
-        return True
-
-    for _ in range(AFTER):
-        wait_until(kill_the_next, "a start")
-    ended: Callable[[], bool] = lambda: len(_crashes(store, job_id)) == AFTER  # noqa: E731
-    wait_until(ended, "the last lease to end")
-    is_known = oom_kills() is not None  # whether the kernel tells that these were not for memory
-    assert bool(store.quarantines.all()) is not is_known
-    (running.folder / "mended").touch()
-    if not is_known:
-        assert running.command("release", "long")[0] == 0
-    wait_until(lambda: running.ids("long", Status.DONE), "the job to be done")
-
-
-def _crashes(store: Store, job_id: int) -> list[Attempt]:
-    return [one for one in store.jobs.attempts(job_id) if one.outcome is Outcome.CRASHED]

@@ -11,10 +11,9 @@ from tests.conftest import System, systems_below
 from tests.integration.commands import command
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
-from tests.variants import variants
 
 JOBS = """
-import asyncio, contextlib, threading, time
+import asyncio, contextlib, time
 from orpheus import Context, job
 
 async def ask_the_other_side() -> None:
@@ -24,25 +23,8 @@ async def ask_the_other_side() -> None:
 async def report(ctx: Context) -> None:
     await ask_the_other_side()
 
-@job
-async def both(ctx: Context) -> None:
-    await asyncio.gather(ask_the_other_side(), asyncio.to_thread(compute))
-
 def compute() -> None:
     time.sleep(600)
-
-@job
-def in_a_thread(ctx: Context) -> None:
-    compute()
-
-@job
-def starts_threads(ctx: Context) -> None:
-    while True:
-        for _ in range(20):
-            short = threading.Thread(target=time.monotonic)
-            short.start()
-            short.join()
-        time.sleep(0.001)
 
 @job
 async def blocking(ctx: Context) -> None:
@@ -153,22 +135,6 @@ def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool:
     running = [one for one in others if one.startswith(f"Coroutine of job {job_id} (blocking)")]
     assert ", which runs now" in running[0]
     assert any("in ask_the_other_side" in one for one in others) == (pool == "many")
-
-
-@pytest.mark.parametrize(
-    ("pool", "looks"),
-    variants([("one", 5), ("many", 5), ("one", 30), ("many", 30)], ("one", 5), ("many", 5)),
-)
-def test_who_looks_at_threads_that_begin_and_end_harms_nobody(
-    system: System, pool: str, looks: int
-) -> None:
-    before = system.workers()[f"{pool}-1"]["restarts"]
-    system.submit("starts_threads", queue=pool)
-    for _ in range(looks):
-        until_shown(
-            system, f"{pool}-1", lambda parts: any("in starts_threads" in one for one in parts)
-        )
-    assert system.workers()[f"{pool}-1"]["restarts"] == before
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])

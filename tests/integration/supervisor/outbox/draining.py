@@ -15,7 +15,7 @@ import pytest
 
 from orpheus import outbox
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Job, NewJob
+from orpheus.shared.domain.jobs import Job
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import TypeRow, open_store
@@ -224,15 +224,6 @@ class DrainingTests:
         assert len(running.log("outbox_drained")) == 3
         assert running.store.outboxes.counts()["shop"].accepted == 1100
 
-    def test_a_row_whose_unique_key_a_live_job_holds_is_drained_all_the_same(
-        self, running: Draining, application: Application
-    ) -> None:
-        running.store.jobs.submit(NewJob("count", '{"n": 1}', unique_key="held"))
-        with application.transaction() as connection:
-            outbox.add(connection, JobRequest("count", {"n": 2}, unique_key="held"))
-        running.until_empty()
-        assert running.numbers() == [1]
-
     def test_rows_that_are_locked_are_drained_when_the_lock_is_gone_and_it_is_told_once(
         self, running: Draining, application: Application
     ) -> None:
@@ -262,15 +253,6 @@ class DrainingTests:
         draining.until_logged("outbox_well")
         assert len(draining.log("outbox_trouble")) == 1
         assert draining.numbers() == [1]
-
-    def test_a_column_that_is_missing_is_told_with_what_makes_the_table(
-        self, draining: Draining, application: Application
-    ) -> None:
-        application.execute("CREATE TABLE orpheus_outbox (id integer, type text, payload text)")
-        draining.start()
-        line = draining.until_logged("outbox_trouble")
-        assert "column" in line["reason"]
-        assert f"`orpheus outbox schema {application.kind}`" in line["reason"]
 
     def test_a_row_that_cannot_be_deleted_becomes_one_job(
         self, draining: Draining, application: Application

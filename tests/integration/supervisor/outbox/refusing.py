@@ -1,14 +1,6 @@
 """What an outbox in any database does with rows that are no valid jobs."""
 
-import pytest
-
 from orpheus import outbox
-from orpheus.shared.domain.handover import JobDefaults, StorageSettings
-from orpheus.shared.storage import MOST_REFUSED, Store
-from orpheus.supervisor.outbox import drainer
-from orpheus.supervisor.outbox.drainer import OutboxSettings
-from orpheus.supervisor.outbox.drainers import Drainers
-from tests.explained import verdict
 from tests.integration.supervisor.outbox.draining import Application, Draining
 from tests.machine import wait_until
 
@@ -63,68 +55,3 @@ class RefusingTests:
         application.execute("UPDATE orpheus_outbox SET payload = '{\"n\": 5}', refused_at = NULL")
         running.until_empty()
         assert running.numbers() == [5]
-
-    def test_refused_rows_are_told_of_until_each_is_corrected_or_deleted(
-        self, draining: Draining, application: Application, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(drainer, "_RECOUNT_S", 0.02)
-        application.make_table()
-        storage = StorageSettings(draining.database, durable=False, pools={})
-        table, defaults = "orpheus_outbox", JobDefaults(3, 900)
-        shop = OutboxSettings("shop", application.url, table, 0.02, storage, defaults, 1000)
-        drainers = Drainers()
-
-        def told(text: str) -> None:
-            wanted = [text] if text else []
-            wait_until(lambda: refusals(draining.store) == wanted, text or "nothing to be told")
-            assert drainers.trouble() == "", "the supervisor's own slot is well"
-
-        drainers.adopt([shop])
-        try:
-            application.execute("INSERT INTO orpheus_outbox (type) VALUES ('count')")
-            first = "with id 1: payload.n: is required. Correct"
-            ending = "and set refused_at to NULL, or delete"
-            one = f"Outbox shop: a row was refused, {first} it {ending} it."
-            two = f"Outbox shop: 2 rows were refused, the first, {first} them {ending} them."
-            told(one)
-            application.execute("INSERT INTO orpheus_outbox (type) VALUES ('nothing')")
-            told(two)
-            drainers.adopt([])
-            told(two)
-            draining.store.outboxes.keep_refused(())
-            told("")
-            drainers.adopt([shop])
-            told(two)
-            application.execute("DELETE FROM orpheus_outbox WHERE id = 2")
-            told(one)
-            for reason, shown in (
-                ("NULL", "no reason is given."),
-                (f"'{'x' * 999}'", "x" * 299 + "…"),
-            ):
-                application.execute(f"UPDATE orpheus_outbox SET refused_reason = {reason}")
-                told(one.replace("payload.n: is required.", shown))
-            fix = "UPDATE orpheus_outbox SET payload = '{\"n\": 5}', refused_at = NULL"
-            application.execute(fix)
-            told("")
-            wait_until(lambda: application.rows() == [], "the row to be drained")
-        finally:
-            drainers.stop(30)
-
-    def test_very_many_refused_rows_are_not_all_counted(
-        self, draining: Draining, application: Application
-    ) -> None:
-        application.make_table()
-        with application.transaction() as connection:
-            for _ in range(MOST_REFUSED + 1):
-                sql = "INSERT INTO orpheus_outbox (type, refused_at) VALUES ('count', '2026-01-01')"
-                connection.cursor().execute(sql)
-        draining.start()
-        wait_until(lambda: draining.store.outboxes.refused_now() != {}, "them to be counted")
-        (refused,) = draining.store.outboxes.refused_now().values()
-        assert refused == (MOST_REFUSED, "1", "no reason is given")
-
-
-def refusals(store: Store) -> list[str]:
-    """What the verdict says of refused rows."""
-    concerns = verdict(store).concerns
-    return [concern.text for concern in concerns if concern.code == "outbox_rows_refused"]

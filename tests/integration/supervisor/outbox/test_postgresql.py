@@ -110,23 +110,6 @@ def test_a_time_that_no_job_can_have_is_refused_and_stops_no_other(
     assert draining.log("outbox_failed") == draining.log("outbox_trouble") == []
 
 
-def test_no_row_whose_id_is_bytes_becomes_a_job(
-    draining: Draining, application: PostgresqlApplication
-) -> None:
-    application.make_table()
-    application.execute("ALTER TABLE orpheus_outbox ALTER id DROP IDENTITY")
-    application.execute("ALTER TABLE orpheus_outbox ALTER id TYPE bytea USING NULL")
-    application.execute(
-        "INSERT INTO orpheus_outbox (id, type, payload) VALUES ('ab', 'count', '{\"n\": 1}')"
-    )
-    draining.start()
-    draining.until_logged("outbox_attempt_failed", times=2)
-    reason = draining.until_logged("outbox_trouble")["reason"]
-    assert "an id of type bytes; make the ids integers, text or uuid" in reason
-    assert len(draining.log("outbox_trouble")) == 1
-    assert draining.numbers() == []
-
-
 def test_the_digest_of_a_table_does_not_depend_on_who_reads_it() -> None:
     digest = table_digest("postgresql://a:secret@db/shop", "outbox")
     assert (

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import PurePath
 
 from orpheus.shared.domain.limits import NAME
 
@@ -19,15 +20,6 @@ _BUILT_IN_WORDS = """
 umask unset until wait while
 """
 _BUILT_IN = frozenset(_BUILT_IN_WORDS.split())
-_RUNNER_WORDS = """
-python php perl ruby node bash sh dash zsh java npm npx yarn bundle poetry pipenv uv run env nice
-ionice nohup sudo timeout flock setsid docker compose
-"""
-_SAY_LITTLE = _BUILT_IN | set(_RUNNER_WORDS.split())
-"""Programs whose name tells little about what they run."""
-_VERSION = re.compile(r"(?<=[a-z])[0-9.]+\Z", re.ASCII)
-_SCRIPT = re.compile(r"\.(py|sh|php|pl|rb|js|bash)\Z")
-_WORD = re.compile(r"[A-Za-z][\w:.-]*", re.ASCII)
 _FIELD = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 
 
@@ -63,21 +55,9 @@ def escaped_fields(argv: list[str]) -> list[str]:
 
 
 def name_of(line: str) -> str:
-    """Return a name for a command: its program, and the next argument if that is a word.
-
-    `php /srv/artisan schedule:run --quiet` is `artisan-schedule-run`.
-    """
-    program = re.split(r"[|<>]", line.rpartition("&&")[2])[0]
-    words = [_telling(word) for word in re.findall(r"[^\s(){}'\"`;]+", program)]
-    first, second, *_ = [*filter(None, words), "", ""]
-    return as_name(f"{first}-{second}" if _WORD.fullmatch(second) else first)
-
-
-def _telling(word: str) -> str:
-    """Return the last part of a path without the ending of a script; "" if it tells nothing."""
-    name = _SCRIPT.sub("", word.rstrip("/").rpartition("/")[2])
-    is_program = re.search("[A-Za-z]", name) and _VERSION.sub("", name) not in _SAY_LITTLE
-    return name if is_program and not word.startswith("-") and "=" not in word else ""
+    """Return a name for a command, of its first two words: `php-artisan` for `php /srv/artisan`."""
+    words = [word for word in line.split() if not word.startswith("-") and "=" not in word]
+    return as_name("-".join(PurePath(word).stem for word in words[:2]))
 
 
 def as_name(text: str) -> str:

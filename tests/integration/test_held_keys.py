@@ -11,6 +11,7 @@ import pytest
 from orpheus import Client
 from orpheus.shared.errors import ExitCode
 from tests.machine import wait_until
+from tests.variants import variants
 
 JOBS = Path(__file__).parent / "worker" / "jobs"
 KEY = "daily"
@@ -78,8 +79,10 @@ def pid_of_worker(system: Any) -> int:
     return int(system.workers()["default-1"]["pid"])
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
-@pytest.mark.parametrize("commits", [True, False])
+@pytest.mark.parametrize(
+    ("concurrency", "commits"),
+    variants([(1, True), (1, False), (4, True), (4, False)], (1, True), (4, False)),
+)
 def test_a_job_runs_once_while_the_key_of_its_child_is_held(
     start: StartSystem,
     application: psycopg.Connection,
@@ -109,7 +112,7 @@ def test_a_job_runs_once_while_the_key_of_its_child_is_held(
     assert pid_of_worker(system) == worker
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("concurrency", variants([1, 4], 4))
 def test_what_waits_for_a_key_is_released_at_a_stop_and_runs_again(
     start: StartSystem, application: psycopg.Connection, tmp_path: Path, concurrency: int
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from orpheus.supervisor.__main__ import run
 from tests.integration.programs.conftest import Programs, free_port, program, shell
-from tests.machine import PATIENCE_S, wait_until
+from tests.machine import wait_until
 
 Start = Callable[..., Programs]
 GROWS_ONCE = """
@@ -107,7 +106,6 @@ def output_is_read_over_http_and_on_the_command_line(
     url = f"database.url=sqlite:///{running.system.database}"
     assert run(["logs", "p-1", "--json", "--set", url]) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == lines
-    is_followed(running, url, lines)
 
     assert run(["programs", "--set", url]) == 0
     slots = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
@@ -115,22 +113,6 @@ def output_is_read_over_http_and_on_the_command_line(
     assert [one for one in slots if one.startswith("p-")] == ["p-1", "p-2"]
     assert running.system.client.get("/programs/p-3/logs").status_code == 404
     assert running.system.client.get("/programs/default-1/logs").status_code == 409
-
-
-def is_followed(running: Programs, url: str, lines: list[dict[str, Any]]) -> None:
-    follow = [sys.executable, "-m", "orpheus.supervisor", "logs", "p-1", "--follow", "--json"]
-    following = subprocess.Popen([*follow, "--set", url], stdout=subprocess.PIPE)
-    assert following.stdout is not None
-    assert [json.loads(following.stdout.readline())["line"] for _ in lines] == [
-        one["line"] for one in lines
-    ]
-    old = running.kill("p-1")
-    assert json.loads(following.stdout.readline())["line"] == "rest"
-    assert json.loads(following.stdout.readline())["line"] == (
-        f"process {old} ended: killed by SIGKILL"
-    )
-    following.terminate()  # SIGINT is ignored in a run in the background
-    following.communicate(timeout=PATIENCE_S)
 
 
 def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_path: Path) -> None:

@@ -73,17 +73,6 @@ def test_a_reload_is_sent_with_the_time_on_the_monotonic_clock(
     assert fields(server) == {"READY": "1", "STATUS": "1 of 1 workers ready"}
 
 
-def test_turns_are_sent_twice_in_each_interval(
-    received: tuple[Notifier, socket.socket],
-) -> None:
-    notifier, server = received
-    for now_s in (100.0, 105.0, 109.9, 110.0, 119.9, 121.0):
-        notifier.turned(now_s)
-    notifier.stopping()
-    told = [fields(server) for _ in range(4)]
-    assert told == [{"WATCHDOG": "1"}] * 3 + [{"STOPPING": "1"}]
-
-
 def test_children_do_not_inherit_the_variables() -> None:
     environ = {
         "NOTIFY_SOCKET": "/nowhere",

@@ -28,17 +28,6 @@ def handle_of(process: "subprocess.Popen[bytes]", folder: Path) -> ChildHandle:
     return ChildHandle("life-1", process, pidfd, ours, state, tells_stacks=False)
 
 
-def test_a_process_is_reaped_though_its_files_cannot_be_deleted(tmp_path: Path) -> None:
-    """The folder may be read-only by now; the exit must become known all the same."""
-    undeletable, stacks = tmp_path / "crash", tmp_path / "stacks"
-    undeletable.mkdir()
-    stacks.touch()
-    process = subprocess.Popen(["true"], start_new_session=True)
-    handle_of(process, tmp_path).reap()
-    assert process.returncode is not None
-    assert not stacks.exists()
-
-
 @pytest.mark.parametrize(
     ("program", "is_running", "in_job"),
     [("true", True, True), ("false", False, True), ("true", False, False)],

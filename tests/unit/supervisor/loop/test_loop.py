@@ -11,7 +11,6 @@ import pytest
 
 from orpheus.shared.domain.processes import SlotRecord
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.supervisor.linux import cgroup
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.plan.plan import Plan
@@ -86,13 +85,3 @@ def test_a_stop_tells_why_and_until_when_at_the_latest(
     loop._rebase(60.0)
     loop._turn(2.0)
     assert published[-1].until_ms == until_ms + 60_000, "it did not run meanwhile"
-
-
-def test_a_kill_for_memory_that_was_of_no_child_is_soon_forgotten(
-    loop: Loop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cgroup, "oom_kills", lambda: 7)
-    loop._observer.memory_kills = cgroup.OutOfMemoryKills()
-    monkeypatch.setattr(cgroup, "oom_kills", lambda: 8)
-    loop._turn(100.0)
-    assert loop._observer.memory_kills.take_one(200.0) is False

@@ -97,15 +97,6 @@ def test_another_token_in_the_same_file_restarts_the_api_and_is_not_handed_over(
     assert "b" * 32 not in json.dumps(after["api"].handover)
 
 
-def test_a_scaled_pool_has_as_many_workers_as_the_operator_said() -> None:
-    assert list(specs(scaled={"default": 1, "mail": 2})) == [
-        "api",
-        "default-1",
-        "mail-1",
-        "mail-2",
-    ]
-
-
 def test_each_pool_has_its_own_limits_and_what_is_no_pool_s_has_none() -> None:
     made = plan("pools.mail.max_age=60", "pools.mail.max_memory_mb=100")
     mail = made.rules_of(worker("mail"))

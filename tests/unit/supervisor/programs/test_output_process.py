@@ -48,12 +48,3 @@ def test_a_supervisor_that_dies_before_it_is_told_that_a_program_is_ready_is_not
     reader.run()  # until the program has ended
     assert poll.found.count(own.fileno()) == 1
     own.close()
-
-
-def test_it_answers_when_it_is_asked_for_a_beat() -> None:
-    supervisor, own = map(Packets, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-    supervisor.send({"do": "beat"})
-    Reader(own, WriterThread())._answer()
-    assert [message for message, _ in supervisor.receive()] == [{"say": "beat"}]
-    for end in (supervisor, own):
-        end.close()

@@ -39,7 +39,7 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _timers(settings)
     yield from _exposure(settings.api)
     for table in ("schedules", "commands", "outboxes", "alerts"):
-        yield from _same_names(table, [one.name for one in getattr(settings, table)])
+        yield from _same_names(table, [entry.name for entry in getattr(settings, table)])
     yield from _alerts(settings)
     yield from _outboxes(settings)
     yield from _programs(settings)
@@ -56,11 +56,11 @@ def missing_programs(settings: Settings) -> Iterator[Problem]:
         "programs": settings.programs,
     }
     for table, entries in run.items():
-        for index, one in enumerate(entries):
-            if one.cwd and not Path(one.cwd).is_dir():
-                yield Problem((table, index, "cwd"), f"{one.cwd!r} is not a directory")
-            elif not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
-                reason = f"the program {one.argv[0]!r} is not there, or not executable"
+        for index, entry in enumerate(entries):
+            if entry.cwd and not Path(entry.cwd).is_dir():
+                yield Problem((table, index, "cwd"), f"{entry.cwd!r} is not a directory")
+            elif not _can_run(entry.argv[0], entry.cwd, entry.env.get("PATH")):
+                reason = f"the program {entry.argv[0]!r} is not there, or not executable"
                 yield Problem((table, index, "argv"), reason)
 
 

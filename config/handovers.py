@@ -57,43 +57,43 @@ def for_commands(settings: "Settings") -> tuple[CommandSettings, ...]:
     """Return the job types that run a program."""
     return tuple(
         CommandSettings(
-            name=one.name,
-            argv=one.argv,
-            timeout_s=one.timeout,
-            max_retries=one.max_retries,
-            cwd=one.cwd,
-            env=one.env,
-            success_codes=one.success_codes,
+            name=command.name,
+            argv=command.argv,
+            timeout_s=command.timeout,
+            max_retries=command.max_retries,
+            cwd=command.cwd,
+            env=command.env,
+            success_codes=command.success_codes,
         )
-        for one in settings.commands
+        for command in settings.commands
     )
 
 
 def for_programs(settings: "Settings") -> dict[str, ProgramSettings]:
     """Return what each program runs on, by its name."""
     return {
-        one.name: ProgramSettings(
-            name=one.name,
-            argv=one.argv,
-            cwd=one.cwd,
-            env=one.env,
-            env_file=one.env_file,
-            env_digest=env_file_digest(one.env_file),
-            restart=one.restart,
-            ready_http=one.ready.http,
-            ready_line=one.ready.line,
-            ready_after_s=one.ready.after,
-            alive_http=one.alive.http if one.alive else None,
-            alive_every_s=one.alive.every if one.alive else 0.0,
-            alive_failures=one.alive.failures if one.alive else 0,
-            after=one.after,
-            stop_signal=one.stop_signal,
-            stop_timeout_s=program_stop_timeout_s(one, settings),
-            log_size_bytes=one.log_size,
-            log_files=one.log_files,
-            max_memory_bytes=one.max_memory_mb * 2**20,
+        program.name: ProgramSettings(
+            name=program.name,
+            argv=program.argv,
+            cwd=program.cwd,
+            env=program.env,
+            env_file=program.env_file,
+            env_digest=env_file_digest(program.env_file),
+            restart=program.restart,
+            ready_http=program.ready.http,
+            ready_line=program.ready.line,
+            ready_after_s=program.ready.after,
+            alive_http=program.alive.http if program.alive else None,
+            alive_every_s=program.alive.every if program.alive else 0.0,
+            alive_failures=program.alive.failures if program.alive else 0,
+            after=program.after,
+            stop_signal=program.stop_signal,
+            stop_timeout_s=program_stop_timeout_s(program, settings),
+            log_size_bytes=program.log_size,
+            log_files=program.log_files,
+            max_memory_bytes=program.max_memory_mb * 2**20,
         )
-        for one in settings.programs
+        for program in settings.programs
     }
 
 
@@ -134,17 +134,17 @@ def for_database(settings: "Settings") -> StoredSettings:
         },
         schedules=tuple(
             ScheduleDefinition(
-                name=one.name,
-                type=one.type,
-                cron=one.cron,
-                every_s=one.every,
-                timezone=one.timezone,
-                payload=json.dumps(one.payload),
-                queue=one.queue,
-                priority=one.priority,
-                catch_up=CatchUp(one.catch_up),
+                name=schedule.name,
+                type=schedule.type,
+                cron=schedule.cron,
+                every_s=schedule.every,
+                timezone=schedule.timezone,
+                payload=json.dumps(schedule.payload),
+                queue=schedule.queue,
+                priority=schedule.priority,
+                catch_up=CatchUp(schedule.catch_up),
             )
-            for one in settings.schedules
+            for schedule in settings.schedules
         ),
         defaults=for_jobs(settings),
         retention=RetentionRules(
@@ -153,9 +153,9 @@ def for_database(settings: "Settings") -> StoredSettings:
             cancelled_s=settings.retention.cancelled,
             events=settings.retention.events,
         ),
-        alerts=tuple(_alert(one) for one in settings.alerts),
+        alerts=tuple(_alert(alert) for alert in settings.alerts),
         beat_timeout_s=settings.heartbeats.timeout,
-        outboxes=tuple(one.name for one in settings.outboxes),
+        outboxes=tuple(outbox.name for outbox in settings.outboxes),
     )
 
 

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from pathlib import PurePath
 
 from orpheus.shared.domain.limits import NAME
 
@@ -57,7 +56,8 @@ def escaped_fields(argv: list[str]) -> list[str]:
 def name_of(line: str) -> str:
     """Return a name for a command, of its first two words: `php-artisan` for `php /srv/artisan`."""
     words = [word for word in line.split() if not word.startswith("-") and "=" not in word]
-    return as_name("-".join(PurePath(word).stem for word in words[:2]))
+    names = [word.rstrip("/").rpartition("/")[2] for word in words[:2]]
+    return as_name("-".join(re.sub(r"(?<=.)\.\w+\Z", "", name) for name in names))
 
 
 def as_name(text: str) -> str:

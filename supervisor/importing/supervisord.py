@@ -36,7 +36,7 @@ def convert(sources: Sequence[SourceFile], user: str) -> Imported:
     """
     names = UniqueNames("default")  # the pool that is there without any configuration
     sections = _sections(sources)
-    daemon = next((one.values for one in sections if one.name == "supervisord"), {})
+    daemon = next((section.values for section in sections if section.name == "supervisord"), {})
     items: list[Entry | Left] = []
     for section in sections:
         kind = section.name.partition(":")[0]

@@ -79,15 +79,15 @@ class Configuration(msgspec.Struct):
         """Return the outboxes to drain."""
         return [
             OutboxSettings(
-                name=one.name,
-                url=one.url,
-                table=one.table,
-                poll_s=one.poll,
+                name=outbox.name,
+                url=outbox.url,
+                table=outbox.table,
+                poll_s=outbox.poll,
                 storage=for_storage(self.settings),
                 defaults=for_jobs(self.settings),
                 max_payload_bytes=self.settings.api.max_body,
             )
-            for one in self.settings.outboxes
+            for outbox in self.settings.outboxes
         ]
 
     def main_pool(self) -> str:

@@ -130,16 +130,16 @@ def _program_specs(
 ) -> list[ProcessSpec]:
     return [
         ProcessSpec(
-            name=f"{one.name}-{number}",
-            pool=one.name,
+            name=f"{program.name}-{number}",
+            pool=program.name,
             role=Role.PROGRAM,
-            fingerprint=_digest(programs[one.name].runs_on()),
-            after=programs[one.name].after,
-            argv=one.argv,
-            program=programs[one.name],
+            fingerprint=_digest(programs[program.name].runs_on()),
+            after=programs[program.name].after,
+            argv=program.argv,
+            program=programs[program.name],
         )
-        for one in settings.programs
-        for number in range(1, scaled.get(one.name, one.instances) + 1)
+        for program in settings.programs
+        for number in range(1, scaled.get(program.name, program.instances) + 1)
     ]
 
 

@@ -147,8 +147,8 @@ class Reloader:
     def _check_orders(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
         """Check the configuration once for all orders; see `_checked`."""
         order = _Order(
-            ", ".join(dict.fromkeys(one.why for one in orders)),
-            any(one.replace_all for one in orders),
+            ", ".join(dict.fromkeys(order.why for order in orders)),
+            any(order.replace_all for order in orders),
         )
         # Before the check: it may take long, and another text may be saved meanwhile.
         self._known = self._seen = state_of(self._settings.source)

@@ -4,23 +4,19 @@ import click
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
-from orpheus.shared.errors import NotFound
 from orpheus.shared.explain.answers import queues_of
 from orpheus.shared.explain.unknown_names import names_of_queues, unknown_queue
 from orpheus.shared.messages.queues import Queue
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
+from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
     Columns,
     duration,
-    fields_of,
     paused_by,
-    print_fields,
-    print_json,
-    print_table,
+    print_items,
     warn,
 )
 from orpheus.supervisor.cli.workers import read_facts, read_workers, tell_if_nothing_runs
@@ -49,30 +45,14 @@ _COLUMNS: Columns = (
 
 
 @click.command()
-@click.argument("queue", type=Text(), required=False, shell_complete=live("queues"))
 @for_operator
-def queues(operator: Operator, queue: str | None) -> None:
-    """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
+def queues(operator: Operator) -> None:
+    """List queues with their state, limits and jobs by status."""
     with operator.opened() as (store, handover):
-        told = queue and unknown_queue(queue, names_of_queues(store, handover.storage.pools))
-        if told:
-            raise NotFound(told)
         slots = read_workers(store, handover)
-        items = queues_of(read_facts(store, handover, slots, {queue} if queue else None))
-        if operator.as_json:
-            print_json({"items": items})
-        elif queue is None:
-            print_table(_COLUMNS, map(_row, items))
-        else:
-            _show(items[0])
+        items = queues_of(read_facts(store, handover, slots))
+        print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
         tell_if_nothing_runs(store, slots)
-
-
-def _show(item: Queue) -> None:
-    """Print all that is known of a queue."""
-    pools = [f"{pool.name} ({pool.ready} of {pool.workers} ready)" for pool in item.pools]
-    fields = fields_of(_COLUMNS, _row(item))
-    print_fields({**fields, "due": item.due, "pools": ", ".join(pools) or "none"})
 
 
 def _row(item: Queue) -> tuple[object, ...]:

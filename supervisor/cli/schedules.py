@@ -1,11 +1,10 @@
-"""Schedules: list, show, run, pause and resume them."""
+"""Schedules: list, run, pause and resume them."""
 
 import click
 
 from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.messages.schedules import (
     LastResult,
-    PastRun,
     Schedule,
     schedule_of,
     schedules_of,
@@ -14,13 +13,9 @@ from orpheus.shared.operations import operator_actions
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
-    ago,
     duration,
-    fields_of,
     paused_by,
-    print_fields,
     print_items,
-    print_json,
     time_in,
 )
 
@@ -47,30 +42,6 @@ def schedules(operator: Operator) -> None:
         print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
 
 
-@schedules.command()
-@_of_schedule
-@for_operator
-def show(operator: Operator, name: str) -> None:
-    """Show all of a schedule: its times, its next runs, and what became of its last jobs."""
-    with operator.store() as store:
-        item = schedule_of(store, store.schedules.get(name))
-    if operator.as_json:
-        print_json(item)
-        return
-    runs = [f"{_outcome(run.job, run)} {ago(run.at)}" for run in item.last_runs]
-    print_fields(
-        {
-            **fields_of(_COLUMNS, _row(item)),
-            "in words": item.in_words,
-            "queue": item.queue,
-            "next runs": ", ".join(time_in(run, item.timezone) for run in item.next_runs),
-            "last jobs": ", ".join(runs) or None,
-            "missed": item.missed and time_in(item.missed, item.timezone),
-            "tag of its jobs": item.tag,
-        }
-    )
-
-
 def _row(item: Schedule) -> tuple[object, ...]:
     zone = item.timezone
     runs = [time_in(run, zone) for run in item.next_runs[:2]]
@@ -87,7 +58,7 @@ def _row(item: Schedule) -> tuple[object, ...]:
     )
 
 
-def _outcome(job_id: int | None, result: LastResult | PastRun | None) -> str | None:
+def _outcome(job_id: int | None, result: LastResult | None) -> str | None:
     """Return what became of a job: `17 done`, `18 failed (TimeoutError)`."""
     if job_id is None or result is None:
         return None

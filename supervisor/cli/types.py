@@ -1,24 +1,20 @@
-"""Job types: list them, what their attempts cost, how they fail; release quarantined ones."""
+"""Job types: list them and how they fail; release quarantined ones."""
 
 import json
 
 import click
-from msgspec.structs import asdict
 
-from orpheus.shared.domain.jobs import Outcome
 from orpheus.shared.messages.errors import ErrorGroup, error_groups_of
 from orpheus.shared.messages.job_types import (
     JobType,
     TypeState,
-    TypeStats,
     job_types_of,
-    types_stats_of,
 )
 from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.text import first_line
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import Column, ago, duration, mebibytes, print_items
+from orpheus.supervisor.cli.output import Column, ago, duration, print_items
 
 _OF_TYPES = (
     Column("TYPE", least=16),
@@ -28,21 +24,6 @@ _OF_TYPES = (
     Column("RETRIES", 2),
     Column("TIMEOUT", 1),
     Column("DESCRIPTION", least=24),
-)
-_OF_STATS = (
-    Column("TYPE", least=12),
-    "SUCCEEDED",
-    "OTHERWISE",
-    Column("SNOOZED", 3),
-    Column("LAST HOUR", 1),
-    Column("RUN P50", 4),
-    "RUN P95",
-    Column("WAIT P50", 6),
-    Column("WAIT P95", 2),
-    Column("CPU P50", 7),
-    Column("CPU P95", 5),
-    Column("CPU IN ALL", 3),
-    Column("PEAK MEMORY", 1),
 )
 _OF_ERRORS = (
     Column("TYPE", least=20),
@@ -55,19 +36,13 @@ _OF_ERRORS = (
     "NEWEST",
     Column("MESSAGE", 1, least=16),
 )
-_STATS = "What their attempts cost instead: time, CPU, memory. Only LAST HOUR counts jobs."
 
 
 @click.command()
-@click.option("--stats", is_flag=True, help=_STATS)
 @for_operator
-def types(operator: Operator, stats: bool) -> None:
+def types(operator: Operator) -> None:
     """List the job types and their payloads."""
     with operator.opened() as (store, handover):
-        if stats:
-            costs = types_stats_of(store).items
-            print_items(costs, _OF_STATS, map(_stats_row, costs), as_json=operator.as_json)
-            return
         items = job_types_of(store, handover.defaults).items
         schemas = {row.name: row.schema for row in store.types.all()}
     rows = [_type_row(item, schemas.get(item.name, "{}")) for item in items]
@@ -87,26 +62,6 @@ def _type_row(item: JobType, schema_json: str) -> tuple[object, ...]:
         defaults.max_retries,
         duration(defaults.timeout),
         first_line(item.description),
-    )
-
-
-def _stats_row(item: TypeStats) -> tuple[object, ...]:
-    succeeded = item.ended.get(Outcome.SUCCEEDED, 0)
-    snoozed = item.ended.get(Outcome.SNOOZED, 0)
-    last_hour = ", ".join(f"{n} {status}" for status, n in asdict(item.last_hour).items() if n)
-    return (
-        item.name,
-        succeeded,
-        sum(item.ended.values()) - succeeded - snoozed,
-        snoozed or None,
-        last_hour or None,
-        *(
-            duration(seconds)
-            for times in (item.run_s, item.wait_s, item.cpu_s)
-            for seconds in (times.p50, times.p95)
-        ),
-        duration(item.cpu_total_s),
-        mebibytes(item.max_rss_bytes),
     )
 
 

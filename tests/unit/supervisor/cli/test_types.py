@@ -28,23 +28,6 @@ def test_types_are_listed_with_the_defaults_in_force(orpheus: Orpheus, store: St
     assert [item["defaults"]["max_retries"] for item in items] == [9, 5]
 
 
-def test_what_types_cost_is_a_row_for_each(orpheus: Orpheus, store: Store) -> None:
-    store.jobs.submit_many([NewJob("count"), NewJob("words"), NewJob("words")])
-    done, again, failing = store.leases.lease(WORKER, ("*",), 3, 30_000)
-    cost: dict[str, Any] = {"cpu_s": 1.5, "max_rss_bytes": 40 * 2**20}
-    store.leases.finish([Finished(done, Ending.SUCCEEDED, "null", **cost)])
-    store.leases.finish([Finished(again, Ending.SNOOZED, snooze_ms=60_000)])
-    failed = Finished(failing, Ending.FAILED_PERMANENTLY, error=JobError("OSError", "no"))
-    store.leases.finish([failed])
-    head, count, words = orpheus("types", "--stats").out.splitlines()
-    assert head.startswith("TYPE   SUCCEEDED  OTHERWISE  SNOOZED  LAST HOUR  RUN P50  RUN P95")
-    assert count.startswith("count  1          0          -        1 done     ")
-    assert count.endswith("1.5 s    1.5 s    1.5 s       40.0 MiB")
-    assert words.split()[:6] == ["words", "0", "1", "1", "1", "failed"]
-    item, _ = orpheus("types", "--stats", "--json").json["items"]
-    assert (item["name"], item["ended"], item["cpu_total_s"]) == ("count", {"succeeded": 1}, 1.5)
-
-
 def test_failed_jobs_are_a_row_for_each_error(orpheus: Orpheus, store: Store) -> None:
     trace = '  File "/app/jobs.py", line 12, in resize\n'
     for error in ("KeyError", "Bad\x1b[31m", "KeyError"):

@@ -46,7 +46,6 @@ COMMANDS = (
     shell("flood", "yes | head -n 1000000; head -c 3000000 /dev/zero | tr '\\0' x"),
     shell("fail", "seq 1 50; exit 3"),
     shell("grep", "exit 1", success_codes=(0, 1)),
-    shell("die", "kill -9 $$"),
     shell("again", 'echo "$JOB_ID $JOB_ATTEMPT"; test $JOB_ATTEMPT = 3'),
     command("absent", "no-such-program", "{x}"),
     command("forbidden", "/etc/hosts", "{x}"),
@@ -157,12 +156,6 @@ def test_an_exit_code_not_in_success_codes_is_a_failure_with_the_last_lines(
     assert job.error.message.startswith("exit code 3; its last lines:\n41\n42\n")
     assert job.error.message.endswith("\n50")
     assert shared_database.outcomes(job.id) == ["failed"]
-
-
-def test_a_death_by_signal_is_a_failure_that_names_it(run: Callable[..., Job]) -> None:
-    job = run("die")
-    assert job.error is not None
-    assert (job.error.type, job.error.message) == ("CommandFailed", "killed by SIGKILL")
 
 
 def test_a_failure_is_retried_and_the_program_knows_job_and_attempt(

@@ -6,11 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.job_types.describe import describe_types
-
 JOBS = Path(__file__).parent / "jobs"
 A_JOB = "from orpheus import job\n@job\n"
 ENDED = "ended the process (with exit code 0)"
@@ -62,14 +57,6 @@ def test_a_command_with_the_name_of_a_type_is_refused_as_at_a_start(tmp_path: Pa
     assert (answer.returncode, answer.stdout) == (78, "")
     assert "'sleep' is a job type of a module already" in answer.stderr
     assert "Traceback" not in answer.stderr
-
-
-def test_what_is_to_be_around_attempts_must_be_there() -> None:
-    assert describe_types((), (), 60.0, around=["contextlib:nullcontext"]) == []
-    for name in ("no_such_module:f", "contextlib:no_such_function"):
-        why = "no_such_(module|function)"
-        with pytest.raises(ConfigurationError, match=f"^jobs.around: (?!.*jobs.around).*{why}"):
-            describe_types((), (), 60.0, around=[name])
 
 
 def test_a_module_that_does_not_import_exits_with_78_and_the_line_that_raised() -> None:

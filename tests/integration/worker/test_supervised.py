@@ -119,20 +119,6 @@ def test_a_job_is_asked_to_stop_when_its_lease_expires_while_the_database_cannot
         wait_for(lambda: "lease_expired" in worker.log(), "it to be seen")
 
 
-def test_plain_signals_after_the_first_do_not_shorten_a_stop(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    worker = start_supervised().wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 4}')  # over the 3 s that a second signal leaves
-    until_entered(database, job_id)
-    worker.signal(signal.SIGTERM)
-    wait_for(lambda: '"SIGTERM"' in worker.log(), "the signal to be seen")
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        worker.signal(number)
-    assert worker.wait() == 0
-    assert database.outcomes(job_id) == ["succeeded"]
-
-
 def test_without_its_supervisor_a_worker_exits_once_its_job_is_done(
     database: Any, start_supervised: Start
 ) -> None:
@@ -175,17 +161,6 @@ def test_nothing_is_leased_if_c_code_held_the_gil_while_the_supervisor_died(
     assert worker.wait() == 0
     assert database.outcomes(held) == ["succeeded"]
     assert all(database.outcomes(job_id) == [] for job_id in waiting)
-
-
-def test_a_timeout_inside_code_asks_for_a_replacement(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    worker = start_supervised().wait_until_ready()
-    job_id = database.submit("spinning", timeout_s=0.1, max_retries=0)
-    assert database.wait(job_id).status is Status.FAILED
-    wait_for(lambda: worker.says("recycle"), "the request to be replaced")
-    assert worker.wait() == 0
-    assert database.outcomes(job_id) == ["timed_out"]
 
 
 def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(

@@ -54,7 +54,7 @@ PLANTS = {
         "import orpheus.api.server.connections",
     ),
     "One attempt of a job is run without storage": (
-        "worker/handlers/sleep.py",
+        "worker/handlers/simple.py",
         "import orpheus.shared.storage",
     ),
     "Only the start of a program reads settings; everything else gets values": (

@@ -5,12 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Dependency, Lease
-from orpheus.shared.job_types.context import PermanentError
-from orpheus.shared.job_types.request import JobRequest
 from orpheus.worker.database_queries import QueriesThread
 
 
@@ -35,10 +32,3 @@ def test_every_thread_has_its_own_answer_from_one_thread(
     assert threads == {"job-queries"}
     assert asked.other_readers(make_lease(), None) is None
     assert asked.trouble() == []
-
-
-def test_an_error_is_raised_where_it_was_asked(queries: Any) -> None:
-    asked = QueriesThread(queries)
-    with pytest.raises(PermanentError, match="no job type"):
-        asked.prepare_child(JobRequest("nobody"))
-    assert asked.prepare_child(JobRequest("child", priority=1)).type == "child"

@@ -46,13 +46,6 @@ def stepping(ctx: Context, file: str) -> None:
 
 
 @job
-async def keeping_a_thread(ctx: Context, file: str) -> None:
-    """Leave a function in a thread that nothing can stop."""
-    tell(file, "begin", ctx)
-    await asyncio.to_thread(time.sleep, 600)
-
-
-@job
 def deaf_beside(ctx: Context, file: str) -> None:
     """Not even an exception stops it."""
     tell(file, "begin", ctx)

@@ -10,6 +10,7 @@ from orpheus.shared.domain.lifecycle import (
     TERMINAL,
     TRANSITIONS,
     Ending,
+    RunTimes,
     Spent,
     Verb,
     after,
@@ -38,6 +39,26 @@ def test_no_transition_but_a_retry_leaves_a_terminal_status() -> None:
     leaving = {verb for verb, one in TRANSITIONS.items() if one.leaves & TERMINAL}
     assert leaving == {Verb.RETRY}
     assert TRANSITIONS[Verb.RETRY].leaves == {Status.FAILED, Status.CANCELLED}
+
+
+def test_what_a_worker_does_to_a_leased_job_needs_its_token() -> None:
+    needing = {verb for verb, one in TRANSITIONS.items() if one.needs_token}
+    assert needing == {Verb.FINISH, Verb.RELEASE, Verb.RECLAIM}
+
+
+@pytest.mark.parametrize(
+    ("run", "times"),
+    [
+        (RunTimes(400, 100), (10_100, 10_400)),
+        (RunTimes(600, 501), (10_000, 10_000)),  # rounded: it cannot have begun before the lease
+        (RunTimes(1_499, 100), (10_000, 10_400)),
+        (RunTimes(1_500, 600), (9_000, 9_900)),  # the clock was set back by a second
+    ],
+)
+def test_a_run_is_within_its_lease_unless_the_clock_was_set_back(
+    run: RunTimes, times: tuple[int, int]
+) -> None:
+    assert run.times_ms(leased_ms=10_000, now_ms=10_500) == times
 
 
 def test_live_and_terminal_are_all_statuses() -> None:

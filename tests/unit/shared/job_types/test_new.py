@@ -248,8 +248,7 @@ def test_a_type_without_an_equality_of_its_own_is_taken() -> None:
     assert job("taken")(handler).new(Plain(3)).payload == {"value": {"n": 3}}
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-def test_the_context_is_handed_to_whom_it_is_called(is_async: bool) -> None:
+def test_the_context_is_handed_in_where_it_stands() -> None:
     got: list[Any] = []
     context: Any = object()
 

@@ -10,6 +10,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Finished
+from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.around import Around
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
@@ -53,6 +54,11 @@ class Jobs:
     def end(self) -> Finished:
         """How the next one ended."""
         return self._ended.get(timeout=MOST_S)[1]
+
+
+@pytest.fixture(autouse=True)
+def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registry", {})
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.around import load_around
@@ -23,8 +22,7 @@ Run = Callable[..., Finished]
 
 
 @pytest.fixture(autouse=True)
-def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_types, "_registry", {})
+def nothing_seen() -> None:
     SEEN.clear()
 
 

@@ -4,25 +4,17 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from orpheus import Context, job
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.job_types import registry as job_types
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
 from orpheus.worker.attempt.context import current_attempt
 
 BLOCKED_AFTER_S = 0.2  # see conftest.py
 MOST_S = 30.0
-
-
-@pytest.fixture(autouse=True)
-def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_types, "_registry", {})
 
 
 def test_coroutines_share_a_loop_and_others_have_a_thread_each(jobs: Any) -> None:
@@ -185,43 +177,3 @@ def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_other
     deadlines_s = [one.hard_deadline_s(10.0) - one.started_at_s for one in (first, second)]
     assert deadlines_s[0] == pytest.approx(first.lease.timeout_s + 30.0)
     assert deadlines_s[1] > second.lease.timeout_s + 30.0 + BLOCKED_AFTER_S
-
-
-def test_context_managers_are_around_attempts_on_the_loop_and_in_threads(jobs: Any) -> None:
-    session = contextvars.ContextVar[int]("session", default=0)
-    left: list[tuple[int, str]] = []
-
-    @contextmanager
-    def with_session(ctx: Context) -> Iterator[None]:
-        session.set(ctx.job_id)
-        try:
-            yield
-        except ValueError as error:
-            left.append((ctx.job_id, str(error)))
-            raise
-
-    def body(n: int) -> int:
-        if n > 2:
-            raise ValueError(session.get())
-        return session.get()
-
-    @job
-    def in_thread(n: int) -> int:
-        return body(n)
-
-    @job
-    async def on_loop(n: int) -> int:
-        await asyncio.sleep(0.01)
-        return body(n)
-
-    jobs.around = (with_session,)
-    for name, n in (("in_thread", 1), ("on_loop", 2), ("in_thread", 3), ("on_loop", 4)):
-        jobs.start(name, payload=f'{{"n": {n}}}')
-    ended = {one.lease.job_id: (one.ending, one.result) for one in [jobs.end() for _ in range(4)]}
-    assert ended == {
-        1: (Ending.SUCCEEDED, "1"),
-        2: (Ending.SUCCEEDED, "2"),
-        3: (Ending.FAILED, None),
-        4: (Ending.FAILED, None),
-    }
-    assert sorted(left) == [(3, "3"), (4, "4")]

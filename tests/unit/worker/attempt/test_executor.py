@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import contextvars
 import hashlib
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,19 +15,12 @@ import pytest
 from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
 from tests.machine import slowness
-
-
-@pytest.fixture(autouse=True)
-def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_types, "_registry", {})
-
 
 Run = Callable[..., Finished]
 SHORT_S = 0.2
@@ -84,14 +76,6 @@ def test_what_a_job_sets_in_its_context_is_gone_with_it(run: Run) -> None:
     assert seen.get() == 0
 
 
-def test_a_coroutine_is_awaited(run: Run) -> None:
-    async def add(ctx: Context, a: int) -> int:
-        await asyncio.sleep(0)
-        return a + 1
-
-    assert run(add, '{"a": 2}') == finished(Ending.SUCCEEDED, "3")
-
-
 @pytest.mark.parametrize(
     ("kind", "ending"),
     [
@@ -123,6 +107,18 @@ def test_whatever_a_handler_raises_ends_its_attempt_only(
     assert "asyncio" not in trace
 
 
+def test_an_error_of_a_type_that_the_job_names_is_permanent(
+    start: Callable[..., RunningAttempt], alarm: Alarm, queries: Any
+) -> None:
+    @job("t", permanent=(LookupError,))
+    def find(*, kind: str, ctx: Context) -> None:
+        raise {"key": KeyError, "value": ValueError}[kind]
+
+    executor = Executor(load_job_types([]), {}, alarm, queries)
+    endings = [executor.run(start(f'{{"kind": "{kind}"}}')).ending for kind in ("key", "value")]
+    assert endings == [Ending.FAILED_PERMANENTLY, Ending.FAILED]
+
+
 def test_a_snooze_carries_its_delay(run: Run) -> None:
     def later(ctx: Context) -> None:
         raise Snooze("1.5s")
@@ -152,24 +148,6 @@ def test_children_of_an_attempt_that_does_not_succeed_are_dropped(
         raise error
 
     assert run(parent).children == ()
-
-
-def test_a_payload_that_does_not_fit_fails_permanently(run: Run) -> None:
-    def add(ctx: Context, a: int) -> None: ...
-
-    ended = run(add, '{"b": 2}')
-    assert ended.ending is Ending.FAILED_PERMANENTLY
-    assert ended.error is not None
-    assert "/a: is missing; /b: is not a field" in ended.error.message
-
-
-def test_an_unknown_type_is_a_failure_that_is_retried(
-    alarm: Alarm, start: Callable[..., RunningAttempt], queries: Any
-) -> None:
-    ended = Executor({}, {}, alarm, queries).run(start())
-    assert ended.ending is Ending.FAILED
-    assert ended.error is not None
-    assert ended.error.type == "UnknownJobType"
 
 
 def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> None:
@@ -324,16 +302,3 @@ def test_a_coroutine_cancelled_before_it_starts_never_starts(
         pytest.fail("it began")
 
     assert run(slow, running=running) == finished(Ending.CANCELLED)
-
-
-def test_text_printed_without_a_newline_is_kept_when_the_job_ends(
-    run: Run, start: Callable[..., RunningAttempt]
-) -> None:
-    running = start()
-
-    def write(ctx: Context) -> None:
-        running.job_log().write("half a line")
-        sys.exit()
-
-    run(write, running=running)
-    assert [one.line for one in running.job_log().take()] == ["half a line"]

@@ -9,7 +9,6 @@ import pytest
 
 from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.context import JobCancelled
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
@@ -19,9 +18,8 @@ Run = Callable[..., Finished]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, make_lease: Callable[..., Any], queries: Any) -> Run:
+def run(make_lease: Callable[..., Any], queries: Any) -> Run:
     """Runs a coroutine in whose TaskGroup some exceptions are raised; how it ended."""
-    monkeypatch.setattr(registry, "_registry", {})
 
     async def one(error: BaseException) -> None:
         raise error

@@ -11,7 +11,6 @@ import pytest
 
 from orpheus import Context, job
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
@@ -66,10 +65,9 @@ def test_what_a_coroutine_has_left_ends_with_it_and_the_loop_goes_on() -> None:
 
 
 def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(
-    monkeypatch: Any, make_lease: Callable[..., Any], queries: Any
+    make_lease: Callable[..., Any], queries: Any
 ) -> None:
     """What a module keeps, such as an HTTP client, belongs to the loop on which it began."""
-    monkeypatch.setattr(registry, "_registry", {})
     loops: set[asyncio.AbstractEventLoop] = set()
 
     @job("t")
@@ -100,10 +98,8 @@ def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(
 
 @pytest.mark.parametrize("how", ["blocks", "catches"])
 def test_a_coroutine_that_returns_after_its_timeout_has_timed_out_unless_it_caught_it(
-    monkeypatch: Any, make_lease: Callable[..., Any], queries: Any, how: str
+    make_lease: Callable[..., Any], queries: Any, how: str
 ) -> None:
-    monkeypatch.setattr(registry, "_registry", {})
-
     @job("t")
     async def late(ctx: Context) -> str:
         if how == "blocks":

@@ -9,7 +9,6 @@ from orpheus import job
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy, StorageError
-from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
@@ -32,14 +31,11 @@ def test_a_type_that_only_other_code_defines_is_given_back_as_not_entered(
 )
 def test_a_payload_that_only_other_code_takes_is_given_back_as_not_entered(
     make_lease: Callable[..., Lease],
-    monkeypatch: pytest.MonkeyPatch,
     queries: Any,
     readers: str | None,
     ending: Ending,
     kind: str | None,
 ) -> None:
-    monkeypatch.setattr(registry, "_registry", {})
-
     @job("t")
     def pay(order: int) -> None: ...
 
@@ -57,8 +53,6 @@ def test_a_job_is_given_back_if_the_database_cannot_say_who_can_read_it(
     queries: Any,
     trouble: type[StorageError],
 ) -> None:
-    monkeypatch.setattr(registry, "_registry", {})
-
     @job("t")
     def pay(order: int) -> None: ...
 

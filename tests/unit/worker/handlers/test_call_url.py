@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from orpheus import PermanentError
-from orpheus.worker.handlers import call_url as module
-from orpheus.worker.handlers.call_url import CallFailed, call_url
+from orpheus.worker.handlers import calls as module
+from orpheus.worker.handlers.calls import CallFailed, call_url
 
 TOKEN = "T0K3N-of-a-chat"
 

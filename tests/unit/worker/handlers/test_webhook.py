@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.job_types.registry import registered_types
 from orpheus.testing import run, single
 from orpheus.worker.handlers import ping_if_well, webhook
 
@@ -25,11 +24,6 @@ def test_a_webhook_that_is_refused_fails_for_good(receiver: Any) -> None:
     ran = run(webhook, url=receiver.url)
     assert ran.is_permanent
     assert ran.error is not None and ran.error.message == f"{receiver.url} answered 403"
-
-
-def test_a_webhook_is_tried_again_for_long() -> None:
-    job_type = registered_types()["webhook"]
-    assert (job_type.max_retries, job_type.backoff.base_s, job_type.timeout_s) == (8, 5, 45)
 
 
 def test_all_is_well_calls(receiver: Any) -> None:

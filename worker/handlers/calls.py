@@ -1,11 +1,13 @@
-"""Sends one HTTP request of a job. Its errors name only the host of the address.
+"""Job types that call an address: `webhook` and `ping_if_well`. Errors name only its host.
 
 The rest of an address may be a secret: whoever has the address of a chat's webhook can write there.
 """
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
-from orpheus import PermanentError
+from orpheus import Context, PermanentError, job
 from orpheus.shared.domain.urls import server_of, url_problem
 
 _TIMEOUT_S = 10.0
@@ -16,6 +18,30 @@ _TRY_AGAIN = frozenset({408, 429})
 
 class CallFailed(Exception):
     """There was no answer, or one after which a later attempt may succeed."""
+
+
+@job(max_retries=8, timeout="45s", backoff_base="5s", backoff_max="10m")
+def webhook(
+    ctx: Context,
+    url: str,
+    body: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> dict[str, int]:
+    """Post a JSON object. 4xx fails at once, but for 408 and 429; all else is tried again."""
+    content = json.dumps({} if body is None else body).encode()
+    own = {"Content-Type": "application/json", "Idempotency-Key": f"orpheus-{ctx.job_id}"}
+    return {"status": call_url(url, content, {**own, **(headers or {})})}
+
+
+@job(max_retries=2, timeout="45s", backoff_base="2s")
+def ping_if_well(ctx: Context, url: str) -> dict[str, Any]:
+    """Call an address, unless something needs attention; then the result says what."""
+    trouble = ctx.trouble()
+    if trouble:
+        for sentence in trouble:
+            ctx.log.warning("not called", because=sentence)
+        return {"called": False, "because": trouble}
+    return {"called": True, "status": call_url(url, None, {})}
 
 
 def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:

@@ -3,13 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.shared.domain.backoff import BackoffRules, backoff_delay_ms
+from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
 
 PLAIN = BackoffRules(base_s=1, factor=2, max_s=600, jitter=0)
 
 
 def test_waits_double_from_the_base() -> None:
     assert [backoff_delay_ms(n, PLAIN, 0.5) for n in (1, 2, 3, 4)] == [1000, 2000, 4000, 8000]
+
+
+def test_what_a_type_does_not_say_is_as_the_configuration_says() -> None:
+    rules = BackoffRules(base_s=5, jitter=0.2)
+    assert BackoffOfType(factor=3).over(rules) == BackoffRules(base_s=5, factor=3, jitter=0.2)
 
 
 def test_waits_stop_growing_at_the_maximum() -> None:

@@ -33,6 +33,8 @@ def test_every_ending_has_a_rule() -> None:
 
 def test_only_failures_timeouts_crashes_and_expiry_spend_a_retry() -> None:
     assert {ending for ending, rule in ENDINGS.items() if rule.spends_retry} == SPENDING
+    crashes = {Ending.CRASHED, Ending.CRASHED_TOGETHER, Ending.EXPIRED}
+    assert {ending for ending, rule in ENDINGS.items() if rule.is_crash} == crashes
 
 
 def test_no_transition_but_a_retry_leaves_a_terminal_status() -> None:
@@ -131,6 +133,7 @@ def test_without_retries_a_job_that_has_run_is_not_run_again() -> None:
 def test_nothing_goes_back_to_pending_once_a_cancel_was_requested(ending: Ending) -> None:
     follows = after(ending, Spent(0, 0, 3, cancel_requested=True))
     assert (follows.status, follows.event) == (Status.CANCELLED, Kind.JOB_CANCELLED)
+    assert follows.backoff_failures == 0
 
 
 def test_success_wins_over_a_cancel() -> None:

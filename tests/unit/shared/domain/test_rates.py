@@ -3,6 +3,7 @@
 import pytest
 
 from orpheus.shared.domain.rates import (
+    SET_BACK_MS,
     KeyRules,
     Rate,
     full_after,
@@ -83,8 +84,11 @@ def test_an_idle_key_may_start_so_many_at_once(rules: KeyRules, most: int | None
 
 def test_a_bucket_is_full_if_the_clock_was_set_back_but_not_if_it_was_read_a_moment_ago() -> None:
     rate = Rate(10, 1, burst=3)
-    assert tokens_now(rate, 0, -3_600_000) == 3
-    assert tokens_now(rate, 0, -1_000) == 0
+    assert tokens_now(rate, 0, -SET_BACK_MS - 1) == 3
+    assert tokens_now(rate, 0, -SET_BACK_MS) == 0
+    latest_ms = 1_000 + 300 + SET_BACK_MS  # an empty bucket of three is full in 300 ms
+    assert tokens_of(rate, latest_ms + 1, 1_000) == 3
+    assert tokens_of(rate, latest_ms, 1_000) == 0
     full_ms = full_after(rate, 0, 7_200_000, starts=3)
     assert tokens_of(rate, full_ms, 7_199_000) == 0
     assert tokens_of(rate, full_ms, 3_600_000) == 3

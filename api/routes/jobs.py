@@ -123,7 +123,7 @@ async def submit_batch(request: Request) -> Response:
     types = await services.types.with_names({job.type for job in batch.jobs})
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
     if traceparent := traceparent_of(request.scope):
-        new = [one._replace(traceparent=traceparent) for one in new]
+        new = [item._replace(traceparent=traceparent) for item in new]
     return await write_once(
         services,
         idempotency,
@@ -162,7 +162,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             if query.q is None and not is_all:
                 counted = store.lists.total(matching, Budget(_TOTAL_S), order=order)
                 total = Total(counted.value, "eq" if counted.exact else "gte")
-            quarantined = [one.type for one in store.quarantines.all()]
+            quarantined = [quarantine.type for quarantine in store.quarantines.all()]
         page = JobPage(
             items=[message_of(job) for job in found.jobs],
             next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),

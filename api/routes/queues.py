@@ -59,6 +59,6 @@ async def _read(services: Services, name: str | None, *, also_unknown: bool = Fa
 
     def read(store: Store) -> list[Queue]:
         found = queues_of(read_facts(store, services.options, {name} if name else None))
-        return [one for one in found if not name or also_unknown or is_known(one)]
+        return [queue for queue in found if not name or also_unknown or is_known(queue)]
 
     return await services.readers.read(read)

@@ -75,7 +75,7 @@ class DatabaseCalls:
         types = _types(store, {fields["type"] for fields in batch})
         prepare = partial(prepare_job, types, self._settings.defaults)
         new = prepare_batch(batch, lambda fields: prepare(**fields))
-        return store.jobs.submit_many([one._replace(traceparent=traceparent) for one in new])
+        return store.jobs.submit_many([job._replace(traceparent=traceparent) for job in new])
 
     def get(self, job_id: int) -> Steps[Job]:
         """Return the job with its attempts."""

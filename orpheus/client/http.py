@@ -264,7 +264,7 @@ def _problem(answer: Answer) -> Mapping[str, Any]:
 
 def _invalid(detail: str, errors: Any) -> InvalidJob:
     try:
-        problems = [FieldProblem(one["pointer"], one["detail"]) for one in errors]
+        problems = [FieldProblem(error["pointer"], error["detail"]) for error in errors]
     except (TypeError, KeyError):
         problems = []
     return InvalidJob.of(problems) if problems else InvalidJob(detail)

@@ -33,8 +33,8 @@ def one_body(request: JobRequest) -> bytes:
     problems = _problems(request, "", depth=1)
     if request.ref is not None:
         problems.append(FieldProblem("/ref", "is for a job of a batch"))
-    for position, one in enumerate(request.depends_on):
-        if isinstance(one, str):
+    for position, dependency in enumerate(request.depends_on):
+        if isinstance(dependency, str):
             detail = "must be the id of a job: only jobs of a batch can be named by ref"
             problems.append(FieldProblem(f"/depends_on/{position}", detail))
     if problems:
@@ -70,11 +70,11 @@ def id_of(job: JobState | int) -> int:
 def requests_of(jobs: Iterable[JobRequest]) -> list[JobRequest]:
     """Return the jobs of a batch. Raises TypeError, with its place, for what is no job."""
     requests = list(jobs)
-    for index, one in enumerate(requests):
-        if not isinstance(one, JobRequest):
+    for index, request in enumerate(requests):
+        if not isinstance(request, JobRequest):
             raise TypeError(
                 f"jobs[{index}]: submit what .new() returns, or JobRequest(type, payload) from "
-                f"orpheus.client, not {one!r}"
+                f"orpheus.client, not {request!r}"
             )
     return requests
 
@@ -174,4 +174,4 @@ def _depth(value: Any, most: int) -> int:
     if most < 1:
         return 1
     inner = value.values() if isinstance(value, dict) else value
-    return 1 + max((_depth(one, most - 1) for one in inner), default=0)
+    return 1 + max((_depth(item, most - 1) for item in inner), default=0)

@@ -31,7 +31,9 @@ def kept_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
     An application makes a client for each of its transactions, and reading the file takes 3 ms.
     """
     file = config_file(None if config is None else Path(config), os.environ).absolute()
-    environment = frozenset(one for one in os.environ.items() if one[0].startswith(PREFIX))
+    environment = frozenset(
+        variable for variable in os.environ.items() if variable[0].startswith(PREFIX)
+    )
     return _kept(None if config is None else str(config), file, state_of(file), environment)
 
 

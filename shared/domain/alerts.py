@@ -45,7 +45,7 @@ class AlertCondition(StrEnum):
     SUPERVISOR_DEGRADED = "supervisor.degraded"
 
 
-KINDS = frozenset(one.value for one in (*Kind, *AlertCondition) if one is not Kind.JOB_PROGRESS)
+KINDS = frozenset(kind.value for kind in (*Kind, *AlertCondition) if kind is not Kind.JOB_PROGRESS)
 """Everything that a rule may be about."""
 
 
@@ -177,12 +177,12 @@ def decide(
     rule: AlertRule, state: RuleState, events: Iterable[Seen], holding: Sequence[Seen], now_ms: int
 ) -> Decision:
     """Return what becomes of a rule that has seen these events, while these conditions hold."""
-    names = {one.name: one for one in holding}
+    names = {condition.name: condition for condition in holding}
     lasting = {name for name in state.holding if not _has_ended(state, name, now_ms)}
-    new = [one for name, one in names.items() if name not in lasting]
+    new = [condition for name, condition in names.items() if name not in lasting]
     recent, hits, newest = _count(rule, state.recent_ms, [*events, *new])
     due = state.held_back + hits
-    begun = {*state.begun, *(one.name for one in new)}
+    begun = {*state.begun, *(condition.name for condition in new)}
     state = replace(
         state,
         recent_ms=recent,
@@ -193,7 +193,7 @@ def decide(
     )
     if not due or is_throttled(rule, state, now_ms):
         # A condition that ended and began again between two looks counts as one that never ended.
-        over = next((one for one in state.open if not {*state.holding} & {*one.names}), None)
+        over = next((alert for alert in state.open if not {*state.holding} & {*alert.names}), None)
         return Decision(state, newest, fires=False, over=over)
     fired = replace(state, begun=(), fired_ms=now_ms, held_back=0, held=None)
     return Decision(fired, newest, fires=True, held_back=due - 1, begun=state.begun)
@@ -208,9 +208,9 @@ def opened(rule: AlertRule, decision: Decision, last: Occurrence) -> RuleState:
     state = decision.state
     if not rule.resolved or not decision.begun:
         return state
-    same = [one for one in state.open if _subject(one.told) == _subject(last)]
-    others = [one for one in state.open if one not in same]
-    names = {*decision.begun}.union(*(one.names for one in same))
+    same = [alert for alert in state.open if _subject(alert.told) == _subject(last)]
+    others = [alert for alert in state.open if alert not in same]
+    names = {*decision.begun}.union(*(alert.names for alert in same))
     return replace(state, open=(*others, OpenAlert(last, tuple(sorted(names)))))
 
 
@@ -220,7 +220,7 @@ def _subject(last: Occurrence) -> tuple[str, Topic]:
 
 def closed(state: RuleState, over: OpenAlert) -> RuleState:
     """Return what is remembered once the end of an alert is reported."""
-    return replace(state, open=tuple(one for one in state.open if one != over))
+    return replace(state, open=tuple(alert for alert in state.open if alert != over))
 
 
 def _has_ended(state: RuleState, name: str, now_ms: int) -> bool:
@@ -244,12 +244,12 @@ def _count(
         return (), len(seen), seen[-1] if seen else None
     recent, hits, newest = list(recent_ms), 0, None
     within_ms = rule.within_s * 1000
-    for one in seen:
-        del recent[: bisect_right(recent, one.at_ms - within_ms)]
-        del recent[bisect_left(recent, one.at_ms + within_ms) :]  # of a clock that was ahead
-        insort(recent, one.at_ms)
+    for sight in seen:
+        del recent[: bisect_right(recent, sight.at_ms - within_ms)]
+        del recent[bisect_left(recent, sight.at_ms + within_ms) :]  # of a clock that was ahead
+        insort(recent, sight.at_ms)
         if len(recent) >= rule.after:
-            recent, hits, newest = [], hits + 1, one
+            recent, hits, newest = [], hits + 1, sight
     return tuple(recent), hits, newest
 
 
@@ -271,7 +271,7 @@ def changed(rule: AlertRule, state: RuleState) -> RuleState:
     It begins anew but for `every`, and for the end of alerts that it is still about: conditions
     that still hold fire again, and the end of the others is reported.
     """
-    still = [one for one in state.open if rule.resolved and is_of(rule, _seen(one.told))]
+    still = [alert for alert in state.open if rule.resolved and is_of(rule, _seen(alert.told))]
     return RuleState(fired_ms=state.fired_ms, open=tuple(still))
 
 

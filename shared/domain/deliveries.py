@@ -49,14 +49,14 @@ def undelivered(newest_first: Iterable[Delivery], now_ms: int) -> Iterator[Undel
     """Yield for each rule the alerts since the last one that was delivered, if there are any."""
     by_rule = sorted(newest_first, key=attrgetter("rule"))  # the order within a rule stays
     for rule, jobs in groupby(by_rule, key=attrgetter("rule")):
-        vain = list(takewhile(lambda one: one.status is not Status.DONE, jobs))
+        vain = list(takewhile(lambda job: job.status is not Status.DONE, jobs))
         if vain:
             yield Undelivered(
                 rule,
                 since_s=max(0, now_ms - vain[-1].at_ms) / 1000,
                 alerts=len(vain),
                 job_id=vain[0].job_id,
-                has_failed=any(one.status is Status.FAILED for one in vain),
+                has_failed=any(job.status is Status.FAILED for job in vain),
                 reason=_reason(vain[0].error),
             )
 

@@ -69,12 +69,12 @@ def in_order(ids: Sequence[int], links: Iterable[tuple[int, int, bool]]) -> list
     try:
         linked = list(TopologicalSorter(needs).static_order())
     except CycleError:  # they wait for each other already: any order is as good
-        return [one for one in ids if required[one] <= chosen]
+        return [job_id for job_id in ids if required[job_id] <= chosen]
     unlinked = chosen.difference(linked)
     order: dict[int, None] = {}
-    for one in (*(one for one in ids if one in unlinked), *linked):
-        if required[one] <= order.keys():
-            order[one] = None
+    for job_id in (*(job_id for job_id in ids if job_id in unlinked), *linked):
+        if required[job_id] <= order.keys():
+            order[job_id] = None
     return list(order)
 
 

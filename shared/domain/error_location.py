@@ -30,11 +30,11 @@ def location_of(traceback: str | None) -> str:
         return ""
     # What was handled before, or is the cause, has a traceback of its own.
     start = max(
-        (one.start() for one in _BEGINNING.finditer(text, 0, frames[-1].start())), default=0
+        (match.start() for match in _BEGINNING.finditer(text, 0, frames[-1].start())), default=0
     )
-    frames = [one for one in frames if one.start() >= start]
+    frames = [place for place in frames if place.start() >= start]
     outermost = min(len(frame["before"]) for frame in frames)
-    frame = _of_application([one for one in frames if len(one["before"]) == outermost])
+    frame = _of_application([place for place in frames if len(place["before"]) == outermost])
     file = frame["file"].rpartition("/")[2]
     return f"{file}:{frame['line']} in {frame['name']}"[:MOST_CHARS]
 
@@ -44,10 +44,10 @@ def _of_application(frames: list[re.Match[str]]) -> re.Match[str]:
 
     The application itself may be installed, and then the job's function, the first frame, is in it.
     """
-    own = [one for one in frames if not _LIBRARY.search(one["file"])]
+    own = [place for place in frames if not _LIBRARY.search(place["file"])]
     if not own:
         package = _package_of(frames[0])
-        own = [one for one in frames if package and _package_of(one) == package]
+        own = [place for place in frames if package and _package_of(place) == package]
     return (own or frames)[-1]
 
 

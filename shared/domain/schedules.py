@@ -87,7 +87,7 @@ def problem_of_timezone(name: str) -> str | None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        meant = sorted(one for one in available_timezones() if one.endswith(f"/{name}"))
+        meant = sorted(zone for zone in available_timezones() if zone.endswith(f"/{name}"))
         return f"{name!r} is not known" + (f" (did you mean {meant[0]!r}?)" if meant else "")
     return None
 

@@ -173,9 +173,9 @@ def _in_words(name: str) -> str:
 def filled_in(value: Any, known: Mapping[str, object]) -> Any:
     """Return a payload, or a part of it, with the facts in the place of the fields in braces."""
     if isinstance(value, Mapping):
-        return {key: filled_in(one, known) for key, one in value.items()}
+        return {key: filled_in(item, known) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled_in(one, known) for one in value]
+        return [filled_in(item, known) for item in value]
     if not isinstance(value, str):
         return value
     if (name := commands.only_field(value)) is not None:
@@ -194,11 +194,11 @@ def _fact(name: str, known: Mapping[str, object]) -> object:
 def fields_in(value: Any) -> Iterator[str]:
     """Yield the names in braces in a payload."""
     if isinstance(value, Mapping):
-        for one in value.values():
-            yield from fields_in(one)
+        for item in value.values():
+            yield from fields_in(item)
     elif isinstance(value, list):
-        for one in value:
-            yield from fields_in(one)
+        for item in value:
+            yield from fields_in(item)
     elif isinstance(value, str):
         yield from commands.fields_in(value)
 

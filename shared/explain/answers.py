@@ -37,7 +37,7 @@ _OF_JOBS = frozenset(
 
 def counts_of(counts: Mapping[Status, int]) -> Counts:
     """Return how many jobs have each status; 0 for one that `counts` lacks."""
-    return cast("Counts", {one.value: counts.get(one, 0) for one in Status})
+    return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
 
 
 def queues_of(facts: Facts) -> list[Queue]:
@@ -56,7 +56,7 @@ def is_known(queue: Queue) -> bool:
 def why_of(store: Store, facts: Facts, job_id: int) -> Why:
     """Return why a job does not run. Raises NotFound. The facts are about its queue."""
     found = reasons.of_job(facts, read_job(store, job_id))
-    return Why(runs=not found, reasons=[reason_of(one) for one in found])
+    return Why(runs=not found, reasons=[reason_of(reason) for reason in found])
 
 
 def reason_of(reason: Reason) -> queues.WhyReason:
@@ -75,14 +75,18 @@ def verdict_of(store: Store, facts: Facts) -> Verdict:
         ready=sum(map(is_ready, staying)),
         has_jobs=any(any(queue.counts.values()) for queue in facts.queues.values()),
     )
-    return Verdict(line, [_concern(one) for one in found])
+    return Verdict(line, [_concern(reason) for reason in found])
 
 
 def trouble_of(store: Store, dead_after_s: float) -> list[str]:
     """Return a sentence for each concern about the system; not for those about what jobs do."""
     workers = workers_of(store, supervised_on=None, beat_timeout_s=dead_after_s)
     facts = read(store, workers, {}, dead_after_s)
-    return [one.text for one in verdict_of(store, facts).concerns if one.code not in _OF_JOBS]
+    return [
+        concern.text
+        for concern in verdict_of(store, facts).concerns
+        if concern.code not in _OF_JOBS
+    ]
 
 
 def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, str]]:
@@ -93,7 +97,7 @@ def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, 
         if code := reasons.of_slot(worker):
             facts = Facts(workers=[worker])
             concerns = reasons.of_slots(facts)
-            texts = [sentences.text_of(one) for one in concerns if one.code is code]
+            texts = [sentences.text_of(concern) for concern in concerns if concern.code is code]
             found += [(worker.host, worker.slot, text) for text in texts]
     return found
 

@@ -154,7 +154,7 @@ def read(
             workers=workers,
             pools=served,
             queues=_queues(store, served, only),
-            quarantined={one.type: one for one in store.quarantines.all()},
+            quarantined={quarantine.type: quarantine for quarantine in store.quarantines.all()},
             watched=_watched(store, workers),
             dead_after_s=dead_after_s,
             moved=store.moves.says,

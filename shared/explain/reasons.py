@@ -206,7 +206,7 @@ def _turn(facts: Facts, job: JobFacts) -> Iterator[Reason]:
                 return
             reasons.append((before, reason))
     if reasons:
-        yield min(reasons, key=lambda one: one[0])[1]
+        yield min(reasons, key=lambda pair: pair[0])[1]
 
 
 def _no_place(facts: Facts, pool: Pool, before: int, *, is_alone: bool) -> Reason | None:
@@ -261,8 +261,8 @@ def _of_queues(facts: Facts) -> Iterator[Reason]:
     found = [
         (reason, queue) for queue in facts.queues.values() if (reason := _concern_of(facts, queue))
     ]
-    found.sort(key=lambda one: (one[0].code, one[0].by or ""))
-    for _, group in groupby(found, key=lambda one: (one[0].code, one[0].by)):
+    found.sort(key=lambda pair: (pair[0].code, pair[0].by or ""))
+    for _, group in groupby(found, key=lambda pair: (pair[0].code, pair[0].by)):
         reasons, queues = zip(*group, strict=True)
         names = [queue.name for queue in queues]
         data = {
@@ -464,7 +464,7 @@ def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
         if failed >= FAILING_LEAST and failed >= FAILING_SHARE * (done + failed)
     }
     failing |= {name: {"failed": n, "of": n, "hour": True} for name, n in system.failing.items()}
-    for name, data in sorted(failing.items(), key=lambda one: (-one[1]["failed"], one[0])):
+    for name, data in sorted(failing.items(), key=lambda item: (-item[1]["failed"], item[0])):
         by = f"type {name}" if name else None
         yield Reason(ConcernCode.TYPE_FAILING, {"type": name, **data}, by=by)
     for name in system.awaiting_gone_hosts:

@@ -32,7 +32,7 @@ def unknown_in_filter(store: Store, pools: Pools, wanted: JobFilter) -> list[str
     if wanted.error is not None and _has_none(store, JobFilter(error=wanted.error)):
         errors = {group.error for group in store.errors.groups()}
         told.append(f"no job has an error {wanted.error!r}{did_you_mean(wanted.error, errors)}")
-    return [one for one in told if one is not None]
+    return [text for text in told if text is not None]
 
 
 def _has_none(store: Store, wanted: JobFilter) -> bool:
@@ -52,8 +52,8 @@ def unknown_queue(queue: str, names: Collection[str]) -> str | None:
 def _unknown_type(store: Store, name: str) -> str | None:
     if store.jobs.page(JobFilter(type=name), 1):
         return None
-    types = {one.name for one in store.types.all()}
-    types |= {one.definition.type for one in store.schedules.all()}
+    types = {row.name for row in store.types.all()}
+    types |= {row.definition.type for row in store.schedules.all()}
     if name in types:
         return None
     return f"no job, job type or schedule has the type {name!r}{did_you_mean(name, types)}"
@@ -62,13 +62,13 @@ def _unknown_type(store: Store, name: str) -> str | None:
 def names_of_queues(store: Store, pools: Pools) -> set[str]:
     """Return the names of all queues that anything knows."""
     with store.snapshot():
-        known = {*store.stats.counts_by_queue(), *(one.name for one in store.queues.all())}
+        known = {*store.stats.counts_by_queue(), *(queue.name for queue in store.queues.all())}
         return known | names_given(store, pools)
 
 
 def names_given(store: Store, pools: Pools) -> set[str]:
     """Return the queues that a job type, a schedule or a pool names, and the default queue."""
-    asked = [one.definition.queue for one in store.schedules.all()]
-    asked += [one.queue for one in store.types.all()]
+    asked = [row.definition.queue for row in store.schedules.all()]
+    asked += [row.queue for row in store.types.all()]
     served = {name for queues in pools.values() for name in queues}
     return (served | {name for name in asked if name} | {_USUAL_QUEUE}) - {EVERY_QUEUE}

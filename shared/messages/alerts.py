@@ -62,7 +62,7 @@ def alerts_of(store: Store) -> Alerts:
     with store.snapshot():
         found = undelivered_alerts(store, store.clock.wall_ms())
         # In reverse: one whose job was tried says more than one that has none.
-        vain = {one.name: one for one in reversed(found) if one.needs_person}
+        vain = {alert.name: alert for alert in reversed(found) if alert.needs_person}
         return Alerts(
             [
                 _alert_of(row, _status_of(store, row.last_job_id), vain.get(row.rule.name))
@@ -77,7 +77,7 @@ def undelivered_alerts(store: Store, now_ms: int) -> list[deliveries.Undelivered
     last_jobs = {row.rule.name: row.last_job_id for row in rows if row.last_job_id is not None}
     jobs = store.alerts.deliveries(last_jobs) if last_jobs else []
     without_job = (unsent(row.rule, row.state, now_ms) for row in rows)
-    return [*undelivered(jobs, now_ms), *(one for one in without_job if one is not None)]
+    return [*undelivered(jobs, now_ms), *(alert for alert in without_job if alert is not None)]
 
 
 def _status_of(store: Store, job_id: int | None) -> Status | None:

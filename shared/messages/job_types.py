@@ -126,7 +126,10 @@ class TypesStats(Struct, frozen=True):
 def job_types_of(store: Store, defaults: JobDefaults) -> JobTypes:
     """Return every job type, by name; `defaults`: those of the configuration."""
     with store.snapshot():
-        rows, held = store.types.all(), {one.type: one for one in store.quarantines.all()}
+        rows, held = (
+            store.types.all(),
+            {quarantine.type: quarantine for quarantine in store.quarantines.all()},
+        )
     return JobTypes([job_type_of(row, defaults, held.get(row.name)) for row in rows])
 
 
@@ -172,7 +175,7 @@ def types_stats_of(store: Store) -> TypesStats:
     with store.snapshot():
         lately = store.stats.finished_by_type(60)
         figures = store.stats.types()
-    return TypesStats([_type_stats_of(one, lately.get(one.name, {})) for one in figures])
+    return TypesStats([_type_stats_of(figure, lately.get(figure.name, {})) for figure in figures])
 
 
 def _type_stats_of(figures: TypeFigures, lately: dict[Status, int]) -> TypeStats:

@@ -55,12 +55,17 @@ def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float
         and record.incarnation not in dead
     }
     now_ms, supervisors = store.clock.wall_ms(), [x for x in records if x.role is Role.SUPERVISOR]
-    supervised = {supervised_on, *(one.host for one in supervisors if one.incarnation in beating)}
-    supervised |= _hosts_of_hung(store, slots, supervisors, beating) - {one.host for one in gone}
+    supervised = {
+        supervised_on,
+        *(supervisor.host for supervisor in supervisors if supervisor.incarnation in beating),
+    }
+    supervised |= _hosts_of_hung(store, slots, supervisors, beating) - {
+        supervisor.host for supervisor in gone
+    }
     heard_ms = {
-        one.host: now_ms - round(1000 * ages_s[one.incarnation])
-        for one in sorted(supervisors, key=lambda one: one.last_beat_mono_ms)
-        if store.has_many_hosts and one.host not in supervised
+        supervisor.host: now_ms - round(1000 * ages_s[supervisor.incarnation])
+        for supervisor in sorted(supervisors, key=lambda supervisor: supervisor.last_beat_mono_ms)
+        if store.has_many_hosts and supervisor.host not in supervised
     }
     lost = [
         _lost(slot, heard_ms[slot.host])
@@ -70,9 +75,13 @@ def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float
     slots = [*(slot for slot in slots if slot.host in supervised), *lost]
     # A process that its slot has replaced, and that only finishes what it began, is not shown.
     names = {(slot.host, slot.slot) for slot in slots}
-    alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
+    alone = [
+        _slot_of(process)
+        for process in beating.values()
+        if (process.host, process.slot) not in names
+    ]
     told_s = {} if standstill else ages_s
-    known = {one.incarnation: one for one in records}
+    known = {process.incarnation: process for process in records}
     return [
         _worker_of(slot, known, told_s, running, asked, now_ms, beat_timeout_s)
         for slot in [*slots, *alone]
@@ -98,9 +107,9 @@ def _ages_s(
 def gone_supervisors(store: Store, records: Iterable[ProcessRecord]) -> list[ProcessRecord]:
     """Return the supervisors of this host that certainly no longer run, but have left their row."""
     return [
-        one
-        for one in records
-        if one.role is Role.SUPERVISOR and is_gone(store.state.lock, one.incarnation)
+        record
+        for record in records
+        if record.role is Role.SUPERVISOR and is_gone(store.state.lock, record.incarnation)
     ]
 
 
@@ -111,14 +120,14 @@ def _dead_with(
 
     The kernel ends what a supervisor has started with it; what still runs then is about to end.
     """
-    hosts = {one.host for one in gone}
-    started = {one.incarnation for one in slots if one.host in hosts}
+    hosts = {supervisor.host for supervisor in gone}
+    started = {slot.incarnation for slot in slots if slot.host in hosts}
     ended = {
-        one.incarnation
-        for one in records
-        if one.incarnation in started and not is_alive(one.pid, one.create_time_s)
+        record.incarnation
+        for record in records
+        if record.incarnation in started and not is_alive(record.pid, record.create_time_s)
     }
-    return ended | {one.incarnation for one in gone}
+    return ended | {supervisor.incarnation for supervisor in gone}
 
 
 def _hosts_of_hung(
@@ -133,8 +142,12 @@ def _hosts_of_hung(
     """
     if store.has_many_hosts:
         return set()
-    held = {one.host for one in supervisors if is_held(store.state.lock, one.incarnation)}
-    return held | {one.host for one in slots if one.incarnation in beating}
+    held = {
+        supervisor.host
+        for supervisor in supervisors
+        if is_held(store.state.lock, supervisor.incarnation)
+    }
+    return held | {slot.host for slot in slots if slot.incarnation in beating}
 
 
 def _asked(
@@ -144,27 +157,27 @@ def _asked(
 
     What was done under an earlier supervisor does not count, nor a restart of an earlier process.
     """
-    since_ms = {one.host: one.started_at_ms for one in records if one.role is Role.SUPERVISOR}
-    wanted = Counter((one.host, one.pool) for one in slots if not one.leaves)
+    since_ms = {slot.host: slot.started_at_ms for slot in records if slot.role is Role.SUPERVISOR}
+    wanted = Counter((slot.host, slot.pool) for slot in slots if not slot.leaves)
     found: dict[tuple[RequestAction, str, str], By] = {}
-    for one in slots:
-        if one.host not in since_ms:
+    for slot in slots:
+        if slot.host not in since_ms:
             continue
-        if one.leaves and one.pool is not None:
-            kind = "program" if one.role is Role.PROGRAM else "pool"
-            workers, began_ms = wanted[one.host, one.pool], since_ms[one.host]
+        if slot.leaves and slot.pool is not None:
+            kind = "program" if slot.role is Role.PROGRAM else "pool"
+            workers, began_ms = wanted[slot.host, slot.pool], since_ms[slot.host]
             action = RequestAction.SCALE
-            entry = store.audit.last_scale(kind, one.pool, workers, one.host, began_ms)
-        elif one.order is Order.DRAINED:
+            entry = store.audit.last_scale(kind, slot.pool, workers, slot.host, began_ms)
+        elif slot.order is Order.DRAINED:
             action = RequestAction.DRAIN
-            entry = store.audit.last_of_slot(action, one.slot, one.host, since_ms[one.host])
-        elif one.order is Order.REPLACED:
-            action, began_ms = RequestAction.RESTART, one.started_at_ms or since_ms[one.host]
-            entry = store.audit.last_of_slot(action, one.slot, one.host, began_ms)
+            entry = store.audit.last_of_slot(action, slot.slot, slot.host, since_ms[slot.host])
+        elif slot.order is Order.REPLACED:
+            action, began_ms = RequestAction.RESTART, slot.started_at_ms or since_ms[slot.host]
+            entry = store.audit.last_of_slot(action, slot.slot, slot.host, began_ms)
         else:
             continue
         if entry is not None:
-            found[action, one.host, one.slot] = by_of(entry)
+            found[action, slot.host, slot.slot] = by_of(entry)
     return found
 
 
@@ -212,9 +225,9 @@ def _worker_of(
     beat_timeout_s: float,
 ) -> Worker:
     record = known.get(slot.incarnation or "")  # of one that is silent: what it said last
-    exits = tuple(exit_of(one) for one in slot.exits[:RECENT_EXITS])
+    exits = tuple(exit_of(exit) for exit in slot.exits[:RECENT_EXITS])
     since_ms = now_ms - FAILURES_WITHIN_S * 1000
-    failed = [one for one in slot.exits if one.failed and one.at_ms >= since_ms]
+    failed = [exit for exit in slot.exits if exit.failed and exit.at_ms >= since_ms]
     job = running.get(slot.incarnation or "")
     places = record.places if record else 1
     age_s = ages_s.get(slot.incarnation or "")

@@ -260,12 +260,14 @@ def scaled_by(store: Store, kind: str, name: str, workers: int, hosts: Iterable[
     None: nobody did under their present supervisors. `kind`: `pool` or `program`.
     """
     since_ms = {
-        one.host: one.started_at_ms for one in store.processes.all() if one.role is Role.SUPERVISOR
+        process.host: process.started_at_ms
+        for process in store.processes.all()
+        if process.role is Role.SUPERVISOR
     }
     found = (
         store.audit.last_scale(kind, name, workers, host, since_ms[host])
         for host in hosts
         if host in since_ms
     )
-    entry = max((one for one in found if one), key=lambda one: one.id, default=None)
+    entry = max((entry_ for entry_ in found if entry_), key=lambda entry_: entry_.id, default=None)
     return None if entry is None else by_of(entry)

@@ -94,15 +94,15 @@ class _Look:
     def holding_for(self, rule: AlertRule, state: RuleState) -> Iterator[Seen]:
         """Yield the conditions that hold, of those that a rule is about."""
         if AlertCondition.SCHEDULE_MISSED in rule.on:
-            yield from (one for one in self._missed if is_of(rule, one))
+            yield from (sight for sight in self._missed if is_of(rule, sight))
         if AlertCondition.QUEUE_LATE in rule.on and rule.within_s is not None:
-            yield from (one for one in self._late(rule, rule.within_s) if is_of(rule, one))
+            yield from (sight for sight in self._late(rule, rule.within_s) if is_of(rule, sight))
         if AlertCondition.SUPERVISOR_DEGRADED in rule.on:
             yield from self._degraded
             # On a lost host nothing can be seen, so a condition lasts, unless it was gone before.
             lasting = {*state.holding} - state.gone_ms.keys()
             if lasting:
-                yield from (one for one in self._abandoned if one.name in lasting)
+                yield from (sight for sight in self._abandoned if sight.name in lasting)
 
     @cached_property
     def types(self) -> dict[str, TypeRow]:
@@ -153,10 +153,12 @@ class _Look:
         with self.store.snapshot():
             slots = self.store.processes.slots()
             living = living_supervisors(self.store, self.settings.beat_timeout_s)
-        watched = {one.host for one in living}  # a supervisor that stops takes its slots along
+        watched = {
+            supervisor.host for supervisor in living
+        }  # a supervisor that stops takes its slots along
         return [
             self._in_trouble(host, slot, f"{slot} was in trouble when {host} was lost")
-            for host, slot in ((one.host, one.slot) for one in slots)
+            for host, slot in ((row.host, row.slot) for row in slots)
             if host not in watched
         ]
 
@@ -191,13 +193,17 @@ def _fire(look: _Look, rows: list[AlertRow]) -> float:
     """Store what becomes of each rule; return the seconds until one fires that is held back."""
     outcomes = [_outcome(look, row) for row in rows]
     changed = [
-        one
-        for one in outcomes
-        if one.job is not None or one.state != one.row.state or look.up_to > one.row.seq
+        outcome
+        for outcome in outcomes
+        if outcome.job is not None
+        or outcome.state != outcome.row.state
+        or look.up_to > outcome.row.seq
     ]
     if changed:
         _store(look, changed)
-    waits_ms = [one.next_ms - look.now_ms for one in outcomes if one.next_ms is not None]
+    waits_ms = [
+        outcome.next_ms - look.now_ms for outcome in outcomes if outcome.next_ms is not None
+    ]
     return min(waits_ms, default=inf) / 1000
 
 
@@ -259,17 +265,17 @@ def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) ->
 
 def _store(look: _Look, changed: list[_Outcome]) -> None:
     made, move = [], look.store.alerts.move
-    with look.store.write(durable=any(one.job is not None for one in changed)):
-        for one in changed:
-            seq = max(one.row.seq, look.up_to)
-            job_id = move(one.row, seq, one.state, one.job, is_end=one.is_end)
+    with look.store.write(durable=any(outcome.job is not None for outcome in changed)):
+        for outcome in changed:
+            seq = max(outcome.row.seq, look.up_to)
+            job_id = move(outcome.row, seq, outcome.state, outcome.job, is_end=outcome.is_end)
             if job_id is not None:
-                made.append((one, job_id))
+                made.append((outcome, job_id))
         if made:
             failpoint("alerts.before_commit")
-    for one, job_id in made:
-        what = "alert_resolved" if one.is_end else "alert_fired"
-        log.info(what, alert=one.row.rule.name, job=job_id)
+    for outcome, job_id in made:
+        what = "alert_resolved" if outcome.is_end else "alert_fired"
+        log.info(what, alert=outcome.row.rule.name, job=job_id)
     if made:
         failpoint("alerts.committed")
 
@@ -295,8 +301,8 @@ def _last_occurrence(
 
 
 def _traceback(store: Store, job_id: int, attempt: int | None) -> str:
-    errors = [one.error for one in store.jobs.attempts(job_id) if one.number == attempt]
-    return next((one.traceback or "" for one in errors if one is not None), "")
+    errors = [row.error for row in store.jobs.attempts(job_id) if row.number == attempt]
+    return next((error.traceback or "" for error in errors if error is not None), "")
 
 
 def refused_alerts(

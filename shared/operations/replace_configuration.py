@@ -82,7 +82,7 @@ def record_edit_on_machine(store: Store, host: str, edit: EditOnMachine) -> None
 def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:
     """Return the versions before and after, if they are kept, the latter with what differs."""
     differences = _named(outcome.changed or ())
-    kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
+    kept = [f"version {version.version.number}" for version in editor.versions()[:2]]
     after = f"{kept[0]}: {differences}" if kept and differences else kept[0] if kept else None
     return kept[1] if len(kept) > 1 else None, after
 

@@ -78,26 +78,26 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
     """Raise NoSupervisor unless a supervisor runs on this database."""
     if is_supervised(store, beat_timeout_s) or store.maintenance.standstill():
         return  # while nobody can write, silence says nothing, and the request itself is refused
-    for one in gone_supervisors(store, store.processes.all()):
-        gone = f"the supervisor (process {one.pid}) is gone"
+    for supervisor in gone_supervisors(store, store.processes.all()):
+        gone = f"the supervisor (process {supervisor.pid}) is gone"
         raise NoSupervisor(f"nothing runs: {gone}; start one with `orpheus`")
-    for one in store.processes.all():
-        silent_ms = store.processes.silent_ms(one)
-        is_ours = one.role is Role.SUPERVISOR and not store.has_many_hosts
-        if is_ours and silent_ms is not None and is_alive(one.pid, one.create_time_s):
-            why = _WHY_SILENT.get(os_state(one.pid), "it hangs")
-            silent = f"the supervisor (process {one.pid}) has sent no heartbeat for"
+    for supervisor in store.processes.all():
+        silent_ms = store.processes.silent_ms(supervisor)
+        is_ours = supervisor.role is Role.SUPERVISOR and not store.has_many_hosts
+        if is_ours and silent_ms is not None and is_alive(supervisor.pid, supervisor.create_time_s):
+            why = _WHY_SILENT.get(os_state(supervisor.pid), "it hangs")
+            silent = f"the supervisor (process {supervisor.pid}) has sent no heartbeat for"
             raise NoSupervisor(f"{silent} {duration(silent_ms / 1000)}: {why}")
     raise NoSupervisor("no supervisor is running: start one with `orpheus`")
 
 
 def check_goes_on(store: Store, host: str) -> None:
     """Raise NoSupervisor if the supervisor of this host is stopping: it starts nothing any more."""
-    for one in store.processes.slots():
-        is_it = one.role is Role.SUPERVISOR and one.host == host
-        if is_it and one.state is SlotState.STOPPING:
+    for row in store.processes.slots():
+        is_it = row.role is Role.SUPERVISOR and row.host == host
+        if is_it and row.state is SlotState.STOPPING:
             on = f" on {host}" if store.has_many_hosts else ""
-            why = f" ({one.reason})" if one.reason else ""
+            why = f" ({row.reason})" if row.reason else ""
             raise NoSupervisor(f"Orpheus is stopping{on}{why}; start it again with `orpheus`")
 
 
@@ -168,9 +168,9 @@ def ask_supervisor(
     """
     check_supervised(store, beat_timeout_s)
     found = {
-        one.host: one
-        for one in store.processes.all()
-        if one.role is Role.SUPERVISOR and not is_gone(store.state.lock, one.incarnation)
+        process.host: process
+        for process in store.processes.all()
+        if process.role is Role.SUPERVISOR and not is_gone(store.state.lock, process.incarnation)
     }
     supervisor = found[_host_of("Orpheus", found, host)]
     if action is RequestAction.RELOAD:
@@ -184,7 +184,7 @@ def has_ended(store: Store, supervisor: ProcessRecord) -> bool:
     """Return whether a supervisor has ended; one of another host tells so by its row alone."""
     if is_held(store.state.lock, supervisor.incarnation):
         return False
-    rows = {one.incarnation for one in store.processes.all()}
+    rows = {process.incarnation for process in store.processes.all()}
     return supervisor.incarnation not in rows or is_gone(store.state.lock, supervisor.incarnation)
 
 
@@ -267,7 +267,7 @@ def output_folder(store: Store, name: str, host: str | None, own_host: str) -> P
     NotFound, TransitionRefused for a slot that is no program's, and NoAnswer for another host's.
     """
     folder = store.state.program_log(name)
-    slots = {one.host: one for one in store.processes.slots() if one.slot == name}
+    slots = {row.host: row for row in store.processes.slots() if row.slot == name}
     if slots:
         slot = slots[_host_of(name, slots, host)]
         if slot.role is not Role.PROGRAM:
@@ -281,9 +281,9 @@ def output_folder(store: Store, name: str, host: str | None, own_host: str) -> P
 
 def slot_for(store: Store, action: RequestAction, name: str, host: str | None) -> SlotRecord:
     """Return the slot. Raises NotFound, and TransitionRefused if it does not allow `action`."""
-    slots = {one.host: one for one in store.processes.slots() if one.slot == name}
+    slots = {row.host: row for row in store.processes.slots() if row.slot == name}
     if not slots:
-        alone = next((one for one in store.processes.all() if one.slot == name), None)
+        alone = next((process for process in store.processes.all() if process.slot == name), None)
         if alone is None:
             raise NotFound(unknown_slot(store, name))
         raise TransitionRefused(
@@ -319,8 +319,8 @@ def _in_words(slot: SlotRecord) -> str:
 
 def _slots_in_words(store: Store, pool: str, host: str) -> str:
     """Return how many slots it has on the host, and how many of them are about to end."""
-    slots = [one for one in store.processes.slots() if (one.pool, one.host) == (pool, host)]
-    ending = sum(one.state in _ENDING for one in slots)
+    slots = [row for row in store.processes.slots() if (row.pool, row.host) == (pool, host)]
+    ending = sum(row.state in _ENDING for row in slots)
     return f"{len(slots)}, {ending} of them ending" if ending else str(len(slots))
 
 
@@ -380,15 +380,15 @@ def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
     """
     noun, slots = "slot" if role is None else str(role), store.processes.slots()
     text = f"there is no {noun} {name[:80]!r}"
-    owners = [one for one in (name, name.rpartition("-")[0]) if one]
-    of_role = [one for one in slots if role in (None, one.role)]
-    names = [one.slot for one in of_role]
+    owners = [part for part in (name, name.rpartition("-")[0]) if part]
+    of_role = [row for row in slots if role in (None, row.role)]
+    names = [row.slot for row in of_role]
     for owner in owners:
-        if siblings := [one.slot for one in of_role if one.pool == owner]:
+        if siblings := [row.slot for row in of_role if row.pool == owner]:
             return f"{text}: {owner} has {named(siblings)}"
     kinds = ("program",) if role is Role.PROGRAM else ("pool", "program")
     for kind, owner in product(kinds, owners):
-        if by := scaled_by(store, kind, owner, 0, {one.host for one in slots}):
+        if by := scaled_by(store, kind, owner, 0, {row.host for row in slots}):
             why = f": {by.reason}" if by.reason else ""
             back = f"(`orpheus scale {owner} N` starts it)"
             return f"{text}: the {kind} {owner} is scaled to 0 by {by.by}{why} {back}"

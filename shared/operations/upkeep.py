@@ -243,8 +243,8 @@ def forget_lost_hosts(store: Store) -> None:
             continue
         if not store.processes.forget_without_leases(row.incarnation):
             continue
-        others = [one for one in rows if one.host == row.host and one is not row]
-        if is_supervisor and not any(one.role is Role.SUPERVISOR for one in others):
+        others = [other for other in rows if other.host == row.host and other is not row]
+        if is_supervisor and not any(other.role is Role.SUPERVISOR for other in others):
             store.processes.clear_slots(row.host)
 
 

@@ -70,7 +70,7 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         planned = editor.plan(Edit(version=version), None, refused)
         outcome = planned.outcome
         if outcome.problems:
-            raise ConfigurationError(*(_line(one, version) for one in outcome.problems))
+            raise ConfigurationError(*(_line(problem, version) for problem in outcome.problems))
         is_there = planned.content == planned.replaces
         if not check and not is_there:
             replace_configuration(editor, planned, operator.actor(reason), version, store)

@@ -98,7 +98,9 @@ def make_plan(
     common = make_rules(settings)
     rules: dict[_Owner, Rules] = {None: common}
     rules |= {(Role.WORKER, name): make_rules(settings, name) for name in settings.pools}
-    rules |= {(Role.PROGRAM, name): _program_rules(common, one) for name, one in programs.items()}
+    rules |= {
+        (Role.PROGRAM, name): _program_rules(common, program) for name, program in programs.items()
+    }
     return Plan(
         specs={spec.name: spec for spec in specs},
         rules=rules,

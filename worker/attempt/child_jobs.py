@@ -51,9 +51,11 @@ class ChildJobs:
         return ref
 
     def _refuse_unknown_refs(self, request: JobRequest) -> None:
-        for position, one in enumerate(request.depends_on):
-            if isinstance(one, str) and one not in self._accepted:
-                problem = f"depends_on/{position}: no job submitted before has the ref {one!r}"
+        for position, dependency in enumerate(request.depends_on):
+            if isinstance(dependency, str) and dependency not in self._accepted:
+                problem = (
+                    f"depends_on/{position}: no job submitted before has the ref {dependency!r}"
+                )
                 raise PermanentError(f"enqueue {request.type!r}: {problem}")
 
     def _take_ref(self, request: JobRequest) -> str:

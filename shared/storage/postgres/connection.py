@@ -176,7 +176,9 @@ class Connection:
 
         The last of `statements` gives a row: `note_row` gets it, and when it was asked for.
         """
-        self._waiting = [Execution(one.encode(), may_prepare=False) for one in statements]
+        self._waiting = [
+            Execution(statement.encode(), may_prepare=False) for statement in statements
+        ]
         last = self._waiting[-1]
         self._note_row = lambda asked_ns: note_row(last.fetchall()[0], asked_ns)
         self.in_transaction = True

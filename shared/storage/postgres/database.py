@@ -211,7 +211,7 @@ class PostgresDatabase(Statements):
     def _begin(self, begin: str, settings: str = "") -> None:
         self._locked = set()
         asked_ns = host_ns()
-        own_settings = "".join(f"{one};" for one in self._connection.settings)
+        own_settings = "".join(f"{setting};" for setting in self._connection.settings)
         now_ms = self._connection.begin(f"{begin} {own_settings} {settings} {READ_CLOCK}")
         self._read_clock.set(now_ms, asked_ns)
 

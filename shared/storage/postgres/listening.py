@@ -108,7 +108,7 @@ class ListeningThread(threading.Thread, Listening):
 
     def _ring_again(self) -> None:
         now_s = time.monotonic()
-        for after_s in [one for one, (at_s, _) in self._again.items() if at_s <= now_s]:
+        for after_s in [wait_s for wait_s, (at_s, _) in self._again.items() if at_s <= now_s]:
             self._again.pop(after_s)[1].ring(self._bells)
 
 

@@ -100,11 +100,11 @@ class Messages:
 
         Raises the error of the first that fails; the server leaves out those behind it.
         """
-        values = [one.dump(self._connection) for one in statements]
+        values = [query.dump(self._connection) for query in statements]
         error: psycopg.Error | None = None
         with self._whole():
             self._server.enter_pipeline_mode()
-            prepared = [self._send(*one) for one in zip(statements, values, strict=True)]
+            prepared = [self._send(*pair) for pair in zip(statements, values, strict=True)]
             self._server.pipeline_sync()
             for statement, key in zip(statements, prepared, strict=True):
                 if key is not None:

@@ -163,7 +163,9 @@ class Handle:
     def _open(self, *, create: bool) -> None:
         refuse_inherited(self.path)
         with _handles_lock:
-            others = [one for one in _handles if one is not self and one.path == self.path]
+            others = [
+                handle for handle in _handles if handle is not self and handle.path == self.path
+            ]
         for other in others:  # else this process itself would keep the old files open
             other.close_if_lost()
         self._connection, self._files, self._schema = open_connection(

@@ -150,7 +150,7 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
 
 
 def _check_is_new(path: Path, state: str, *remains: Path) -> None:
-    found = [one for one in remains if one.exists() and one.stat().st_size]
+    found = [file for file in remains if file.exists() and file.stat().st_size]
     # Look again: another process may have made the database meanwhile.
     if found and not (path.exists() and path.stat().st_size):
         raise DatabaseUnusable(

@@ -58,9 +58,9 @@ class Alerts:
         with self._database.write(durable=False):
             rows = self._database.all(self._sql["rules-to-change"])
             known = {row.rule.name: row for row in map(_row_of, rows)}
-            for name in known.keys() - {one.name for one in rules}:
+            for name in known.keys() - {new.name for new in rules}:
                 self._database.run(self._sql["remove-rule"], name)
-            for rule in sorted(rules, key=lambda one: one.name):  # as all do, or two would deadlock
+            for rule in sorted(rules, key=lambda new: new.name):  # as all do, or two would deadlock
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
                     seq, state = self._begun(rule, before, newest_seq)
@@ -167,8 +167,8 @@ def _state_of(text: str) -> RuleState:
     fields = json.loads(text)
     held = fields.pop("held", None)
     still_open = tuple(
-        OpenAlert(_occurrence_of(one["told"]), tuple(one["names"]))
-        for one in fields.pop("open", ())
+        OpenAlert(_occurrence_of(alert["told"]), tuple(alert["names"]))
+        for alert in fields.pop("open", ())
     )
     others = {name: _plain(value) for name, value in fields.items()}
     return RuleState(**others, held=held and _occurrence_of(held), open=still_open)

@@ -146,7 +146,7 @@ class Audit:
         """
         targets = (slot_target(request.target), slot_target(request.target, request.host))
         rows = self._to_targets("first-to-target", request.action, targets, request.at_ms)
-        return min(rows, key=lambda one: one.id, default=None)
+        return min(rows, key=lambda row: row.id, default=None)
 
     def with_asker(self, request: Request) -> Request:
         """Return a request to restart or stop with who asked for it, if the log can be read."""
@@ -168,7 +168,7 @@ class Audit:
         self, action: RequestAction, targets: Iterable[str], since_ms: int
     ) -> AuditRow | None:
         rows = self._to_targets("last-to-target", action, targets, since_ms)
-        return max(rows, key=lambda one: one.id, default=None)
+        return max(rows, key=lambda row: row.id, default=None)
 
     def _to_targets(
         self, query: str, action: RequestAction, targets: Iterable[str], since_ms: int
@@ -252,7 +252,7 @@ class Audit:
             conditions.append(Condition("action = ?", (wanted.action,)))
         if wanted.target is not None:
             words = wanted.target_words
-            patterns = [f"{escaped(one)} %" for one in _MANY.get(words.lower(), (words,))]
+            patterns = [f"{escaped(target)} %" for target in _MANY.get(words.lower(), (words,))]
             each = [self._sql["begins-with"]] * len(patterns)
             conditions.append(Condition(f"({' OR '.join(each)})", tuple(patterns)))
         if wanted.q is not None:

@@ -14,8 +14,8 @@ class Condition(msgspec.Struct, frozen=True):
 
 def all_of(*conditions: Condition) -> Condition:
     """Return the WHERE of rows for which each condition holds; nothing if there is none."""
-    sql = " WHERE " + " AND ".join(one.sql for one in conditions) if conditions else ""
-    return Condition(sql, tuple(value for one in conditions for value in one.values))
+    sql = " WHERE " + " AND ".join(condition.sql for condition in conditions) if conditions else ""
+    return Condition(sql, tuple(value for condition in conditions for value in condition.values))
 
 
 def escaped(text: str) -> str:

@@ -174,29 +174,35 @@ class Dependencies:
         self, job_id: int, status: Status, waiting: Sequence[WaitingJob]
     ) -> list[tuple[int, Status]]:
         """Act on jobs that wait for an ended one; return those that end too and have dependents."""
-        self._database.run_many(self._sql["stop-waiting"], [(one.id, job_id) for one in waiting])
+        self._database.run_many(
+            self._sql["stop-waiting"], [(waiter.id, job_id) for waiter in waiting]
+        )
         end_of = {} if status is Status.DONE else _END_OF
-        blocked = [one for one in waiting if one.status == Status.BLOCKED]
-        self._one_less([one for one in blocked if one.on_dependency_failure not in end_of])
+        blocked = [waiter for waiter in waiting if waiter.status == Status.BLOCKED]
+        self._one_less([waiter for waiter in blocked if waiter.on_dependency_failure not in end_of])
         why = f"it depended on a job: job {job_id} is {status}"
         for on_failure, ends in end_of.items():
-            those = [one for one in blocked if one.on_dependency_failure == on_failure]
+            those = [waiter for waiter in blocked if waiter.on_dependency_failure == on_failure]
             self._end_blocked(those, ends, why)
         return [
-            (one.id, end_of[one.on_dependency_failure])
-            for one in blocked
-            if one.on_dependency_failure in end_of and one.has_dependents
+            (waiter.id, end_of[waiter.on_dependency_failure])
+            for waiter in blocked
+            if waiter.on_dependency_failure in end_of and waiter.has_dependents
         ]
 
     def _one_less(self, waiting: Sequence[WaitingJob]) -> None:
         now_ms = self._database.clock.wall_ms()
-        self._database.run_many(self._sql["dependency-done"], [(now_ms, one.id) for one in waiting])
-        unblocked = [one for one in waiting if one.waits_for == 1]
-        for one in unblocked:
-            self._database.at_commit.count_job(one.queue, Status.BLOCKED, Status.PENDING)
-            self._database.at_commit.ring_workers(one.queue)
+        self._database.run_many(
+            self._sql["dependency-done"], [(now_ms, waiter.id) for waiter in waiting]
+        )
+        unblocked = [waiter for waiter in waiting if waiter.waits_for == 1]
+        for waiter in unblocked:
+            self._database.at_commit.count_job(waiter.queue, Status.BLOCKED, Status.PENDING)
+            self._database.at_commit.ring_workers(waiter.queue)
         if unblocked:
-            self._events.record_jobs(Kind.JOB_UNBLOCKED, [one.id for one in unblocked], now_ms)
+            self._events.record_jobs(
+                Kind.JOB_UNBLOCKED, [waiter.id for waiter in unblocked], now_ms
+            )
 
     def _end_blocked(self, waiting: Sequence[WaitingJob], status: Status, why: str) -> None:
         """Cancel or fail jobs whose dependency failed."""
@@ -205,13 +211,13 @@ class Dependencies:
         now_ms = self._database.clock.wall_ms()
         self._database.run_many(
             self._sql["dependency-failed"],
-            [(status.value, now_ms, "DependencyFailed", why, one.id) for one in waiting],
+            [(status.value, now_ms, "DependencyFailed", why, waiter.id) for waiter in waiting],
         )
-        for one in waiting:
-            self._database.at_commit.count_job(one.queue, Status.BLOCKED, status)
-            self._database.at_commit.count_ended(one.queue, one.type, status)
+        for waiter in waiting:
+            self._database.at_commit.count_job(waiter.queue, Status.BLOCKED, status)
+            self._database.at_commit.count_ended(waiter.queue, waiter.type, status)
         kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
-        self._events.record_jobs(kind, [one.id for one in waiting], now_ms)
+        self._events.record_jobs(kind, [waiter.id for waiter in waiting], now_ms)
 
 
 _ORDER_OF = {

@@ -190,14 +190,14 @@ class Gate:
 
     def _hold(self) -> None:
         """Hold jobs back; those with which that cannot be done are passed over instead."""
-        unread = {one[0] for one in self._unread}
-        quarantined = [one for one in self._held_back if one[2] not in unread]
+        unread = {row[0] for row in self._unread}
+        quarantined = [row for row in self._held_back if row[2] not in unread]
         parked = self._versions.hold(self._unread) if unread else frozenset[int]()
         if quarantined:
             parked_too, self.held = self._keys.hold(quarantined)
             parked |= parked_too
-        self._passed_over |= {one[2] for one in self._held_back} - parked
-        self._held_back = [one for one in self._held_back if one[2] in parked]
+        self._passed_over |= {row[2] for row in self._held_back} - parked
+        self._held_back = [row for row in self._held_back if row[2] in parked]
 
 
 def gate_of(
@@ -329,7 +329,7 @@ class DueJobs:
         is_enough = len(ids) == limit or len(heads) < most or gate.has_left_out
         jobs: list[DueJob] = []
         while is_enough and ids and len(jobs) < limit:
-            rows = self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
+            rows = self._database.run_many(self._sql["due-job"], [(job_id,) for job_id in ids])
             jobs += map(DueJob._make, rows)
             ids = list(islice(with_room, limit - len(jobs)))  # others have locked some
             self.was_contended = not jobs

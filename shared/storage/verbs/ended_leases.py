@@ -135,12 +135,12 @@ class EndedLeases:
         `skips_locked`: but for those that other transactions have locked.
         """
         sql = self._sql["held-lease-unlocked" if skips_locked else "held-lease"]
-        rows = self._database.run_many(sql, [(*one, *now) for one in leases])
+        rows = self._database.run_many(sql, [(*lease, *now) for lease in leases])
         return {job.lease_token: job for job in map(LeasedJob._make, rows)}
 
     def still_leased(self, leases: Iterable[tuple[int, int]], now: tuple[int, str]) -> set[int]:
         """Return the tokens of those leases (job id, token) that are still held, and lock none."""
-        rows = self._database.run_many(self._sql["is-leased"], [(*one, *now) for one in leases])
+        rows = self._database.run_many(self._sql["is-leased"], [(*lease, *now) for lease in leases])
         return {row[0] for row in rows}
 
     def end_if_leased(self, ended: Ended) -> None:

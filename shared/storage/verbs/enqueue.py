@@ -76,7 +76,7 @@ class Enqueue:
         self._store_large_payloads(made, made_ids)
         self._index_tags(made, made_ids)
         if any(new.depends_on for new in made):
-            refs = {new.ref: one for new, one in zip(new_jobs, ids, strict=True) if new.ref}
+            refs = {new.ref: job_id for new, job_id in zip(new_jobs, ids, strict=True) if new.ref}
             self._record_waiting(made, made_ids, refs)
         else:
             self._events.record_jobs(Kind.JOB_ENQUEUED, made_ids)
@@ -106,7 +106,7 @@ class Enqueue:
             self._database.run_many(self._sql["insert-large-payload"], large)
 
     def _index_tags(self, made: Sequence[NewJob], ids: Sequence[int]) -> None:
-        tags = [(tag, one) for new, one in zip(made, ids, strict=True) for tag in new.tags]
+        tags = [(tag, job_id) for new, job_id in zip(made, ids, strict=True) for tag in new.tags]
         if tags:
             self._database.run_many(self._sql["insert-tag"], tags)
 
@@ -117,11 +117,18 @@ class Enqueue:
         links, named = [], []
         for new, job_id in zip(made, ids, strict=True):
             dependencies = list(
-                dict.fromkeys(refs[one] if isinstance(one, str) else one for one in new.depends_on)
+                dict.fromkeys(
+                    refs[dependency] if isinstance(dependency, str) else dependency
+                    for dependency in new.depends_on
+                )
             )
             if dependencies:
                 links.append((job_id, dependencies))
-            named += [(one, job_id, refs[one]) for one in new.depends_on if isinstance(one, str)]
+            named += [
+                (dependency, job_id, refs[dependency])
+                for dependency in new.depends_on
+                if isinstance(dependency, str)
+            ]
         self._database.run_many(
             self._sql["set-dependencies"],
             [
@@ -134,16 +141,23 @@ class Enqueue:
 
     def refuse_unknown(self, new_jobs: Sequence[NewJob], pointer: str) -> None:
         """Raise InvalidJob, inside a transaction, if one depends on a job that does not exist."""
-        named = {one for new in new_jobs for one in new.depends_on if isinstance(one, int)}
+        named = {
+            dependency
+            for new in new_jobs
+            for dependency in new.depends_on
+            if isinstance(dependency, int)
+        }
         if not named:
             return
         known = self._database.all(self._sql["known-ids"], json.dumps(list(named)))
         unknown = named - {row[0] for row in known}
         problems = [
-            FieldProblem(f"{pointer.format(n)}/depends_on/{position}", f"there is no job {one}")
+            FieldProblem(
+                f"{pointer.format(n)}/depends_on/{position}", f"there is no job {dependency}"
+            )
             for n, new in enumerate(new_jobs)
-            for position, one in enumerate(new.depends_on)
-            if one in unknown
+            for position, dependency in enumerate(new.depends_on)
+            if dependency in unknown
         ]
         if problems:
             raise InvalidJob.of(problems)
@@ -258,15 +272,15 @@ class Children:
         `limit_ms`: wait at most so long for other transactions. Return the tokens of those jobs
         whose children have a key that others hold: nothing may be done with these.
         """
-        keys = keys_of(child for one in finished for child in one.children)
+        keys = keys_of(child for parent in finished for child in parent.children)
         if limit_ms is None:
             self._enqueue.lock_keys(keys)
             return set()
         held = self._enqueue.lock_keys_within(keys, limit_ms) if keys else frozenset()
         return {
-            one.lease.token
-            for one in finished
-            if held and not held.isdisjoint(keys_of(one.children))
+            parent.lease.token
+            for parent in finished
+            if held and not held.isdisjoint(keys_of(parent.children))
         }
 
     def checked(self, succeeded: Sequence[Finished]) -> tuple[list[Finished], list[Finished]]:
@@ -277,28 +291,30 @@ class Children:
         of these jobs have ended: the key of each is free by then, whatever their order is.
         """
         holders = self._enqueue.holders_of(
-            keys_of(child for one in succeeded for child in one.children)
+            keys_of(child for parent in succeeded for child in parent.children)
         )
-        ending_ids = {one.lease.job_id for one in succeeded}
+        ending_ids = {parent.lease.job_id for parent in succeeded}
         taken = {key: held for key, held in holders.items() if held.id not in ending_ids}
         done, refused = [], []
-        for one in succeeded:
+        for parent in succeeded:
             try:
-                self._refuse(one.children, taken)
+                self._refuse(parent.children, taken)
             except (InvalidJob, UniqueKeyHeld) as why:
                 error = JobError("PermanentError", f"enqueue: {why}")
                 ending = Ending.FAILED_PERMANENTLY
-                refused.append(one._replace(ending=ending, result=None, error=error, children=()))
+                refused.append(
+                    parent._replace(ending=ending, result=None, error=error, children=())
+                )
                 continue
-            done.append(one)
-            for child in one.children:
+            done.append(parent)
+            for child in parent.children:
                 if child.unique_key is not None:
                     taken.setdefault(child.unique_key, KeyHolder(0, child.type))
         return done, refused
 
     def keep(self, finished: Iterable[Finished]) -> None:
         """Insert the children of jobs that are done."""
-        for children in _together(one.children for one in finished):
+        for children in _together(parent.children for parent in finished):
             self._enqueue.keep(children)
 
     def _refuse(self, children: Sequence[NewJob], taken: Mapping[str, KeyHolder]) -> None:

@@ -126,8 +126,8 @@ class JobLists:
             select = Condition(self._sql["select-previews"], (preview_chars, preview_chars))
         with self._database.planned_for_values():
             each = [
-                self._read(select, self._source(one, order), cursor, limit, most_bytes, budget)
-                for one in _in_parts(wanted, order)
+                self._read(select, self._source(part, order), cursor, limit, most_bytes, budget)
+                for part in _in_parts(wanted, order)
             ]
         found = each[0] if len(each) == 1 else _merged(each, order)
         found = _up_to(found, limit, most_bytes)
@@ -151,9 +151,9 @@ class JobLists:
         with self._database.planned_for_values():
             each = [
                 self._read(
-                    select, self._source(one, order, max_id), cursor, limit, NO_BOUND, budget
+                    select, self._source(part, order, max_id), cursor, limit, NO_BOUND, budget
                 )
-                for one in _of_statuses(wanted, statuses)
+                for part in _of_statuses(wanted, statuses)
             ]
         found = _up_to(_merged(each, order), limit, NO_BOUND)
         return [row[0] for _, row in found.rows], found.cursor
@@ -177,7 +177,7 @@ class JobLists:
     ) -> Total:
         """Return how many jobs a list has: exact from kept counts, else counted up to 10,000."""
         if wanted == JobFilter(wanted.status, queue=wanted.queue):
-            kept = sum(self._kept_total(one) for one in _in_parts(wanted, order))
+            kept = sum(self._kept_total(part) for part in _in_parts(wanted, order))
             return Total(kept, exact=True)
         if wanted == JobFilter(tag=wanted.tag) and order is not JobOrder.ENDED:
             value = self._few("tag", wanted.tag)
@@ -189,8 +189,8 @@ class JobLists:
         value, exact = 0, True
         if wanted.since_ms is not None or wanted.until_ms is not None:
             order = JobOrder.ENDED  # the same jobs: its index knows the times
-        for one in _in_parts(wanted, order):
-            source = self._source(one, order)
+        for part in _in_parts(wanted, order):
+            source = self._source(part, order)
             for window in self._windows(source, None, budget):
                 value += self._counted(source, window, MOST_COUNTED - value)
                 if value >= MOST_COUNTED:
@@ -275,8 +275,10 @@ class JobLists:
         if leading:
             equals = f"{column} {self._sql['equals-in-order']}"
             conditions[leading] = Condition(equals, (getattr(wanted, leading),))
-        found = [one for field, one in conditions.items() if field in _FOUND_BY[name]]
-        others = [one for field, one in conditions.items() if field not in _FOUND_BY[name]]
+        found = [condition for field, condition in conditions.items() if field in _FOUND_BY[name]]
+        others = [
+            condition for field, condition in conditions.items() if field not in _FOUND_BY[name]
+        ]
         hint = f"\n{self._sql[name]}\n" if name else ""
         joined = f"\n{self._sql['with-tags']}\n" if wanted.tag is not None else ""
         return _Source(hint, joined, column, key, tuple(found), tuple(others), order)
@@ -342,7 +344,7 @@ def _in_parts(wanted: JobFilter, order: JobOrder) -> list[JobFilter]:
 def _merged(each: Sequence[_Found], order: JobOrder) -> _Found:
     """Return the first of all, as far as every list has been read."""
     is_down = order is not JobOrder.OLDEST
-    rows = sorted((one for found in each for one in found.rows), key=_first, reverse=is_down)
+    rows = sorted((item for found in each for item in found.rows), key=_first, reverse=is_down)
     cursors = [found.cursor for found in each if found.cursor is not None]
     looked_at = [found.looked_at for found in each if found.looked_at is not None]
     end = (max(cursors) if is_down else min(cursors)) if cursors else None
@@ -355,11 +357,11 @@ def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
     """Return what a page has room for. A full page does not say how far it looked."""
     rows: list[tuple[JobCursor, Row]] = []
     left = most_bytes
-    for one in found.rows[:limit]:
-        left -= text_bytes(one[1])
+    for row in found.rows[:limit]:
+        left -= text_bytes(row[1])
         if rows and left < 0:
             break
-        rows.append(one)
+        rows.append(row)
     if len(rows) < len(found.rows):
         return _Found(rows, rows[-1][0])
     is_full = len(rows) == limit or left < 0

@@ -162,7 +162,7 @@ class Versions:
         """Return what this process has of what jobs wait for; `awaited`: as a lease reads it."""
         if awaited is None:
             return []
-        found = (one.partition(" ") for one in awaited.split(","))
+        found = (pair.partition(" ") for pair in awaited.split(","))
         return [(name, versions) for name, _, versions in found if self.reads(name, versions)]
 
     # Inside the transaction of a lease
@@ -179,13 +179,13 @@ class Versions:
         They are at most `most`, and of a queue in `rooms` not more than it has room for.
         """
         found = [
-            (one, queue, left)
-            for one in awaited
-            for queue in (self._queues(one) if EVERY_QUEUE in queues else set(queues))
+            (pair, queue, left)
+            for pair in awaited
+            for queue in (self._queues(pair) if EVERY_QUEUE in queues else set(queues))
             if (left := rooms.get(queue, FREE).left) != 0
         ]
         chunk = max(2, most // max(1, len(found)))
-        streams = [islice(self._awaiting(*one, queue, chunk), left) for one, queue, left in found]
+        streams = [islice(self._awaiting(*pair, queue, chunk), left) for pair, queue, left in found]
         offered = [(job_id,) for *_, job_id in islice(heapq.merge(*streams), most)]
         self._database.run_many(self._sql["offer"], offered)
         return {job_id for (job_id,) in offered}

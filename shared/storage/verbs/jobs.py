@@ -392,9 +392,9 @@ class Logs:
                 self._database.run_many(
                     self._sql["append"],
                     [
-                        (job_id, attempt, one.at_ms, one.level, one.line, one.fields)
-                        for one in lines
-                        if one.token == token and one.number >= stored
+                        (job_id, attempt, line.at_ms, line.level, line.line, line.fields)
+                        for line in lines
+                        if line.token == token and line.number >= stored
                     ],
                 )
             self._database.at_commit.ring_api()

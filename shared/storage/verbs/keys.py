@@ -103,7 +103,7 @@ class Keys:
         """
         lock_quarantines(self._database)
         sql = self._database.sql("quarantines.sql")
-        parked = self._database.all(sql["hold"], json.dumps([one[2] for one in left_out]))
+        parked = self._database.all(sql["hold"], json.dumps([entry[2] for entry in left_out]))
         types = self._database.all(sql["quarantined-types"])
         return frozenset(row[0] for row in parked), frozenset(row[0] for row in types)
 
@@ -120,10 +120,10 @@ class Keys:
     def spend(self, rooms: Mapping[str, Room], leases: Iterable[Lease]) -> None:
         """Spend the tokens of jobs that start now."""
         started: Counter[tuple[str, str, Rate]] = Counter()
-        for one in leases:
-            rate = rooms.get(one.queue, FREE).per_key.rate
-            if one.concurrency_key is not None and rate is not None:
-                started[one.queue, one.concurrency_key, rate] += 1
+        for lease in leases:
+            rate = rooms.get(lease.queue, FREE).per_key.rate
+            if lease.concurrency_key is not None and rate is not None:
+                started[lease.queue, lease.concurrency_key, rate] += 1
         clock = self._database.clock
         now_ms = clock.monotonic_ms()
         for (queue, key, rate), n in started.items():

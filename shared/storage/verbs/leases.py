@@ -120,8 +120,15 @@ class Leases:
         self._database.send(
             self._sql["lease-job"],
             [
-                (holder.slot, holder.pid, one.started_at_ms, one.token, *same, one.job_id)
-                for one in leases
+                (
+                    holder.slot,
+                    holder.pid,
+                    held_lease.started_at_ms,
+                    held_lease.token,
+                    *same,
+                    held_lease.job_id,
+                )
+                for held_lease in leases
             ],
         )
         self._database.at_commit.count_jobs(
@@ -165,31 +172,33 @@ class Leases:
         """
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
-            self._lock_limits(one.lease for one in finished)
-            if any(ENDINGS[one.ending].outcome is None for one in finished):
+            self._lock_limits(report.lease for report in finished)
+            if any(ENDINGS[report.ending].outcome is None for report in finished):
                 self._queues.lock_for_refunds()
             # before jobs: as submissions do
             keyed = self._children.lock_keys(finished, key_wait_ms)
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
-            leases = [(one.lease.job_id, one.lease.token) for one in finished]
-            free = [one for one in leases if one[1] not in keyed]
+            leases = [(report.lease.job_id, report.lease.token) for report in finished]
+            free = [lease for lease in leases if lease[1] not in keyed]
             held = self._ended.held(free, now, skips_locked=held_up is not None)
-            missing = [one for one in leases if one[1] not in held]
+            missing = [lease for lease in leases if lease[1] not in held]
             waiting = set() if held_up is None else self._ended.still_leased(missing, now)
             if held_up is not None:
                 held_up |= waiting
             needed = [job.id for job in held.values() if job.has_dependents]
             self._dependencies.lock_dependents(needed)
-            reported = [one for one in finished if one.lease.token in held]
+            reported = [report for report in finished if report.lease.token in held]
             self._end_otherwise(
-                [one for one in reported if one.ending is not Ending.SUCCEEDED], held, now_ms
+                [report for report in reported if report.ending is not Ending.SUCCEEDED],
+                held,
+                now_ms,
             )
             done, refused = self._children.checked(
-                [one for one in reported if one.ending is Ending.SUCCEEDED]
+                [report for report in reported if report.ending is Ending.SUCCEEDED]
             )
             self._end_otherwise(refused, held, now_ms)
             if done:
-                self._complete([(one, held[one.lease.token]) for one in done], now, now_ms)
+                self._complete([(report, held[report.lease.token]) for report in done], now, now_ms)
         return {token for _, token in leases} - waiting - set(held)
 
     def stored(self, finished: Sequence[Finished]) -> set[int]:
@@ -197,52 +206,56 @@ class Leases:
 
         If the answer to a commit is lost and `finish` is called again, it calls those leases lost.
         """
-        outcomes = ((one.lease, ENDINGS[one.ending].outcome) for one in finished)
-        ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
+        outcomes = ((report.lease, ENDINGS[report.ending].outcome) for report in finished)
+        ends = [
+            (report.job_id, report.token, outcome.value) for report, outcome in outcomes if outcome
+        ]
         return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
 
     def _complete(
         self, done: Sequence[tuple[Finished, LeasedJob]], now: tuple[int, str], now_ms: int
     ) -> None:
-        times_ms = [times_of(one.run, job.started_at_ms, now_ms) for one, job in done]
+        times_ms = [times_of(report.run, job.started_at_ms, now_ms) for report, job in done]
         self._database.send(
             self._sql["complete-job"],
             [
                 (
-                    one.result,
+                    report.result,
                     *times,
-                    one.cpu_s,
-                    one.max_rss_bytes,
-                    one.lease.job_id,
-                    one.lease.token,
+                    report.cpu_s,
+                    report.max_rss_bytes,
+                    report.lease.job_id,
+                    report.lease.token,
                     *now,
                 )
-                for (one, _), times in zip(done, times_ms, strict=True)
+                for (report, _), times in zip(done, times_ms, strict=True)
             ],
         )
         at_commit = self._database.at_commit
-        at_commit.count_jobs((one.lease.queue for one, _ in done), Status.IN_PROGRESS, Status.DONE)
-        for (one, job), (started_ms, ended_ms) in zip(done, times_ms, strict=True):
-            since_ms, lease = job.waits_since_ms, one.lease
+        at_commit.count_jobs(
+            (report.lease.queue for report, _ in done), Status.IN_PROGRESS, Status.DONE
+        )
+        for (report, job), (started_ms, ended_ms) in zip(done, times_ms, strict=True):
+            since_ms, lease = job.waits_since_ms, report.lease
             at_commit.count_ended(lease.queue, lease.type, Status.DONE, ended_ms - started_ms)
             times = (since_ms, started_ms, ended_ms)
             at_commit.count_attempt(
-                lease.type, Outcome.SUCCEEDED, times, one.cpu_s, one.max_rss_bytes
+                lease.type, Outcome.SUCCEEDED, times, report.cpu_s, report.max_rss_bytes
             )
         keys = [
             (job.queue, job.concurrency_key) for _, job in done if job.concurrency_key is not None
         ]
         if keys:
             self._keys.look_at(keys)
-        self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one, _ in done])
-        self._children.keep(one for one, _ in done)
+        self._events.record_jobs(Kind.JOB_DONE, [report.lease.job_id for report, _ in done])
+        self._children.keep(report for report, _ in done)
         self._dependencies.ended((job.id, Status.DONE) for _, job in done if job.has_dependents)
 
     def _end_otherwise(
         self, finished: Iterable[Finished], held: Mapping[int, LeasedJob], now_ms: int
     ) -> None:
-        for one in finished:
-            self._ended.end(Ended.of(one), held[one.lease.token], now_ms)
+        for report in finished:
+            self._ended.end(Ended.of(report), held[report.lease.token], now_ms)
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
         """Extend the leases (job id -> token) that are still held; return the lost tokens.
@@ -261,7 +274,7 @@ class Leases:
             kept = {row[0] for row in rows}
             lost = set(tokens.values()) - kept
             return lost - self._ended.still_leased(
-                [one for one in tokens.items() if one[1] in lost], now
+                [item for item in tokens.items() if item[1] in lost], now
             )
 
     def release(self, leases: Sequence[Lease]) -> None:
@@ -365,7 +378,7 @@ class Leases:
             self._keys.lock()
             now = clock.monotonic_ms()
             rows = self._database.all(sql["expired-leases"], clock.boot_id, now)
-            holders = {one: look(one) for one in dict.fromkeys(row[2] for row in rows)}
+            holders = {key: look(key) for key in dict.fromkeys(row[2] for row in rows)}
             for job_id, token, incarnation in rows:
                 holder = holders[incarnation]
                 ending = ending_by_expiry(token, holder)

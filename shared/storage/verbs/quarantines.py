@@ -59,7 +59,7 @@ class Quarantines:
         self._database.run(self._sql["forget-crashes"], job_type, *since)
         now = (mono_ms, clock.boot_id, evidence[:LONGEST_EVIDENCE], successes)
         self._database.run(self._sql["note-crash"], job_type, *now, job_id, token)
-        crashes = [Crash(*one) for one in self._database.all(self._sql["crashes"], job_type)]
+        crashes = [Crash(*row) for row in self._database.all(self._sql["crashes"], job_type)]
         if len(crashes) >= self.after:
             self._quarantine(job_type, crashes)
 
@@ -157,7 +157,7 @@ def _quarantine_of(
 
 
 def _crashes_of(text: str) -> list[Crash]:
-    return [Crash(**one) for one in json.loads(text)]
+    return [Crash(**crash) for crash in json.loads(text)]
 
 
 def _body(job_type: str, crashes: Sequence[Crash]) -> Mapping[str, Any]:

@@ -58,7 +58,9 @@ def _tuple(text: str) -> tuple[Any, ...]:
 
 
 def _exits(text: str) -> tuple[LastExit, ...]:
-    return tuple(LastExit(**one | {"jobs": tuple(one.get("jobs", ()))}) for one in json.loads(text))
+    return tuple(
+        LastExit(**exit_ | {"jobs": tuple(exit_.get("jobs", ()))}) for exit_ in json.loads(text)
+    )
 
 
 job_of = reader(

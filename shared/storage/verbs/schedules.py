@@ -52,18 +52,18 @@ class Schedules:
         now_ms = self._database.clock.wall_ms()
         with self._database.write(durable=False):
             known = {row.definition.name: row for row in self.all()}
-            for name in known.keys() - {one.name for one in definitions}:
+            for name in known.keys() - {definition.name for definition in definitions}:
                 self._database.run(self._sql["remove-schedule"], name)
-            for one in definitions:
-                before = known.get(one.name)
-                if before is not None and before.definition == one:
+            for definition in definitions:
+                before = known.get(definition.name)
+                if before is not None and before.definition == definition:
                     continue
-                if before is not None and before.definition.timing == one.timing:
+                if before is not None and before.definition.timing == definition.timing:
                     tick_ms = before.tick_ms
                 else:
-                    tick_ms = next_tick_ms(one, now_ms)
-                text = json.dumps(msgspec.to_builtins(one))
-                self._database.run(self._sql["put-schedule"], one.name, text, tick_ms)
+                    tick_ms = next_tick_ms(definition, now_ms)
+                text = json.dumps(msgspec.to_builtins(definition))
+                self._database.run(self._sql["put-schedule"], definition.name, text, tick_ms)
 
     def all(self) -> list[ScheduleRow]:
         """Return every schedule, by name."""
@@ -73,7 +73,7 @@ class Schedules:
         """Return one schedule. Raises NotFound."""
         row = self._database.one(self._sql["get-schedule"], name)
         if row is None:
-            near = did_you_mean(name, (one.definition.name for one in self.all()))
+            near = did_you_mean(name, (schedule.definition.name for schedule in self.all()))
             raise NotFound(f"there is no schedule {name!r}{near}")
         return _schedule_of(row)
 

@@ -215,7 +215,7 @@ def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[st
 
 
 def config_file(config: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the configuration file: the one that was named, else the first default that is there.
+    """Return the named configuration file, else the first default that exists.
 
     If none is there, the first default is returned.
     """

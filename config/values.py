@@ -82,7 +82,7 @@ def _written_by(form: Callable[[Any], Any]) -> PlainSerializer:
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
-    """Return a check of text; `rule` is what a person is told instead of the pattern."""
+    """Return a check of text; `rule` is the text of the error, in place of the pattern."""
     compiled = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
@@ -165,7 +165,7 @@ Function = Annotated[
 Argument = Annotated[str, _matching(r"[^\0]*", "must not contain a NUL character")]
 VariableName = Annotated[
     str,
-    _matching(r"(?!_ORPHEUS_)[^=\0]+", "is no name of an environment variable that can be set"),
+    _matching(r"(?!_ORPHEUS_)[^=\0]+", "is not the name of a variable that can be set"),
 ]
 HostName = Annotated[
     str,

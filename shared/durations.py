@@ -45,7 +45,8 @@ def parse_duration_s(value: object) -> float:
     if isinstance(value, str):
         written = _WRITTEN.fullmatch(value)
         if written is None:
-            raise ValueError(f'{value!r} is no duration: write seconds, or "500ms", "30s", "15m"')
+            rule = 'write seconds, or "500ms", "30s", "15m"'
+            raise ValueError(f"{value!r} is not a duration: {rule}")
         number, unit = float(written[1]), written[2]
         # Divide: 700 * 0.001 is a little more than 0.7.
         seconds = number / 1_000 if unit == "ms" else number * _UNITS_S[unit]

@@ -41,7 +41,7 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ExitCode(IntEnum):
-    """What the programs exit with. Above 63 they are those of sysexits.h."""
+    """Exit codes of the programs. Codes above 63 follow sysexits.h."""
 
     OK = 0
     NO = 1
@@ -105,7 +105,7 @@ class DatabaseMissing(DatabaseUnusable):
 
 
 class CommitInDoubt(DatabaseUnusable):
-    """The connection was lost in a commit: nobody knows whether it was done, or still will be."""
+    """The connection was lost in a commit: it is unknown whether it was done, or still will be."""
 
 
 class DatabaseBusy(StorageError):

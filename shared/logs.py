@@ -102,7 +102,7 @@ class _Queue(QueueHandler):
 
 
 class _Writer(QueueListener):
-    """Write queued lines to stderr; its thread is the only one that stderr can block."""
+    """Write queued lines to stderr; stderr can block only its thread."""
 
     _thread: Any  # the standard library's, set by `start`
 
@@ -141,7 +141,7 @@ class _Writer(QueueListener):
                 data = data[os.write(_output_fd, data) :]
             except BlockingIOError:  # another program made the shared terminal non-blocking
                 select.select([], [_output_fd], [])
-            except OSError:  # nobody reads any more
+            except OSError:  # its reader has gone
                 return
 
 

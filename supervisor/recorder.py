@@ -50,7 +50,7 @@ _FREED_WITHIN_S = 5.0
 _COUNT_NOT = (ExitCode.OK, ExitCode.DATABASE)
 """A worker that exits with one of these leaves no lease that could count against a job type."""
 _MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
-_MOST_LAGS = 1_000  # turns of the main loop, of which there are some in a second
+_MOST_LAGS = 1_000  # turns of the main loop, which makes several in a second
 
 
 class Duties(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The headers of every answer, added in one place so that no route can forget one.
 
 A header that a route sets itself is kept: a page has its own policy for what it may load. All
-other answers may load nothing, be framed by nobody and be stored by no cache.
+other answers may not load anything, be framed or be cached.
 
 Cross-origin requests (CORS) are answered here. Starlette's middleware would answer a preflight with
 200, or 400 in plain text, and add its headers only to what has passed the guard.

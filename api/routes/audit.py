@@ -50,7 +50,7 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
 
 
 def _filter_of(query: AuditQuery, now_ms: int) -> AuditFilter:
-    """Return the filter. Raises Refusal (422) for one that no entry can match."""
+    """Return the filter. Raises Refusal (422) if no entry can match it."""
     since_ms, until_ms = moment_ms(query.since, now_ms), moment_ms(query.until, now_ms)
     wanted = AuditFilter(
         query.by, query.action, query.target, query.q, since_ms, until_ms, query.job

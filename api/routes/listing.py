@@ -20,7 +20,7 @@ def order_of(query: JobsQuery) -> JobOrder:
 
 
 def listed(query: JobsQuery, now_ms: int) -> JobFilter:
-    """Return the filter of a list. Raises Refusal (422) for one that no job can match."""
+    """Return the filter of a list. Raises Refusal (422) if no job can match it."""
     wanted = _filter_of(query, now_ms)
     problems = filter_problems(wanted)
     if query.sort == "ended" and wanted.status in LIVE and not wanted.by_end:
@@ -32,7 +32,7 @@ def listed(query: JobsQuery, now_ms: int) -> JobFilter:
 
 
 def chosen(query: BulkFilter, now_ms: int) -> JobFilter:
-    """Return the `filter` of an action. Raises Refusal (422) for one that no job can match."""
+    """Return the `filter` of an action. Raises Refusal (422) if no job can match it."""
     wanted = _filter_of(query, now_ms, None if query.ids is None else tuple(query.ids))
     problems = filter_problems(wanted)
     if problems:

@@ -43,7 +43,7 @@ class Client:
         that is open there, and exists if and only if the application commits; `wait`, `events` and
         what changes a job are refused (RuntimeError). `close` leaves it open.
 
-        `config`: the file; None: the one that commands find. The database is
+        `config`: the file; None: the default file of commands. The database is
         opened by the first method that is called, and never created. `timeout` and `retry_for` are
         for HTTP: how long an answer may take, and for how long a request is repeated that is safe
         to repeat. Raises ConfigurationError, ValueError for an invalid URL, and TypeError for a
@@ -128,7 +128,7 @@ class Client:
             left -= len(page)
 
     def cancel(self, job: JobState | int, *, reason: str | None = None) -> Job:
-        """Cancel a job that waits; ask the worker of one that runs to stop it.
+        """Cancel a waiting job; ask the worker of a running job to stop it.
 
         In the second case the job has `cancel_requested`. `reason` is kept in the audit log. Raises
         NotFound, and TransitionRefused if the job has ended.

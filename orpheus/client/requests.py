@@ -91,7 +91,7 @@ def wanted_of(
     since: datetime | timedelta | str | None,
     until: datetime | timedelta | str | None,
 ) -> JobFilter:
-    """Return the filter of the jobs to list. Raises ValueError for one that no job can match."""
+    """Return the filter of the jobs to list. Raises ValueError if no job can match it."""
     for what, name in (("type", type), ("queue", queue), ("tag", tag)):
         if name is not None and not NAME.fullmatch(name):
             raise ValueError(f"{what}: {name!r} is not a name: it {NAME_RULE}")
@@ -120,7 +120,7 @@ def _status_of(status: str) -> Status:
 
 
 def _moment_ms(name: str, at: datetime | timedelta | str | None, now_ms: int) -> int | None:
-    """Return a time, also one that is said as how long ago it was."""
+    """Return a time, which may be given as how long ago it was."""
     if at is None:
         return None
     try:
@@ -140,7 +140,7 @@ def most_of(limit: int | None) -> int:
 
 
 def reason_of(reason: str | None) -> str | None:
-    """Return the reason for the audit log. Raises ValueError for one that it cannot hold."""
+    """Return the reason for the audit log. Raises ValueError if the log cannot hold it."""
     if reason is not None and (not 1 <= len(reason) <= LONGEST_REASON or not_storable(reason)):
         raise ValueError(f"reason: must be text of 1 to {LONGEST_REASON} characters")
     return reason

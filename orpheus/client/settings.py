@@ -43,7 +43,7 @@ def _kept(config: str | None, *_: object) -> DatabaseSettings:
 
 
 def database_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
-    """Return the settings of the file; None: of the one that commands find.
+    """Return the settings of the file; None: of the default file of commands.
 
     If it has a problem, that is logged, and the settings of the running supervisor are used.
     Raises ConfigurationError if none runs.

@@ -88,7 +88,7 @@ class BlockingTransport:
         self._here = _Here()
         self._pools: dict[tuple[int, int], httpx2.Client] = {}
         """(process, how many requests were interrupted) -> the pool. After a fork, those of the
-        parent stay, and nobody closes them here."""
+        parent stay, and are not closed here."""
 
     def perform(self, step: Send) -> Answer | Failure:
         """Send the request, and return what the server answers."""

@@ -49,7 +49,7 @@ class HarnessSettings(msgspec.Struct, frozen=True):
 
 
 def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> HarnessSettings:
-    """Return the settings of the file; None: of the one that commands find.
+    """Return the settings of the file; None: of the default file of commands.
 
     The database is in `folder`. Retries wait exactly as long as is configured, without jitter, so
     that a test knows when they come. Raises ConfigurationError, which lists every problem.

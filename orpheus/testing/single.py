@@ -169,7 +169,7 @@ def _lease(request: JobRequest, attempt: int) -> Lease:
 
 
 def _dependencies(results: Mapping[Any, Any], errors: Mapping[Any, str]) -> Iterator[Dependency]:
-    """Yield a job that is done for each result, and one that has failed for each error."""
+    """Yield a done job for each result, and a failed job for each error."""
     for number, key in enumerate([*results, *errors], start=_JOB_ID + 1):
         job_type = getattr(key, "job_type", None)
         yield Dependency(

@@ -69,7 +69,7 @@ class AlertRule(msgspec.Struct, frozen=True):
 class Topic(msgspec.Struct, frozen=True):
     """What something is about: a sentence, what it concerns, and why it happened.
 
-    `why` begins with what is no secret: the type of an exception, or a reason up to a colon.
+    `why` begins with what is not secret: the type of an exception, or a reason up to a colon.
     """
 
     text: str
@@ -156,7 +156,7 @@ class Decision(msgspec.Struct, frozen=True):
     begun: tuple[str, ...] = ()
     """If it fires: the conditions that it is about."""
     over: OpenAlert | None = None
-    """If it does not fire: an alert of which everything has ended."""
+    """If it does not fire: an alert whose conditions have all ended."""
 
 
 def is_of(rule: AlertRule, seen: Seen) -> bool:

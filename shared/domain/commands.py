@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 _FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
-"""A field in braces (group 2), or one that is not replaced (group 1)."""
+"""A field in braces (group 2), or an escaped field (group 1)."""
 FIELD_SCHEMA: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
 """The JSON Schema of each field."""
 

@@ -1,4 +1,4 @@
-"""Which alerts have reached nobody, as far as their jobs tell. Pure."""
+"""Which alerts were not delivered, as their jobs show. Pure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby, takewhile
@@ -16,7 +16,7 @@ _MOST_CHARS = 300
 
 
 class Undelivered(msgspec.Struct, frozen=True):
-    """A rule of `[[alerts]]` whose alerts reach nobody."""
+    """A rule of `[[alerts]]` whose alerts are not delivered."""
 
     name: str
     since_s: float

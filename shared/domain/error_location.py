@@ -40,7 +40,7 @@ def location_of(traceback: str | None) -> str:
 
 
 def _of_application(frames: list[re.Match[str]]) -> re.Match[str]:
-    """Return the last frame that is no library's; if all are, the last of the first one's package.
+    """Return the last frame outside libraries, else the last of the first frame's package.
 
     The application itself may be installed, and then the job's function, the first frame, is in it.
     """

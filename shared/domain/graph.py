@@ -1,7 +1,8 @@
 """The graph around a job: what it waits for, and what waits for it, directly or through others.
 
-Pure. A job may stand between ten thousand others. A picture of them all helps nobody, so a graph is
-bounded: it has the nearest jobs of both directions, and neither direction can push the other out.
+Pure. A job may stand between ten thousand others. A picture of them all would be useless, so a
+graph is bounded: it has the nearest jobs of both directions, and neither direction can push the
+other out.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import msgspec
 from orpheus.shared.domain.jobs import Status
 
 MOST_JOBS = 200
-"""How many jobs a graph has at most, with the one that it is about."""
+"""How many jobs a graph has at most, with the job that it is about."""
 
 
 class GraphJob(msgspec.Struct, frozen=True):
@@ -25,7 +26,7 @@ class GraphJob(msgspec.Struct, frozen=True):
 
 
 class Graph(msgspec.Struct, frozen=True):
-    """The jobs by id. `links`: (a job, one that it depends on); both are among `jobs`."""
+    """The jobs by id. `links`: (a job, a job that it depends on); both are among `jobs`."""
 
     jobs: Sequence[GraphJob]
     links: Sequence[tuple[int, int]]

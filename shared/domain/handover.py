@@ -128,7 +128,7 @@ class CommandLineHandover(msgspec.Struct, frozen=True, kw_only=True):
     defaults: JobDefaults
     beat_timeout_s: float
     programs: tuple[str, ...]
-    """The names of [[programs]]; those of the pools are in `storage`."""
+    """The names of [[programs]]; the names of the pools are in `storage`."""
     finishes_within_s: float
     """After this long a worker that is to end releases the jobs that it has not finished."""
     api_host: str

@@ -25,7 +25,7 @@ def not_json(value: Any) -> str | None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            return "has a lone surrogate, which is no character"
+            return "has a lone surrogate, which is not a character"
     elif isinstance(value, float) and not math.isfinite(value):
         return f"is {value}: a number must be finite"
     elif value is not None and not isinstance(value, (bool, int, float)):

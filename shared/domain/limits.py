@@ -19,7 +19,7 @@ MOST_ATTEMPTS = 1_000
 LARGEST_ID = 2**63 - 1
 TWO_STARTS = "delay and run_at cannot both be given"
 ON_DEPENDENCY_FAILURE = ("cancel", "run", "fail")
-"""What may happen to a job when one that it depends on does not end done."""
+"""What may happen to a job when a job that it depends on does not end done."""
 MAX_BATCH_JOBS = 10_000
 MAX_DEPTH = 32
 """How deep objects and lists of a request's body may nest; the outermost one is 1."""

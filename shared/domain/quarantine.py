@@ -1,7 +1,7 @@
 """Quarantine: a job type whose jobs kill their workers again and again is held back. Pure.
 
 Only crashes that certainly were the job's doing count: the process died, or was killed for what it
-did, while it ran this job and no other. If several jobs ran, nobody knows which one did it; each
+did, while it ran this job and no other. If several jobs ran, it is unknown which one did it; each
 runs alone from then on, and the next time it is certain. So no type pays for what another does.
 """
 

@@ -104,7 +104,7 @@ def parse_rate(text: str, burst: int = 1) -> Rate | None:
         return None
     starts, _, unit = text.partition("/")
     if unit not in _PERIODS_S or not starts.isdecimal() or int(starts) == 0:
-        raise ValueError(f'{text!r} is no rate: write "10/s", "100/m", "5/h" or "2/d"')
+        raise ValueError(f'{text!r} is not a rate: write "10/s", "100/m", "5/h" or "2/d"')
     return Rate(int(starts), _PERIODS_S[unit], burst)
 
 

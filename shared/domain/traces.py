@@ -7,7 +7,7 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 def valid_traceparent(text: str | None) -> str | None:
-    """Return a `traceparent` in the form of version 00; None for one that is not valid.
+    """Return a `traceparent` in the form of version 00; None if it is not valid.
 
     A later version may add fields behind a hyphen: they are left out, as the standard says.
     """

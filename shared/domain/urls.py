@@ -7,7 +7,7 @@ _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 
 
 def url_problem(text: str) -> str | None:
-    """Return why a text is no address to call; None if it is one.
+    """Return why a text is not an address to call; None if it is.
 
     The answer does not quote it: there may be a token in it.
     """

@@ -119,7 +119,7 @@ class SystemFacts(msgspec.Struct, frozen=True):
     failing: Mapping[str, int] = {}
     """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
     awaiting_gone_hosts: Sequence[str] = ()
-    """Types of which jobs wait for code that only hosts have which are gone."""
+    """Types with jobs that wait for code of hosts that are gone."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
     refused_rows: Mapping[str, RefusedRows] = {}

@@ -326,7 +326,7 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
         about = {"gone": system.gone, "moved": facts.moved, "left": left}
         yield Reason(ConcernCode.NOTHING_RUNS, about)
     yield from _none_ready(facts)
-    for alert in system.undelivered:  # nobody hears of what follows
+    for alert in system.undelivered:  # what follows is not reported
         if alert.needs_person:
             yield Reason(ConcernCode.ALERT_UNDELIVERED, {"alert": alert}, by=f"alert {alert.name}")
     yield from of_slots(facts)
@@ -394,7 +394,7 @@ def of_slots(facts: Facts) -> Iterator[Reason]:
 
 
 def _targets(facts: Facts, workers: Sequence[Worker]) -> str:
-    """Return slots as the arguments of a command: those of the first one's host."""
+    """Return the slots of the first one's host as the arguments of a command."""
     host = workers[0].host
     names = " ".join(worker.slot for worker in workers[:10] if worker.host == host)
     several = len({worker.host for worker in facts.workers}) > 1
@@ -453,7 +453,7 @@ def _silent(facts: Facts) -> Iterator[Reason]:
 def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     """Yield types that are held back, and those that fail, the most often failing first.
 
-    A type that never succeeds stays for an hour: within five minutes nobody might see it.
+    A type that never succeeds stays for an hour: five minutes may be too short to see it.
     """
     for name, quarantine in facts.quarantined.items():
         held_back = {"type": name, "evidence": quarantine.evidence}

@@ -1,4 +1,4 @@
-"""Find all job types: those of the modules, which a child process describes, and the commands.
+"""Find all job types: types of the modules, which a child process describes, and commands.
 
 Only workers run user code: a module that hangs or crashes at import must not harm the supervisor
 or the API.
@@ -150,14 +150,14 @@ def _end_of(file: IO[bytes]) -> str:
 def type_row(item: Mapping[str, Any]) -> TypeRow:
     """Return a described job type as the row that the store keeps.
 
-    Raises ConfigurationError if it contains what is no text (a lone surrogate).
+    Raises ConfigurationError if it contains a lone surrogate, which is not text.
     """
     try:
         json.dumps(item, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ConfigurationError(
             f"job type {item['name']}: its description or a default contains a lone surrogate "
-            "(\\ud800 to \\udfff), which is no text; replace it"
+            "(\\ud800 to \\udfff), which is not text; replace it"
         ) from None
     return TypeRow(
         name=item["name"],

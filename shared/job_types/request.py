@@ -110,7 +110,7 @@ class JobRequest(msgspec.Struct, frozen=True):
         unknown = options.keys() - Options.__annotations__.keys()
         if unknown:
             raise TypeError(
-                f"{self.type}: {', '.join(sorted(unknown))} is no option; there are "
+                f"{self.type}: {', '.join(sorted(unknown))} is not an option; there are "
                 f"{', '.join(Options.__annotations__)}"
             )
         given: dict[str, Any] = {**options}

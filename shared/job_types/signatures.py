@@ -207,7 +207,7 @@ class Signature:
                 raise InvalidJob(_MISFIT, [FieldProblem(json_pointer(path), problem)]) from None
             raise InvalidJob(_MISFIT, [FieldProblem(f"/{name}", str(error))]) from None
         if decoded != value:
-            detail = f"is no plain JSON: the job would get {_shown(decoded)}"
+            detail = f"is not plain JSON: the job would get {_shown(decoded)}"
             raise InvalidJob(_MISFIT, [FieldProblem(f"/{name}", detail)])
         return decoded
 

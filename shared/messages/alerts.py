@@ -1,4 +1,4 @@
-"""Rules of `[[alerts]]`, when they fired last, and the alerts that reach nobody."""
+"""Rules of `[[alerts]]`, when they fired last, and the alerts that are not delivered."""
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from orpheus.shared.storage import AlertRow, Store
 
 
 class Undelivered(Struct, frozen=True):
-    """Alerts of a rule that have reached nobody since the last one that did."""
+    """Alerts of a rule that were not delivered, since the last one that was."""
 
     alerts: int
     job: int | None
@@ -44,7 +44,7 @@ class Alert(Struct, frozen=True):
     last_job_status: Status | None
     """Null: there is no such job any more."""
     undelivered: Undelivered | None
-    """The alerts that reach nobody; null also if they were only just tried in vain."""
+    """The alerts that are not delivered; null also if they failed only just now."""
     held_back: int
     """How many alerts wait until the rule may fire again."""
     holding: tuple[str, ...]
@@ -61,7 +61,7 @@ def alerts_of(store: Store) -> Alerts:
     """Return every rule, by name."""
     with store.snapshot():
         found = undelivered_alerts(store, store.clock.wall_ms())
-        # In reverse: one whose job was tried says more than one that has none.
+        # In reverse: an alert whose job was tried says more than an alert without a job.
         vain = {alert.name: alert for alert in reversed(found) if alert.needs_person}
         return Alerts(
             [
@@ -72,7 +72,7 @@ def alerts_of(store: Store) -> Alerts:
 
 
 def undelivered_alerts(store: Store, now_ms: int) -> list[deliveries.Undelivered]:
-    """Return for each rule the alerts that have reached nobody, if there are any."""
+    """Return the alerts of each rule that were not delivered, if there are any."""
     rows = store.alerts.all()
     last_jobs = {row.rule.name: row.last_job_id for row in rows if row.last_job_id is not None}
     jobs = store.alerts.deliveries(last_jobs) if last_jobs else []

@@ -22,7 +22,7 @@ class TypeDefaults(Struct, frozen=True):
     max_retries: int
     timeout: Seconds
     backoff_base: Seconds | UnsetType = UNSET
-    """The four backoff fields are there only if the type sets them; else those of [jobs] hold."""
+    """The four backoff fields are there only if the type sets them; else [jobs] applies."""
     backoff_factor: float | UnsetType = UNSET
     backoff_max: Seconds | UnsetType = UNSET
     backoff_jitter: float | UnsetType = UNSET
@@ -118,13 +118,13 @@ class TypeStats(Struct, frozen=True):
 
 
 class TypesStats(Struct, frozen=True):
-    """Every type of which an attempt has ended, by name."""
+    """Every type that has an ended attempt, by name."""
 
     items: list[TypeStats]
 
 
 def job_types_of(store: Store, defaults: JobDefaults) -> JobTypes:
-    """Return every job type, by name; `defaults`: those of the configuration."""
+    """Return every job type, by name; `defaults`: from the configuration."""
     with store.snapshot():
         rows, held = (
             store.types.all(),

@@ -27,7 +27,7 @@ class LastExit(Struct, frozen=True, kw_only=True):
     out_of_memory: bool | None
     """Whether the kernel killed it for memory; null where that cannot be told."""
     failed: bool
-    """Whether it counted as a failure: one that was wanted did not, whatever its code."""
+    """Whether it counted as a failure: a wanted exit did not, whatever its code."""
     output: str | None
     """The last lines, up to 20, that its jobs wrote; null if there are none."""
     jobs: tuple[int, ...]
@@ -195,7 +195,7 @@ def summary_of(worker: Worker) -> WorkerSummary:
 
 
 def is_ready(worker: WorkerSummary) -> bool:
-    """Return whether it does its work: one that is silent is called ready, but may not."""
+    """Return whether it does its work: a silent process is called ready, but may not."""
     return worker.state == SlotState.READY and not worker.silent
 
 
@@ -233,7 +233,7 @@ def configured_pools(
     host: str,
     finishes_within_s: Mapping[str, float | None],
 ) -> list[ConfiguredPool]:
-    """Return these pools or programs (`kind`) of a host. `numbers`: those of the configuration."""
+    """Return these pools or programs (`kind`) of a host. `numbers`: from the configuration."""
     wanted = Counter(
         worker.pool
         for worker in workers

@@ -132,7 +132,7 @@ class ConfigurationEditor(Protocol):
     ) -> PlannedEdit:
         """Return what `edit` would do; write nothing.
 
-        `seen`: etags of which the file must have one, else FileChanged is raised; None: any.
+        `seen`: the file must have one of these etags, else FileChanged is raised; None: any.
         Raises NotEditable, and NotFound for a version that is not there.
         """
 

@@ -88,7 +88,7 @@ def _is_dead(store: Store, row: ProcessRecord) -> bool:
 
 
 def living_supervisors(store: Store, beat_timeout_s: float) -> list[ProcessRecord]:
-    """Return the supervisors that beat, without those of this host that are certainly gone."""
+    """Return the supervisors that beat, without those of this host that are surely gone."""
     return [
         record
         for record in store.processes.all()

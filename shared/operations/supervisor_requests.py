@@ -49,7 +49,7 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
         "the supervisor cannot be drained: `orpheus stop` stops it and all the others"
     ),
     (RequestAction.DRAIN, Role.API): (
-        "the API has no jobs to drain, and without it nobody could request its return: restart it"
+        "the API has no jobs to drain, and without it its return could not be requested: restart it"
     ),
     (RequestAction.STACK, Role.SUPERVISOR): (
         "the supervisor is not asked for its own stack: SIGQUIT to process {pid} prints it, "
@@ -271,7 +271,7 @@ def output_folder(store: Store, name: str, host: str | None, own_host: str) -> P
     if slots:
         slot = slots[_host_of(name, slots, host)]
         if slot.role is not Role.PROGRAM:
-            raise TransitionRefused(f"{name} is no program: its output is in the log of Orpheus")
+            raise TransitionRefused(f"{name} is not a program: its output is in the log of Orpheus")
         if store.has_many_hosts and slot.host != own_host:
             raise NoAnswer(f"{name} is on {slot.host}, and its output can be read only there")
     elif not SLOT.fullmatch(name) or not folder.is_dir():  # one that ran before has its files

@@ -8,7 +8,7 @@ polling a pid that may be reused by now.
 
 Nothing waits here. What there is no room for is kept, and sent by `flush` once the other end has
 read; a process that never reads is ended by the time limit of its state (the start, the drain, the
-stop). One call reads at most 64 KiB, so a process that writes without pause delays nobody else.
+stop). One call reads at most 64 KiB, so a process that writes without pause does not delay others.
 """
 
 import json

@@ -34,5 +34,5 @@ class StallWatch:
         return late_s
 
     def is_calm(self, now_s: float) -> bool:
-        """Return whether there was no stall lately, and none that the thread has yet to notice."""
+        """Return whether there was no recent stall, not even an unnoticed one."""
         return now_s - self._due_s <= self._stall_s and now_s >= self._calm_from_s

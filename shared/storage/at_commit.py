@@ -1,7 +1,7 @@
 """What one transaction gathers for its commit: kept counts to write, doorbells to ring.
 
 The counts are written just before the commit, in one statement for the whole transaction. The
-bells are rung just after it, so that nobody wakes before there is something to see.
+bells are rung just after it, so that no process wakes before there is something to see.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ class AtCommit(msgspec.Struct):
     ended: Counter[_Ended] = msgspec.field(default_factory=Counter)
     """How many jobs ended."""
     ran_ms: Counter[_Ended] = msgspec.field(default_factory=Counter)
-    """How long those of them ran that are done."""
+    """How long the done jobs among them ran."""
     attempts: list[MeasuredAttempt] = msgspec.field(default_factory=list)
     """Each attempt that ended."""
     queues_with_work: set[str] = msgspec.field(default_factory=set)
@@ -39,7 +39,7 @@ class AtCommit(msgspec.Struct):
     unparked: list[int] = msgspec.field(default_factory=list)
     """Jobs that were unparked: they may be leased now."""
     cascaded: int = 0
-    """How many jobs were looked at because one that they depend on ended."""
+    """How many jobs were looked at because a job that they depend on ended."""
     has_news: bool = False
     has_request: bool = False
 
@@ -85,7 +85,7 @@ class AtCommit(msgspec.Struct):
                 self.queues_with_room.add(queue)
 
     def count_ended(self, queue: str, job_type: str, status: Status, ran_ms: int = 0) -> None:
-        """Note that a job has ended with a terminal status; `ran_ms` of one that is done."""
+        """Note that a job has ended with a terminal status; `ran_ms`: if it is done."""
         self.ended[queue, job_type, status] += 1
         self.ran_ms[queue, job_type, status] += max(0, ran_ms)
 

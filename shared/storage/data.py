@@ -274,7 +274,7 @@ class AlertRow(msgspec.Struct, frozen=True):
 
 
 class KeyHolder(NamedTuple):
-    """The job that holds a unique key: a live one, or one that is being submitted (id 0)."""
+    """The job that holds a unique key: a live job, or a job that is being submitted (id 0)."""
 
     id: int
     type: str
@@ -350,7 +350,7 @@ class MoveState(StrEnum):
     """What is noted in a database about a move of it."""
 
     ARRIVING = "arriving"
-    """Rows are being copied to it; nobody else may use it."""
+    """Rows are being copied to it; nothing else may use it."""
     LEAVING = "leaving"
     """Rows are being copied from it; it is closed."""
     LEFT = "left"

@@ -270,7 +270,7 @@ class Maintenance(Protocol):
         """
 
     def standstill(self) -> Standstill | None:
-        """Return who keeps all others from writing, for longer than a moment; None: nobody does."""
+        """Return who keeps all others from writing for longer than a moment, if somebody does."""
 
     def free_bytes(self) -> int | None:
         """Return the free space where it is kept; None: unknown. Raises DatabaseUnusable."""

@@ -1,6 +1,6 @@
 """Where a database is, and where this host has its files of it, from a URL.
 
-What is told here of a database on PostgreSQL never has its password.
+Nothing returned here contains the password of a PostgreSQL database.
 """
 
 import os
@@ -41,7 +41,7 @@ def relative_path(url: str) -> str | None:
 
 
 def locked_file(url: str) -> Path | None:
-    """Return the file of which one process at a time holds a write lock; None on PostgreSQL."""
+    """Return the file that one process at a time locks for writing; None on PostgreSQL."""
     return None if is_on_postgres(url) else database_path(url)
 
 
@@ -119,8 +119,8 @@ def _absolute(url: str, state_dir: str) -> tuple[str, str]:
 def _named_file(url: str) -> Path:
     if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
         raise ConfigurationError(
-            f"database.url: {url.partition(':')[0]!r} is no kind of database; use sqlite:///FILE "
-            "(relative), sqlite:////FILE or postgresql://USER@HOST/DATABASE"
+            f"database.url: {url.partition(':')[0]!r} is not a supported database; use "
+            "sqlite:///FILE (relative), sqlite:////FILE or postgresql://USER@HOST/DATABASE"
         )
     return Path(url.removeprefix(_SQLITE)).absolute()
 

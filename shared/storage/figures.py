@@ -48,7 +48,7 @@ class Minute(msgspec.Struct, frozen=True):
 
 
 class Standstill(NamedTuple):
-    """Nobody can write to the database: a process holds its write lock, or `why`."""
+    """The database cannot be written: a process holds its write lock, or `why`."""
 
     for_s: float | None
     """How long nothing has been written; None: unknown, as the clock was set back since."""
@@ -84,7 +84,7 @@ class DueInQueue(msgspec.Struct, frozen=True):
     since_ms: int | None = None
     """Since when the oldest of the first ones waits."""
     first: NextJob | None = None
-    """The next to be leased, or else one that is held back."""
+    """The next job to be leased, or else a job that is held back."""
 
 
 class JobFacts(msgspec.Struct, frozen=True):

@@ -116,7 +116,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 class Distribution(msgspec.Struct, frozen=True):
-    """Times by bucket: those of `BOUNDS_US` by their index, and one more for longer times."""
+    """Times by bucket: the buckets of `BOUNDS_US` by index, and one more for longer times."""
 
     buckets: Mapping[int, Bucket] = msgspec.field(default_factory=dict)
 

@@ -78,7 +78,7 @@ def _checked(operator: Operator, modules: bool) -> Settings:
 
 
 def _knows_all(settings: Settings, modules: bool) -> bool:
-    """Return whether every job type is looked at: with `modules`, those of all of them."""
+    """Return whether every job type is checked: with `modules`, the types of all modules."""
     return modules or set(settings.jobs.modules) <= _OUR_MODULES
 
 

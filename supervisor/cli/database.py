@@ -61,7 +61,7 @@ def backup(operator: Operator, file: Path) -> None:
 
 
 def _warn_if_moved(store: Store) -> None:
-    """Say so on stderr if the database is one that was left: what happens now is in another."""
+    """Warn on stderr if the database was moved away: what happens now is in another."""
     if store.moves.says:
         click.echo(f"orpheus: {store.moves.says}", err=True)
 

@@ -65,7 +65,7 @@ def from_supervisord(operator: Operator, file: str) -> int:
         ]
         imported = supervisord.convert([source, *included], _user())
     except configparser.Error as error:
-        raise click.ClickException(f"{file} is no file of supervisord: {error}") from None
+        raise click.ClickException(f"{file} is not a supervisord configuration: {error}") from None
     return _print(operator, imported, file)
 
 

@@ -1,4 +1,4 @@
-"""Change jobs: cancel, retry, run, delete; those of some ids, or all jobs of a filter.
+"""Change jobs by id, or all jobs of a filter: cancel, retry, run, delete.
 
 A filter may match more jobs than its author expects. So the jobs are counted first, jobs that are
 submitted meanwhile are left alone (`max_id`), and nothing is changed if more match by the time it

@@ -60,7 +60,7 @@ def filter_options(command: Callable[..., object]) -> Callable[..., object]:
 def filter_of(fields: dict[str, Any]) -> JobFilter:
     """Take the values of these options out of `fields`, and return the filter that they make.
 
-    Raises UsageError for one that no job can match.
+    Raises UsageError if no job can match.
     """
     values = {name: fields.pop(name) for name in _OPTIONS}
     status = values.pop("status")

@@ -1,4 +1,4 @@
-"""Move a database to another one, and open one that was moved away again."""
+"""Move a database to another one; open a database again that was moved away."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def move(operator: Operator, source: str, target: str) -> None:
     """Move everything from the database FROM to the empty database TO.
 
     Both are URLs, as in database.url: sqlite:///FILE or postgresql://USER@HOST/DATABASE. Stop
-    Orpheus first. FROM is only read, but nobody can change it any more. If the command is killed,
+    Orpheus first. FROM is only read, but cannot be changed any more. If the command is killed,
     run it again: it goes on where it was.
     """
     name_program("move")

@@ -16,7 +16,7 @@ _FIRST_PORT, _PORT_STEP = 5000, 100
 """The ports that foreman gives: the first process type has 5000, the next one 5100."""
 _LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(\S.*)")
 _NOTES = (
-    "foreman ends all processes when one ends. Orpheus restarts the one that ended.",
+    "foreman ends all processes when one ends. Orpheus restarts the process that ended.",
     "How many of each: instances, instead of foreman start -m web=2.",
     "Where sh runs several commands, put exec before the last: it gets the stop signal then.",
     NEEDS_FIRST_LINE,

@@ -1,7 +1,7 @@
 """Finds the process that holds the database's write lock, and how long it has not committed.
 
 A writer that is stopped, or never reaches its commit, keeps all others from writing until it dies,
-so the supervisor must find it. It looks only while nobody commits: a look is slow.
+so the supervisor must find it. It looks only while there are no commits: a look is slow.
 """
 
 from pathlib import Path

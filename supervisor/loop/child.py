@@ -188,7 +188,7 @@ class ChildHandle(ProcessHandle):
         return stacks[:EVIDENCE_LENGTH] or None
 
     def _last_awaits(self) -> str:
-        """Return what its coroutines awaited just before its death: those of overdue jobs."""
+        """Return what the coroutines of overdue jobs awaited just before its death."""
         written_ns = _written_at_ns(self._awaits_file)
         if written_ns is None or time.time() - written_ns / 1e9 >= _FRESH_S:
             return ""

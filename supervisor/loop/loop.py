@@ -148,7 +148,7 @@ class Loop:
                 self._rebase(late_s)
 
     def _kill_leftovers(self) -> None:
-        """Kill the processes our children left to us, except one that another thread waits for."""
+        """Kill the processes our children left to us, except a child that a thread waits for."""
         if self.describing.acquire(timeout=_DESCRIBING_S):
             self.describing.release()
         killed = kill_adopted({*self.children.own_pids(), *self._inherited})

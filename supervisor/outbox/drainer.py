@@ -42,7 +42,7 @@ _RECOUNT_S = 5.0
 """Between two counts of the refused rows, while there are some."""
 _NOTE_LOOK_EVERY_S = 20.0
 _LATELY_MS = 60_000
-"""A file that no host has drained for so long is told of by the leader."""
+"""The leader reports a file that no host has drained for this time."""
 _KEY_WAIT_MS = 100
 """How long a batch waits for unique keys that open transactions hold; their rows come later."""
 _KEYS_AGAIN_S = 5.0

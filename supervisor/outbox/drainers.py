@@ -51,7 +51,7 @@ class Drainers:
         return "; ".join(f"outbox {name}: {trouble}" for name, trouble in found if trouble)
 
     def stop(self, timeout_s: float) -> None:
-        """Stop all, and wait up to `timeout_s` in all; one that still runs may be killed safely."""
+        """Stop all, and wait up to `timeout_s` in all; what still runs may be killed safely."""
         give_up_at_s = time.monotonic() + timeout_s
         for drainer in self._drainers.values():
             drainer.stop()

@@ -40,7 +40,7 @@ def sort_out(
     defaults: JobDefaults,
     max_payload_bytes: int,
 ) -> SortedBatch:
-    """Return the jobs that the rows are, and which rows are no valid jobs."""
+    """Return the jobs of the rows, and which rows are not valid jobs."""
     batch = SortedBatch([], [], [])
     for row in rows:
         try:

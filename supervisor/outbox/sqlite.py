@@ -90,7 +90,7 @@ class SqliteSource:
         self._warn_of_ids(str(found[0][0]))
 
     def _warn_of_ids(self, table_sql: str) -> None:
-        """Log if SQLite may give a new row the id of a deleted one that is still remembered."""
+        """Log if SQLite may give a new row the id of a deleted row that is still remembered."""
         with self._translated():
             columns = self._connection.execute(
                 "SELECT type FROM pragma_table_info(?) WHERE name = 'id' AND pk = 1", (self._table,)

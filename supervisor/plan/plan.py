@@ -110,7 +110,7 @@ def make_plan(
 
 
 def make_rules(settings: Settings, pool: str | None = None) -> Rules:
-    """Return the configured durations and limits of the policy; None: without those of a pool."""
+    """Return the configured durations and limits of the policy; None: without a pool's limits."""
     supervisor = settings.supervisor
     limits = settings.pools.get(pool) if pool is not None else None
     return Rules(

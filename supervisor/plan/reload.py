@@ -1,4 +1,4 @@
-"""Reload the configuration on a thread of its own; one that cannot be used changes nothing.
+"""Reload the configuration on its own thread; an unusable configuration changes nothing.
 
 Everything that can fail happens here, before anything changes: the file is read, a child process
 describes the job modules, a new address is bound. Then one transaction writes the job types, limits

@@ -61,7 +61,7 @@ def after_exit(
         state=SlotState.DOWN,
         process=None,
         timer=None,
-        # What else there is to say of a slot that is told to be drained.
+        # What else can be wrong with a slot that is to be drained.
         reason=last_exit.reason.removeprefix("drained").removeprefix(", and "),
         degraded="",
         exits=kept_exits(last_exit, *slot.exits),
@@ -151,7 +151,7 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
 
 
 def _after_own_end(slot: Slot, process: Process, exit: Exit, rules: Rules) -> Slot:
-    """Keep a program down that is not started again; one that has failed needs attention."""
+    """Keep a program down if it is not started again; if it failed, it needs attention."""
     why = f'{slot.reason}; restart = "{rules.restart}" keeps it down until it is restarted'
     trouble = why if has_failed(process, exit) else ""
     return replace(slot, desired=Desired.ENDED, reason=why, trouble=trouble, failures=0)

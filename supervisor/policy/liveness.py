@@ -167,7 +167,7 @@ def judged_after_continue_s(process: Process, rules: Rules) -> float | None:
 
 
 def _what_it_does(seen: Observation) -> str:
-    """Tell a process that computes (its code may hold the GIL) from one that waits."""
+    """Tell a computing process (its code may hold the GIL) from a waiting one."""
     if seen.os_status is OsStatus.STOPPED:
         return ", stopped by a signal again"
     return ""

@@ -332,7 +332,7 @@ def _is_due(slot: Slot, now_s: float) -> bool:
 
 
 def _keep_state(slot: Slot, rules: Rules, now_s: float) -> tuple[Slot, tuple[Action, ...]]:
-    """Note what is wrong with a process that is left running; continue one that is stopped."""
+    """Note what is wrong with a process that is left running; continue it if it is stopped."""
     process = slot.process
     if process is None or slot.state not in (SlotState.READY, SlotState.DRAINING):
         is_waiting = slot.state is SlotState.STARTING and not (process and process.seen.database_ok)

@@ -295,7 +295,7 @@ class Loop:
         report_at_s = now_s + 2 * self._settings.ahead_s
         monotonic_ms = self._store.own_clock.monotonic_ms
         while self._may_continue() and not self._held.risks_results():
-            now_s = self._look_for_cancels(now_s)  # the look is no part of a job's time
+            now_s = self._look_for_cancels(now_s)  # the look does not count as a job's time
             attempt = self._held.start_next(now_s, monotonic_ms)
             if attempt is None:
                 # If leases expired, for example during a suspend, others may have the jobs by now.

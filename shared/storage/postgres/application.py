@@ -204,7 +204,7 @@ class ApplicationDatabase(Statements):
         return contextlib.nullcontext()
 
     def changes(self) -> int:
-        """Return 0: nobody waits here for what others commit."""
+        """Return 0: nothing here waits for commits of others."""
         return 0
 
     @contextlib.contextmanager

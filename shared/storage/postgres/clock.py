@@ -44,10 +44,10 @@ class DatabaseClock:
         return self._ms + (host_ns() - self._set_ns) // 1_000_000
 
     def monotonic_ms(self) -> int:
-        """Return the same: there is no clock that all hosts share and nobody can set."""
+        """Return the same: no clock is shared by all hosts and safe from being set."""
         return self.wall_ms()
 
 
 def host_ns() -> int:
-    """Nanoseconds on this host's clock, which nobody can set."""
+    """Nanoseconds on this host's clock, which cannot be set."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

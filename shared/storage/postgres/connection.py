@@ -211,7 +211,7 @@ class Connection:
             self._at_hand().execute_text(sql)
 
     def commit(self) -> None:
-        """Commit. Raises CommitInDoubt if nobody can tell whether it was committed."""
+        """Commit. Raises CommitInDoubt if it is unknown whether it was committed."""
         if self.is_beginning:  # if the connection has died while idle, that is no doubtful commit
             self._execute()
         self._at_hand()  # if it was lost before, nothing was committed

@@ -45,7 +45,7 @@ class SchemaMaintenance:
         )
 
     def checkpoint(self) -> None:
-        """Number the events that nobody has read yet."""
+        """Number the events that have not been read yet."""
         self._database.number_events()
 
     def fold_counts(self) -> None:

@@ -1,6 +1,6 @@
 """What a commit tells other hosts, as the text of a NOTIFY, and how often one is sent.
 
-Each NOTIFY takes a lock of which the whole server has one. So a process sends the same news once in
+Each NOTIFY takes a lock that the whole server has once. So a process sends the same news once in
 a while, and who hears of something looks again a little later (listening.py): what was committed in
 the meantime was not announced.
 """

@@ -25,7 +25,7 @@ _JUMP_IDS = b"""WITH before AS (
     started AS (UPDATE orpheus.history SET started_in = name FROM before)
     SELECT setval('orpheus.jobs_id_seq', last_value + 10000000000)
     FROM orpheus.jobs_id_seq, before WHERE is_called AND started_in <> ''"""
-"""No job gets the id of one that another history has lost: others may know that by its id."""
+"""No job gets the id of a job that another history has lost: others may know that id."""
 _RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_ms)
     VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 

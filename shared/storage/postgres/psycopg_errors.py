@@ -1,4 +1,4 @@
-"""Translates psycopg's exceptions into those of shared/errors.py."""
+"""Translates psycopg's exceptions into the errors of shared/errors.py."""
 
 import psycopg
 

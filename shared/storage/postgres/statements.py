@@ -46,7 +46,7 @@ class Answer(Protocol):
 
 
 class Session(Protocol):
-    """What executes statements; its errors are those of shared/errors.py."""
+    """Executes statements, and raises the errors of shared/errors.py."""
 
     @property
     def in_transaction(self) -> bool:
@@ -147,7 +147,7 @@ class Statements(ABC):
         return None if row is None else row[0]
 
     def run(self, sql: str, *values: Value) -> int:
-        """See Database. Only inside a transaction, else nobody could tell whether it was done."""
+        """See Database. Only inside a transaction, else it would be unknown whether it was done."""
         assert self._session.in_transaction
         return self._session.execute(sql, values).rowcount
 
@@ -266,7 +266,7 @@ class Statements(ABC):
 def _batch(
     sql: str, rows: Sequence[Sequence[Value]]
 ) -> tuple[str, Sequence[Sequence[Value | list[Value]]]]:
-    """Return a statement with its rows of values; one that takes arrays is executed once."""
+    """Return a statement with its rows of values; with arrays, it is executed once."""
     return sql, [_columns_of(rows)] if statement_of(sql).takes_arrays else rows
 
 

@@ -42,7 +42,7 @@ _LOADERS: dict[str, type[TextLoader] | type[IntLoader] | type[FloatLoader]] = {
     **dict.fromkeys(("int2", "int4", "int8"), IntLoader),
     **dict.fromkeys(("float4", "float8"), FloatLoader),
 }
-"""Psycopg's own, where nobody has registered others."""
+"""Psycopg's own, unless the application has registered others."""
 
 
 def adapt(context: AdaptContext) -> None:

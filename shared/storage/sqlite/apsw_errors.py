@@ -1,4 +1,4 @@
-"""Translates apsw's exceptions into those of shared/errors.py, and waits for locks."""
+"""Translates apsw's exceptions into the errors of shared/errors.py, and waits for locks."""
 
 import time
 from pathlib import Path

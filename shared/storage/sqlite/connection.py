@@ -4,8 +4,8 @@ Every write is BEGIN IMMEDIATE: a transaction that reads first and writes later 
 another process wrote in between, whatever the busy timeout.
 
 A file that was moved, deleted or replaced while it is open is still written by the processes that
-have it open, but nobody else finds it. So before each commit the files are looked up by name, and
-if they are not the open ones, nothing is committed. Once the database and its -wal are back in
+have it open, but no other process finds it. So before each commit the files are looked up by name,
+and if they are not the open ones, nothing is committed. Once the database and its -wal are back in
 place, writes succeed; without its -shm file the database is opened anew
 (shared/storage/sqlite/handle.py).
 """
@@ -129,7 +129,7 @@ class SqliteDatabase:
         self.run_many(sql, rows)
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
-        """See Database. Nobody else inserts meanwhile, so the ids are a range."""
+        """See Database. No other process inserts meanwhile, so the ids are a range."""
         with self._handle as connection:
             for statement, values in inserts(sql, rows):
                 connection.execute(statement, tuple(values))
@@ -317,7 +317,7 @@ class SqliteDatabase:
         return None if 0 <= age_s < _QUIET_S else age_s
 
     def has_little_space(self) -> bool:
-        """Return whether a write that can begin may be one that cannot be committed."""
+        """Return whether a write that can begin may fail to commit."""
         return free_bytes_beside(self.path) < _MAY_NOT_COMMIT_BELOW_BYTES
 
     @contextlib.contextmanager

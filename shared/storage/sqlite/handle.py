@@ -6,8 +6,8 @@ idle connections of its process: their threads may be running a job for hours. A
 in use is closed at its next use.
 
 A client that an application forgets is closed when Python collects it. Python would close SQLite's
-connection by itself, but keep the lock of this process in the agreement, and nobody could open the
-database any more once the others have closed it.
+connection by itself, but keep the lock of this process in the agreement, and no process could open
+the database any more once the others have closed it.
 """
 
 import os

@@ -4,7 +4,7 @@ A client resumes after the last event that it has seen. In a restored backup tha
 another event. So the database has a name, its epoch, and upkeep notes beside the file (`-history`)
 how far the events have come in it. A start that finds fewer events than were noted, or another
 epoch, gives the database a new one. A backup gets its own at once. If the whole folder is put back,
-with the note in it, nobody can notice it.
+with the note in it, that cannot be noticed.
 
 Ids of jobs jump with the epoch: no job gets the id of one that the backup does not know.
 """

@@ -1,4 +1,4 @@
-"""Notices that the write-ahead log has lost commits while nobody had the database open.
+"""Notices that the write-ahead log has lost commits while no process had the database open.
 
 SQLite reads the log up to the first frame with a wrong checksum, and forgets the rest without a
 word: that is right for a commit that a power loss has cut off. But where processes were only
@@ -33,7 +33,7 @@ class CommittedFrames(msgspec.Struct, frozen=True):
 
 
 def read_committed_frames(database: Path) -> CommittedFrames | None:
-    """Return what the index says; None if there is none that was written as a whole.
+    """Return what the index says; None if it was not written as a whole.
 
     Only while no connection is open: closing the file releases the locks of this process on it.
     """

@@ -122,7 +122,7 @@ class FileMaintenance:
             self._noted = now
 
     def database_bytes(self) -> int:
-        """Size of the database file; of one that was moved away, of the one that is open."""
+        """Size of the database file; if it was moved away, of the open file."""
         return _size_bytes(self._database.path) or sum(
             row[0] for row in self._database.all(_OPEN_BYTES)
         )

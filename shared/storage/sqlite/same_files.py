@@ -187,7 +187,7 @@ class SameFiles:
 
 
 def _open_beside(database: Path) -> int:
-    """Open the file of the agreement; one that root makes belongs to the database's owner."""
+    """Open the file of the agreement; if root makes it, it belongs to the database's owner."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         fd = os.open(f"{database}-open", flags, 0o600)

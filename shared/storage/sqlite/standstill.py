@@ -1,4 +1,4 @@
-"""Whether nobody can write to the database file.
+"""Whether writes to the database file are impossible.
 
 A process holds its lock and stands still, the disk is full, or the file was moved away. Heartbeats
 and the states of slots are rows, so nobody can record this in the database. Whoever reads them
@@ -19,7 +19,7 @@ _FRESH_S = 2.0
 
 
 class StandstillWatch:
-    """Looks whether nobody can write. One caller at a time."""
+    """Looks whether writes are impossible. One caller at a time."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database

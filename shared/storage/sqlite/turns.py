@@ -5,7 +5,7 @@ five times the CPU time of two on the same jobs, and one of them could wait 2 s 
 lock again and again. So a commit rings the writers' doorbell, and those who wait listen to it in a
 queue: the kernel wakes the one that has listened longest, and no other.
 
-The bell is only a hint, so nobody depends on another process. The lock is SQLite's own, and slow
+The bell is only a hint, so no process depends on another. The lock is SQLite's own, and slow
 polls beside the bell find it free after a writer that rolled back, died or was stopped at the bell.
 
 All this is done between SQLite's calls, not in its callbacks: a signal handler may run here, and a

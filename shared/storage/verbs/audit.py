@@ -110,9 +110,9 @@ class Audit:
                 self._database.run(self._sql["add-jobs"], audit_id, json.dumps(job_ids))
 
     def left_of(self, audit_id: int, job_ids: Sequence[int]) -> list[int]:
-        """Return those of the jobs that the action has not changed yet, in their order.
+        """Return the jobs that the action has not changed yet, in their order.
 
-        Nobody else adds jobs to the entry before this transaction ends.
+        No other process adds jobs to the entry before this transaction ends.
         """
         self._database.lock("audit entry", [str(audit_id)])
         rows = self._database.all(self._sql["jobs-of"], json.dumps(job_ids), audit_id)
@@ -135,7 +135,7 @@ class Audit:
     def last_of_slot(
         self, action: RequestAction, slot: str, host: str, since_ms: int
     ) -> AuditRow | None:
-        """Return who drained or restarted a slot last, why, and when; None: nobody since then."""
+        """Return who drained or restarted a slot last, why, and when; None: not since then."""
         targets = (slot_target(slot), slot_target(slot, host))
         return self._last(action, targets, since_ms)
 
@@ -160,7 +160,7 @@ class Audit:
     def last_scale(
         self, kind: str, name: str, workers: int, host: str, since_ms: int
     ) -> AuditRow | None:
-        """Return who scaled a pool or a program (`kind`) to this number last; None: nobody did."""
+        """Return who scaled a pool or a program (`kind`) to this number last, if known."""
         targets = (scale_target(kind, name, workers), scale_target(kind, name, workers, host))
         return self._last(RequestAction.SCALE, targets, since_ms)
 
@@ -178,7 +178,7 @@ class Audit:
         return [AuditRow(*row) for row in rows if row]
 
     def who_cancelled(self, job: Job) -> Pause | None:
-        """Return who cancelled a job and why; None: nobody, or a program that left no entry."""
+        """Return who cancelled a job and why; None: no entry in the audit log says so."""
         newest = self.find(AuditFilter(job_id=job.id), 1).rows if job.was_cancelled else ()
         if not newest or newest[0].action != BulkAction.CANCEL:
             return None

@@ -8,7 +8,7 @@ The transaction that ends a job also changes its dependents. If one of these end
 transaction goes on with the dependents of that one: a cascade. A long cascade would hold the write
 lock for seconds, so one transaction changes `most_at_once` dependents at most. It stores the ended
 jobs that others still wait for (table `cascades`), and `continue_cascades` goes on with them, even
-if this process is killed. Until then the dependents are blocked, so nobody runs them.
+if this process is killed. Until then the dependents are blocked, so they do not run.
 
 A new job that depends on another marks it, and so locks it until the commit. A transaction of an
 application may stay open for long, and the worker that has leased the other could neither renew its
@@ -145,7 +145,7 @@ class Dependencies:
         self._database.run(self._sql["wait-for-retried"], job_id, blocked)
 
     def wait_for_live(self, job_id: int) -> int:
-        """Let a retried job wait for those of its dependencies that are live; return how many."""
+        """Let a retried job wait for its live dependencies; return how many."""
         self._database.run(self._sql["mark-dependents"], json.dumps([job_id]))
         self._database.run(self._sql["wait-for-live"], job_id)
         return int(self._database.value(self._sql["waits-for"], job_id) or 0)

@@ -205,7 +205,7 @@ def gate_of(
 ) -> Gate:
     """Return what lets jobs through as far as their keys have room.
 
-    `held`: the types of which no job is let through. `versions`: tells which jobs this process
+    `held`: no job of these types is let through. `versions`: tells which jobs this process
     cannot read.
     """
     rules = {

@@ -87,7 +87,7 @@ class Ended(msgspec.Struct, frozen=True):
     crash: str | None = None
     """How its worker died, if that counts against the type of the job."""
     seen_ms: int | None = None
-    """When a worker was heard last that nobody saw die: the run ended then, the job ends now."""
+    """When a worker that died unseen was heard last: the run ended then, the job ends now."""
     versions: str | None = None
     """Its worker could not read the job: these versions of its type can."""
 

@@ -39,7 +39,7 @@ class Enqueue:
         self._sql = database.sql("jobs.sql")
 
     def lock_keys(self, unique_keys: Sequence[str]) -> None:
-        """Let nobody else make a job with one of these keys before this transaction ends."""
+        """Keep others from making a job with one of these keys until this transaction ends."""
         self._database.lock("unique key", unique_keys)
 
     def lock_keys_within(self, unique_keys: Sequence[str], limit_ms: int) -> frozenset[str]:
@@ -267,7 +267,7 @@ class Children:
         self._enqueue = enqueue
 
     def lock_keys(self, finished: Sequence[Finished], limit_ms: int | None) -> set[int]:
-        """Let nobody else make a job with a unique key of these children.
+        """Keep others from making a job with a unique key of these children.
 
         `limit_ms`: wait at most so long for other transactions. Return the tokens of those jobs
         whose children have a key that others hold: nothing may be done with these.

@@ -76,7 +76,7 @@ class Types:
         return build
 
     def note_hosts(self) -> None:
-        """Note which hosts are gone or back, and forget what nobody has."""
+        """Note which hosts are gone or back, and forget what no host has."""
         now_ms = self._database.clock.wall_ms()
         noted: list[tuple[int | None, int, int, str]] = []
         forgotten: list[tuple[str]] = []
@@ -234,7 +234,7 @@ class Versions:
     # By others
 
     def continue_letting_go(self) -> bool:
-        """Let go some jobs whose versions nobody has any more; False: there are none.
+        """Let go some jobs whose versions no host has any more; False: there are none.
 
         It also forgets what no job waits for any more.
         """
@@ -267,7 +267,7 @@ class Versions:
     # Reading
 
     def awaiting_gone_hosts(self) -> list[str]:
-        """Return the types of which jobs wait for code that only hosts have which are gone."""
+        """Return the types with jobs that wait for code of hosts that are gone."""
         return [row[0] for row in self._database.all(self._sql["awaiting-gone-hosts"])]
 
     def lacks_reader(self, job_type: str, versions: str) -> bool:

@@ -70,7 +70,7 @@ class Jobs:
         self._sql = database.sql("jobs.sql")
 
     def submit(self, new: NewJob) -> Submitted:
-        """Insert a new job, or return the live one that holds its unique key.
+        """Insert a new job, or return the live job that holds its unique key.
 
         Raises InvalidJob for a dependency that does not exist, and UniqueKeyHeld if the job that
         holds its unique key has another type.
@@ -218,7 +218,7 @@ class Jobs:
     def retry(self, job_id: int, by: Actor | None = None) -> Job:
         """Make a failed or cancelled job pending with all its retries; its attempts are kept.
 
-        It waits again for those of its dependencies that are live. Raises NotFound, and
+        It waits again for its live dependencies. Raises NotFound, and
         TransitionRefused if it has not failed, its unique key is held, or a job that must be done
         before it has failed itself.
         """
@@ -278,7 +278,7 @@ class Jobs:
             self._database.at_commit.count_job(job.queue, job.status, None)
 
     def with_long_logs(self, job_ids: Sequence[int]) -> list[int]:
-        """Return those of the jobs whose logs are long, for `shorten_log`."""
+        """Return the jobs with long logs, for `shorten_log`."""
         ids = json.dumps(list(job_ids))
         return [row[0] for row in self._database.all(self._sql["long-logs"], ids, _SHORT_LOG)]
 

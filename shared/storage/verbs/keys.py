@@ -51,7 +51,7 @@ class Keys:
         self._sql = database.sql("keys.sql")
 
     def lock(self) -> bool:
-        """Let nobody else count running jobs, park or unpark before this transaction ends.
+        """Keep others from counting running jobs, parking or unparking until this transaction ends.
 
         It is taken before any job is locked. Return whether others may have changed something
         since this transaction began.

@@ -118,7 +118,7 @@ class Moves:
             raise MoveRefused(_TAKEN_OVER)
 
     def refuse_if_moved(self, *, starts: bool) -> None:
-        """Raise DatabaseUnusable if nobody may use this database now.
+        """Raise DatabaseUnusable if this database may not be used now.
 
         `starts`: a program wants to work with it. One that is closed may still be looked at.
         """
@@ -128,7 +128,7 @@ class Moves:
             raise DatabaseUnusable(mark.says)
 
     def reserve(self, mark: MoveMark) -> None:
-        """Let nobody else use this database. Its events will belong to a history of their own.
+        """Keep everything else from using this database. Its events begin their own history.
 
         Raises MoveRefused if it is not free, or no longer empty.
         """
@@ -139,7 +139,7 @@ class Moves:
             self._database.run(self._sql["new-epoch"])
 
     def close(self, before: str | None, mark: MoveMark) -> None:
-        """Let nobody change this database, but for what belongs to running processes.
+        """Refuse changes to this database, except to what belongs to running processes.
 
         Every change raises DatabaseUnusable with what `mark` says. See `replace_mark`.
         """

@@ -108,7 +108,7 @@ class Outboxes:
                 self._database.run(self._sql["put-refused-now"], name, place, text)
 
     def keep_refused(self, names: Collection[str]) -> None:
-        """Forget the refused rows of all other outboxes: nobody counts them any more."""
+        """Forget the refused rows of all other outboxes: they are no longer counted."""
         for name, _, _ in self._database.all(self._sql["refused-now"]):
             if name not in names:
                 with self._database.write(durable=False):

@@ -79,7 +79,7 @@ class Quarantines:
         return [_quarantine_of(*row) for row in rows]
 
     def of(self, job_type: str) -> Quarantine | None:
-        """Return what holds jobs of a type back, also one that is released but not all let go."""
+        """Return what holds jobs of a type back, also after a release until all jobs are let go."""
         row = self._database.one(self._sql["of-type"], job_type)
         return None if row is None else _quarantine_of(*row)
 
@@ -145,7 +145,7 @@ class Quarantines:
 
 
 def lock_quarantines(database: Database) -> None:
-    """Let nobody else hold jobs back, quarantine or release before this transaction ends."""
+    """Keep others from holding jobs back, quarantining or releasing until this transaction ends."""
     database.lock("quarantines", [""])
 
 

@@ -165,7 +165,7 @@ class Queues:
         )
 
     def lock_for_refunds(self) -> None:
-        """Let nobody else change the tokens of a queue, before any job is locked.
+        """Keep others from changing the tokens of a queue, before any job is locked.
 
         Whoever leases has this lock, and may change those of several queues in another order.
         """

@@ -147,7 +147,7 @@ class Stats:
     def only_failed(self, minutes: int, least: int) -> dict[str, int]:
         """Return by type how often its jobs failed in the last `minutes`, if none was done in them.
 
-        Only types that failed `least` times, and of which a job is still failed.
+        Only types that failed `least` times and still have a failed job.
         """
         first = self._minute() - minutes
         return dict(self._database.all(self._sql["only-failed"], first, least))

@@ -258,7 +258,7 @@ class Waiting:
     def _retry_first(self, job: Job) -> int | None:
         """Return the first job of the chain of failed dependencies, which must be retried first.
 
-        None if the chain is very long: nobody looks so far back.
+        None if the chain is too long to follow.
         """
         sql = self._database.sql("dependencies.sql")["failed-dependency"]
         first = None

@@ -148,11 +148,11 @@ argv = ["sh"]
         ("name = 'two'\nargv = ['']", "commands.two.argv", "must begin with a program"),
         ("name = 'two'\nargv = ['/bin/{x}']", "commands.two.argv", "cannot come from the payload"),
         ("name = 'two'\nargv = ['sh', \"a\\u0000\"]", "commands.two.argv.1", "NUL"),
-        ("name = 'two'\nargv = ['sh']\nenv = {'A=' = 'x'}", "commands.two.env.", "no name of"),
+        ("name = 'two'\nargv = ['sh']\nenv = {'A=' = 'x'}", "commands.two.env.", "not the name of"),
         (
             "name = 'two'\nargv = ['sh']\nenv = {_ORPHEUS_INCARNATION = 'x'}",
             "commands.two.env._ORPHEUS_INCARNATION",
-            "no name of",
+            "not the name of",
         ),
         ("name = 'two'\nargv = ['sh']\nsuccess_codes = []", "commands.two.success_codes", "empty"),
         ("name = 'two'\nargv = ['sh']\nsuccess_codes = [256]", "commands.two.success_codes", "255"),

@@ -136,13 +136,13 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
         ({"queue": "a b"}, "cannot name a queue"),
         ({"max_retries": -1}, "max_retries"),
         ({"max_retries": 101}, "max_retries"),
-        ({"timeout": "soon"}, "timeout: 'soon' is no duration"),
+        ({"timeout": "soon"}, "timeout: 'soon' is not a duration"),
         ({"timeout": 0}, "longer than 0"),
         ({"timeout": -1}, "between 0 and 365 days"),
         ({"permanent": ValueError}, "permanent: must be a tuple of exception types"),
         ({"permanent": ("ValueError",)}, "permanent: must be a tuple of exception types"),
         ({"permanent": (KeyboardInterrupt,)}, "permanent: must be a tuple of exception types"),
-        ({"backoff_base": "soon"}, "backoff_base: 'soon' is no duration"),
+        ({"backoff_base": "soon"}, "backoff_base: 'soon' is not a duration"),
         ({"backoff_factor": 0.5}, "backoff_factor: must be a number from 1 to 100"),
         ({"backoff_max": -1}, "backoff_max: a duration lies between"),
         ({"backoff_jitter": 1}, "backoff_jitter: must be a number from 0 to 0.99"),
@@ -205,5 +205,5 @@ def test_snooze_takes_a_duration() -> None:
     assert Snooze("5m").delay_s == 300
     assert Snooze(0.5).delay_s == 0.5
     assert Snooze(timedelta(hours=1)).delay_s == 3600
-    with pytest.raises(ValueError, match="no duration"):
+    with pytest.raises(ValueError, match="not a duration"):
         Snooze("later")

@@ -50,7 +50,7 @@ def test_what_was_submitted_may_stand_for_its_id() -> None:
 
 
 def test_an_option_that_does_not_exist_is_named() -> None:
-    with pytest.raises(TypeError, match=r"resize: prio, type is no option; there are queue, "):
+    with pytest.raises(TypeError, match=r"resize: prio, type is not an option; there are queue, "):
         ONE.with_options(prio=1, type="other")  # type: ignore[call-arg]
 
 

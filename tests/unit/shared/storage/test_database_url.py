@@ -48,7 +48,9 @@ def test_only_a_file_has_a_write_lock_to_watch() -> None:
 
 
 def test_a_url_of_another_kind_is_refused_without_its_password() -> None:
-    with pytest.raises(ConfigurationError, match="'postgresqll' is no kind of database") as refused:
+    with pytest.raises(
+        ConfigurationError, match="'postgresqll' is not a supported database"
+    ) as refused:
         open_store(URL.replace("postgresql", "postgresqll"))
     assert "secret" not in str(refused.value)
 

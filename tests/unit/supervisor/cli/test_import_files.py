@@ -62,7 +62,7 @@ def test_the_env_file_beside_a_procfile_is_used(orpheus: Orpheus) -> None:
     ("kind", "content", "why"),
     [
         ("crontab", b"@reboot /opt/job\n", "nothing in file could be carried over"),
-        ("supervisord", b"0 3 * * * /opt/job\n", "file is no file of supervisord"),
+        ("supervisord", b"0 3 * * * /opt/job\n", "file is not a supervisord configuration"),
         ("supervisord", b"[program:a]\ncommand=\xff\n", "file is not UTF-8 text"),
         ("procfile", None, f"cannot read file: {os.strerror(2)}"),
     ],

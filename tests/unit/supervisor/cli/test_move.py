@@ -69,8 +69,8 @@ def test_a_database_with_a_supervisor_is_not_moved(
     ("source", "target", "code", "says"),
     [
         ("sqlite:///none/orpheus.db", THERE, 74, "there is no database at"),
-        ("mysql://here", THERE, 78, "no kind of database"),
-        (HERE, "there.db", 78, "no kind of database"),
+        ("mysql://here", THERE, 78, "not a supported database"),
+        (HERE, "there.db", 78, "not a supported database"),
         (HERE, HERE, 1, "is not empty"),
         (HERE, "sqlite:///full/orpheus.db", 1, "is not empty"),
     ],

@@ -73,7 +73,7 @@ def test_a_command_is_given_what_was_typed(orpheus: Orpheus, store: Store) -> No
         (["count"], 1, "payload.n: is required"),
         (["count", "n=-1", "m=1"], 1, "payload.m: is not a field of this job type"),
         (["count", "n=1", "--queue", "a b"], 1, "queue: "),
-        (["count", "n=1", "--delay", "soon"], 1, "delay: 'soon' is no duration"),
+        (["count", "n=1", "--delay", "soon"], 1, "delay: 'soon' is not a duration"),
         (["count", "n=1", "--timeout", "0"], 1, "timeout: must be longer than 0"),
         (["count", "n=1", "--max-retries", "101"], 1, "max_retries: must be an integer from 0"),
         (["count", "n=1", "--tag", "ok", "--tag", "a b"], 1, "tags.1: is not a valid name"),

@@ -153,31 +153,3 @@ def ask_until_the_stack_names(
         assert time.monotonic() < give_up_at, stack
         child.send_signal(signal.SIGUSR1)
         time.sleep(0.05)
-
-
-OFFSPRING = """
-    import json, multiprocessing, signal, subprocess, sys
-    from orpheus.shared.process.child_start import enter_child
-    start = enter_child(int(sys.argv[1]))
-    context = multiprocessing.get_context("fork")
-    forked = context.Process(target=signal.raise_signal, args=(signal.SIGUSR1,))
-    forked.start()
-    forked.join(20)
-    listing = subprocess.run(["ls", "-l", "/proc/self/fd"], stdout=subprocess.PIPE, close_fds=False)
-    killed = subprocess.Popen(["sleep", "60"])
-    killed.send_signal(signal.SIGUSR1)
-    print(json.dumps({
-        "forked": forked.exitcode,
-        "open": listing.stdout.decode(),
-        "program": killed.wait(60),
-    }))
-"""
-
-
-def test_what_a_child_starts_has_neither_the_handler_nor_the_stack_file(tmp_path: Path) -> None:
-    ended = run_child(OFFSPRING, handover(tmp_path, os.getpid()))
-    seen = json.loads(ended.stdout)
-    assert (seen["forked"], seen["program"]) == (-signal.SIGUSR1, -signal.SIGUSR1)
-    assert "/dev/null" in seen["open"] or "pipe" in seen["open"]
-    assert ".stack" not in seen["open"] and ".crash" not in seen["open"]
-    assert (tmp_path / "a1.stack").read_text() == ""

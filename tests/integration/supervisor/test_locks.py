@@ -1,6 +1,5 @@
 """Who holds the write lock of a real database, with real processes."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from typing import Any
 import apsw
 import pytest
 
-from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus
 from tests.machine import PATIENCE_S, freeze
@@ -109,19 +107,6 @@ def test_a_process_that_commits_again_and_again_is_not_looked_for(
     assert not any(seen[1:])
 
 
-def test_a_writer_that_stops_after_commits_counts_from_the_look_that_saw_the_last(
-    database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
-) -> None:
-    watch = LockWatch(database)
-    watch.look(1.0)
-    with contextlib.closing(apsw.Connection(str(database))) as writer:
-        writer.execute("INSERT INTO t VALUES (1)")
-    holding = start("holds")
-    assert watch.look(2.0) is None
-    holder = watch.look(3.0)
-    assert holder is not None and (holder.pid, holder.held_s) == (holding.pid, 1.0)
-
-
 def test_a_check_does_not_release_the_lock_of_the_process_that_checks(database: Path) -> None:
     """As it would if it closed a descriptor of the -shm file."""
     writer, watch = apsw.Connection(str(database)), LockWatch(database)
@@ -131,22 +116,3 @@ def test_a_check_does_not_release_the_lock_of_the_process_that_checks(database: 
     finally:
         writer.close()
     assert [holder.pid for holder in holders if holder] == [os.getpid()] * 3
-
-
-def test_the_sampler_finds_the_holder(
-    database: Path,
-    start: Callable[[str], "subprocess.Popen[bytes]"],
-    wait_for: Callable[..., Any],
-) -> None:
-    sampler = Sampler(database, interval_s=0.05)
-    sampler.start()
-    try:
-        sampler.watch({"incarnation": os.getpid()})
-        wait_for(lambda: "incarnation" in sampler.latest, "a sample")
-        writer = start("holds")
-        wait_for(lambda: sampler.holder is not None and sampler.holder.held_s > 0, "the holder")
-        assert sampler.holder is not None and sampler.holder.pid == writer.pid
-        writer.kill()
-        wait_for(lambda: sampler.holder is None, "the lock to be free")
-    finally:
-        sampler.stop()

@@ -18,7 +18,6 @@ from orpheus.supervisor.importing.command import (
     argv_of,
     as_name,
     escaped_fields,
-    lasting_argv_of,
     name_of,
 )
 from orpheus.supervisor.importing.imported import Entry, Imported, Left, SourceFile
@@ -48,22 +47,6 @@ def test_words_without_a_shell_print_what_the_shell_prints(line: str, needs_shel
         for one in (argv, ["/bin/sh", "-c", line])
     ]
     assert outputs[0] == outputs[1]
-
-
-@pytest.mark.parametrize(
-    ("line", "argv"),
-    [
-        ("serve -a", ["serve", "-a"]),
-        ("serve -p ${PORT}", ["sh", "-c", "exec serve -p ${PORT}"]),
-        ("exec serve $PORT", ["sh", "-c", "exec serve $PORT"]),
-        ("A=1 serve $PORT", ["sh", "-c", "A=1 serve $PORT"]),
-        ("migrate && serve", ["sh", "-c", "migrate && serve"]),
-        ("serve | tee log", ["sh", "-c", "serve | tee log"]),
-        ("while true; do serve; done", ["sh", "-c", "while true; do serve; done"]),
-    ],
-)
-def test_a_single_program_replaces_its_shell(line: str, argv: list[str]) -> None:
-    assert lasting_argv_of(line) == argv
 
 
 @pytest.mark.parametrize(

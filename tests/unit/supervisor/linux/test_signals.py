@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -44,19 +43,3 @@ def test_a_signal_to_stop_ends_the_start_once(
         os.kill(os.getpid(), number)
     for again in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
         os.kill(os.getpid(), again)
-
-
-def test_signals_that_arrive_with_one_to_stop_write_no_traceback(
-    signals: Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Python handles them in the order of their numbers: SIGINT, SIGUSR2, SIGTERM."""
-    written: list[object] = []
-    monkeypatch.setattr(sys, "unraisablehook", written.append)
-    together = (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_BLOCK, together)
-    for number in together:
-        signal.raise_signal(number)  # for this thread: another does not hold it
-    with pytest.raises(KeyboardInterrupt):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, together)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ())  # handles what has arrived, as every system call
-    assert not written

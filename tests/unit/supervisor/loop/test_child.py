@@ -50,39 +50,6 @@ def test_a_process_ended_in_a_job_if_its_cell_names_one(
     assert exit.jobs == ((3,) if is_running else ())
 
 
-ABORTED = "Fatal Python error: Aborted\n\nCurrent thread 0x01 (most recent call first):\n  File a"
-AWAITS = "Coroutine of job 7 (t), which awaits a Future (most recent call first):\n  File b"
-
-
-@pytest.mark.parametrize(
-    ("told_to_die", "age_s", "is_shown"),
-    [(True, 0, True), (False, 0, False), (True, 60, False)],
-    ids=["just before it was killed", "it crashed by itself", "an earlier answer"],
-)
-def test_what_coroutines_awaited_is_evidence_if_it_was_written_for_the_kill(
-    tmp_path: Path, told_to_die: bool, age_s: int, is_shown: bool
-) -> None:
-    awaits = tmp_path / "awaits"
-    awaits.write_text(AWAITS)
-    written_s = awaits.stat().st_mtime - age_s
-    os.utime(awaits, (written_s, written_s))
-    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    handle = handle_of(process, tmp_path)
-    if told_to_die:
-        handle.send(ProcessCommand.ABORT)
-    else:
-        process.send_signal(signal.SIGABRT)
-    (tmp_path / "crash").write_text(ABORTED)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    exit = handle.peek_exit()
-    handle.reap()
-    assert exit is not None
-    assert exit.evidence == (
-        ABORTED.replace("Current", f"{AWAITS}\n\nCurrent") if is_shown else ABORTED
-    )
-    assert not awaits.exists()
-
-
 def test_a_worker_that_can_answer_gets_no_signal_for_its_stacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

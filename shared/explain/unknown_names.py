@@ -1,4 +1,4 @@
-"""What to say of a queue, type, tag or error that nothing names: it may be a typing error."""
+"""What to say of a queue or type that nothing names: it may be a typing error."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,39 +6,22 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.sentences import did_you_mean
-from orpheus.shared.storage import Budget, Store
+from orpheus.shared.storage import Store
 
 _USUAL_QUEUE: str = NewJob._field_defaults["queue"]
-
-_NEWEST = 100
-"""The tags of so many jobs, the newest, are proposed."""
-_LOOKS_FOR_S = 0.02
 
 Pools = Mapping[str, Collection[str]]
 """The queues that each pool serves."""
 
 
 def unknown_in_filter(store: Store, pools: Pools, wanted: JobFilter) -> list[str]:
-    """Say which queue, type, tag or error of the filter nothing names, so that no job can match."""
+    """Say which queue or type of the filter nothing names, so that no job can match."""
     told = []
     if wanted.queue is not None:
         told.append(unknown_queue(wanted.queue, names_of_queues(store, pools)))
     if wanted.type is not None:
         told.append(_unknown_type(store, wanted.type))
-    if wanted.tag is not None and _has_none(store, JobFilter(tag=wanted.tag)):
-        newest = store.lists.page(JobFilter(), _NEWEST, preview_chars=0).jobs
-        tags = {tag for job in newest for tag in job.tags}
-        told.append(f"no job has the tag {wanted.tag!r}{did_you_mean(wanted.tag, tags)}")
-    if wanted.error is not None and _has_none(store, JobFilter(error=wanted.error)):
-        errors = {group.error for group in store.errors.groups()}
-        told.append(f"no job has an error {wanted.error!r}{did_you_mean(wanted.error, errors)}")
     return [text for text in told if text is not None]
-
-
-def _has_none(store: Store, wanted: JobFilter) -> bool:
-    """Return whether certainly no job matches; False also if that takes long to find out."""
-    total = store.lists.total(wanted, Budget(_LOOKS_FOR_S))
-    return total.exact and not total.value
 
 
 def unknown_queue(queue: str, names: Collection[str]) -> str | None:

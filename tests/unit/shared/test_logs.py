@@ -194,24 +194,6 @@ def test_stopping_with_a_blocked_stderr_takes_a_bounded_time(
     os.close(writing)
 
 
-def test_a_terminal_that_somebody_made_non_blocking_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    monkeypatch.setattr(logs, "_STDERR", writing)
-    configure_logging("info", "json", "supervisor")
-    for n in range(1_000):
-        get_logger().info("line", n=n, padding="x" * 200)
-    text = b""
-    while text.count(b"\n") < 1_000:
-        text += os.read(reading, 65_536)
-    assert [line["n"] for line in _json(text.decode().splitlines())] == list(range(1_000))
-    stop_logging()
-    os.close(reading)
-    os.close(writing)
-
-
 def test_a_program_that_ends_without_stopping_has_its_lines_written_and_never_loads_rich() -> None:
     program = (
         "import sys; from orpheus.shared.logs import *; configure_logging('info', 'json', 'x');"

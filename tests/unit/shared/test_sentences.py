@@ -12,9 +12,7 @@ from orpheus.shared.sentences import sentence
     ("of", "value", "said"),
     [
         (Annotated[int, Strict()], "4", "must be a whole number without quotes, such as 4"),
-        (int, 1.5, "must be a whole number without quotes, such as 4"),
         (Annotated[bool, Strict()], 1, "must be true or false, without quotes"),
-        (float, "x", "must be a number without quotes, such as 0.5"),
         (str, 5, 'must be text in quotes, such as "text"'),
         (list[int], "x", 'must be a list, such as ["a", "b"]'),
         (Annotated[int, Field(ge=1)], 0, "must be at least 1"),
@@ -22,8 +20,6 @@ from orpheus.shared.sentences import sentence
         (Annotated[int, Field(le=65_535)], 65_536, "must be at most 65535"),
         (Annotated[float, Field(lt=0.5)], 0.5, "must be less than 0.5"),
         (Annotated[str, Field(min_length=1)], "", "must not be empty"),
-        (Annotated[str, Field(max_length=2)], "abc", "must have at most 2 characters"),
-        (Annotated[list[int], Field(max_length=1)], [1, 2], "must have at most 1 item"),
     ],
 )
 def test_what_is_wrong_is_said_in_words(of: Any, value: Any, said: str) -> None:

@@ -215,20 +215,6 @@ def test_a_condition_that_ended_before_the_rule_was_due_is_not_named() -> None:
     assert decide(rule, state, [], [], NOW_MS + 2 * MINUTE_MS).state.begun == ()
 
 
-def test_the_others_that_began_are_told_by_name_up_to_some_number() -> None:
-    last = Occurrence(AlertCondition.QUEUE_LATE, NOW_MS, Topic("queue a is late."), "queue.late a")
-    names = ["queue.late a", "schedule.missed nightly", "supervisor.degraded default-1 on here"]
-    text = facts(RULE, last, 2, "now", names)["text"]
-    assert text == (
-        "ops: queue a is late; also: schedule nightly was missed, default-1 on here needs a person"
-        " (2 more since the last alert)"
-    )
-    assert facts(RULE, last, 0, "now")["text"] == "ops: queue a is late.", "a sentence by itself"
-    many = [f"queue.late q{n}" for n in range(20)]
-    text = str(facts(RULE, last, 0, "now", many)["text"])
-    assert "queue q9 is late and 10 more" in text and "q10" not in text
-
-
 def test_what_a_clock_that_was_ahead_has_counted_is_not_recent() -> None:
     rule = replace(RULE, after=3, within_s=300)
     ahead = [failed(NOW_MS + 19 * 3_600_000 + n) for n in range(2)]

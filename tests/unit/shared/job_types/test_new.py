@@ -1,13 +1,11 @@
 """`.new(...)`: what the job gets equals what was given; what does not fit is refused at once."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
@@ -53,14 +51,6 @@ class Data:
     raw: bytes
 
 
-class RawOptions(TypedDict):
-    raw: bytes
-
-
-class RawPlace(NamedTuple):
-    raw: bytes
-
-
 class RawModel(BaseModel):
     raw: bytes
 
@@ -98,52 +88,36 @@ CUSTOMER = Customer(name="Ada", born=date(1815, 12, 10), **{"e-mail": "a@b"})
 KINDS: list[tuple[Any, Any]] = [
     (int, 2**63),
     (float, 0.1),
-    (float, 3),
     (str, "é\U0001f600"),
-    (str, Word.YES),
-    (int, Size.LARGE),
-    (bool, True),
     (None, None),
     (Any, {"a": [1, None, {"b": "c"}]}),
     (list[int], [1, 2]),
     (dict[str, list[float]], {"a": [1.5]}),
     (int | None, None),
-    (list, [1, "a"]),
     (datetime, NOW),
-    (datetime, NOW.replace(tzinfo=None)),
     (datetime, NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))),
     (date, date(2026, 1, 31)),
-    (time, time(12, 30)),
     (timedelta, timedelta(days=3, microseconds=5)),
     (Decimal, Decimal("1.10")),
     (UUID, UUID(int=7)),
     (Path, Path("a/b.png")),
     (bytes, b"\xff\x00text"),
-    (IPv4Address, IPv4Address("10.0.0.1")),
-    (re.Pattern, re.compile("a+")),
     (Colour, Colour.RED),
     (Size, Size.LARGE),
     (Word, Word.YES),
     (Literal["a", 1], 1),
     (tuple[int, str], (1, "a")),
-    (tuple[int, ...], (1, 2, 3)),
     (set[int], {1, 2}),
-    (frozenset[str], frozenset({"a"})),
     (dict[int, str], {1: "a"}),
     (dict[UUID, date], {UUID(int=1): date(2026, 1, 1)}),
     (Place, Place(1, 2)),
     (Options, {"deep": True}),
     (Data, Data(b"\xff\x00")),
     (list[Data] | None, [Data(b"ab")]),
-    (RawOptions, {"raw": b"\xff"}),
-    (RawPlace, RawPlace(b"\xff")),
     (dict[str, bytes], {"a": b"\xff"}),
     (RawModel, RawModel(raw=b"ab")),
-    (Item, Item("a", Decimal("1.5"), NOW)),
     (Order, Order([Item("a", Decimal(1))], {"b": "c"})),
-    (Customer, CUSTOMER),
     (Account | None, Account(id=UUID(int=3), customer=CUSTOMER)),
-    (list[Customer], [CUSTOMER]),
     (Json[list[int]], [1, 2]),
     (Annotated[int, Field(gt=3)], 4),
     (Annotated[str, AfterValidator(str.lower)], "abc"),

@@ -48,34 +48,6 @@ def test_a_call_in_a_signal_handler_is_refused_and_the_interrupted_one_goes_on(
     assert calls.run(lambda: "next") == "next"
 
 
-def test_what_a_handler_raises_ends_the_call(
-    calls: OneAtATime, on_signal: Callable[[Callable[[], object]], object]
-) -> None:
-    on_signal(lambda: calls.run(lambda: "joined"))
-    with pytest.raises(RuntimeError, match=IN_USE):
-        calls.run(interrupt)
-    assert calls.run(lambda: "next") == "next"
-
-
-def test_calls_of_other_threads_wait(calls: OneAtATime) -> None:
-    inside, go_on, ended = threading.Event(), threading.Event(), list[str]()
-
-    def first() -> None:
-        inside.set()
-        assert go_on.wait(PATIENCE_S)
-        ended.append("first")
-
-    thread = threading.Thread(target=calls.run, args=(first,))
-    thread.start()
-    assert inside.wait(PATIENCE_S)
-    other = threading.Thread(target=calls.run, args=(lambda: ended.append("second"),))
-    other.start()
-    go_on.set()
-    thread.join()
-    other.join()
-    assert ended == ["first", "second"]
-
-
 def test_a_forked_child_does_not_wait_for_threads_that_it_does_not_have(
     calls: OneAtATime,
 ) -> None:

@@ -80,15 +80,6 @@ def test_what_is_before_an_id_is_found_wherever_it_is(folder: Path) -> None:
     assert read_lines(folder, None, 10**9, 2) == found[-2:]
 
 
-def test_a_page_is_what_lies_between_two_ids(folder: Path) -> None:
-    write(folder, 0, 10)
-    found = read_lines(folder, None, None, 1_000)
-    assert read_lines(folder, None, found[5].id, 2) == found[3:5]
-    assert read_lines(folder, found[2].id, found[5].id, 1_000) == found[3:5]
-    assert read_lines(folder, found[2].id, None, 2) == found[3:5]
-    assert read_lines(folder, found[2].id, 0, 2) == []
-
-
 def test_all_that_is_kept_is_read_backwards_a_page_at_a_time(folder: Path) -> None:
     log = LogFiles(folder, 2**20, 9)
     log.write(b"".join(b"T stdout line %04d %s\n" % (n, b"x" * 16_000) for n in range(200)))

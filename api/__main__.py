@@ -112,7 +112,7 @@ def _run_supervised(control_fd: int) -> None:
 
 
 def import_fastapi() -> None:
-    """Import FastAPI, whose models of OpenAPI are built when /openapi.json is asked for: 40 ms.
+    """Import FastAPI. Its OpenAPI models are built at the first request for /openapi.json: 40 ms.
 
     Our own models are built at once: several threads may be the first to use one, and pydantic
     cannot build one safely in several.

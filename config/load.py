@@ -18,7 +18,7 @@ def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str
 
     `config` is the file that `--config` named; without it `$ORPHEUS_CONFIG` is read, else
     config/orpheus.toml, else orpheus.toml, which may both be missing.
-    Raises ConfigurationError, whose text lists every problem, one a line.
+    Raises ConfigurationError with every problem, one a line.
     """
     sources = read_sources(config, sets, environ)
     settings, problems = checked(sources)

@@ -273,7 +273,7 @@ _NOT_NULL: JsonDict = {"type": ["string", "array"]}
 
 
 def _has(field: str, schema: JsonDict) -> JsonDict:
-    """Return the JSON Schema of an object whose `field` is there and is as `schema` says."""
+    """Return the JSON Schema of an object with a `field` that fits `schema`."""
     return {"required": [field], "properties": {field: schema}}
 
 

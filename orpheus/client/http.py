@@ -2,7 +2,7 @@
 
 A request is sent again if the server never saw it, or if doing it twice does the same as doing it
 once. Other requests may have been done whatever is answered: a proxy may pass one on, lose the
-answer and say 503. So the caller gets the error. These can be done twice:
+answer and say 503. The caller gets the error. These can be done twice:
 
 - a GET;
 - a submission: its Idempotency-Key makes one job of it;

@@ -156,7 +156,7 @@ class Decision(msgspec.Struct, frozen=True):
     begun: tuple[str, ...] = ()
     """If it fires: the conditions that it is about."""
     over: OpenAlert | None = None
-    """If it does not fire: an alert whose conditions have all ended."""
+    """If it does not fire: an alert after all its conditions have ended."""
 
 
 def is_of(rule: AlertRule, seen: Seen) -> bool:
@@ -229,7 +229,7 @@ def _has_ended(state: RuleState, name: str, now_ms: int) -> bool:
 
 
 def refused(before: RuleState, decision: Decision, last: Occurrence) -> RuleState:
-    """Return what is remembered of a rule whose job was refused: it stays due, and is held."""
+    """Return the state of a rule after its job was refused: it stays due, and is held."""
     due = decision.held_back + 1
     return replace(
         decision.state, begun=decision.begun, fired_ms=before.fired_ms, held_back=due, held=last
@@ -266,7 +266,7 @@ def next_alert_ms(rule: AlertRule, state: RuleState) -> int | None:
 
 
 def changed(rule: AlertRule, state: RuleState) -> RuleState:
-    """Return the state of a rule whose definition has changed to this one.
+    """Return the state of a rule after its definition has changed to this.
 
     It begins anew but for `every`, and for the end of alerts that it is still about: conditions
     that still hold fire again, and the end of the others is reported.

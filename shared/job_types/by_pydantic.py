@@ -1,4 +1,4 @@
-"""What only pydantic can do for a signature: JSON Schemas, and values that are no plain JSON.
+"""What only pydantic can do for a signature: JSON Schemas, and values that are not plain JSON.
 
 Imported with the first need, since pydantic costs a worker 10 MB.
 """

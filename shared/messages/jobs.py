@@ -244,7 +244,7 @@ def job_of(job: jobs.Job, attempts: Iterable[jobs.Attempt]) -> Job:
 
 
 def job_preview_of(job: jobs.Job) -> ListedJob:
-    """Return a job whose payload and result are the beginning of their JSON, as text."""
+    """Return a job with the beginning of its payload's and result's JSON as text."""
     return ListedJob(**{**_whole(job), "payload": job.payload, "result": job.result})
 
 

@@ -136,7 +136,7 @@ def _hosts_of_hung(
     supervisors: Iterable[ProcessRecord],
     beating: Mapping[str, ProcessRecord],
 ) -> set[str]:
-    """Return the hosts whose supervisor runs, even if silent: its lock or its processes show it.
+    """Return the hosts with a running supervisor, even a silent one: its lock or processes show it.
 
     With several hosts there is none: the slots of a silent supervisor are lost.
     """

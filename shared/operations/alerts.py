@@ -125,11 +125,12 @@ class _Look:
     def _missed(self) -> list[Seen]:
         found = []
         for row in self.store.schedules.all():
-            one, tick_ms = row.definition, _missed_tick_ms(row, self.now_ms)
+            schedule, tick_ms = row.definition, _missed_tick_ms(row, self.now_ms)
             if tick_ms is not None:
-                text = f"schedule {one.name} was missed at {rfc3339(tick_ms)}"
-                about = Topic(text, type=one.type, queue=one.queue, schedule=one.name)
-                found.append(self._holds(AlertCondition.SCHEDULE_MISSED, one.name, about))
+                name = schedule.name
+                text = f"schedule {name} was missed at {rfc3339(tick_ms)}"
+                about = Topic(text, type=schedule.type, queue=schedule.queue, schedule=name)
+                found.append(self._holds(AlertCondition.SCHEDULE_MISSED, name, about))
         return found
 
     def _late(self, rule: AlertRule, within_s: float) -> Iterator[Seen]:

@@ -23,7 +23,7 @@ from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import MoveMark, MoveRefused, MoveState, Store
 
 _BEATS_MS = 20_000
-"""A process whose last beat is older, and that is not seen here, is taken for dead."""
+"""A process with an older last beat that is not seen here counts as dead."""
 
 
 class End(msgspec.Struct, frozen=True):

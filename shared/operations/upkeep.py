@@ -249,7 +249,7 @@ def forget_lost_hosts(store: Store) -> None:
 
 
 def release_changed_types(store: Store) -> None:
-    """Release the types whose new code every living worker was started with."""
+    """Release types if every living worker was started with their new code."""
     changed = store.quarantines.changed()
     if not changed:
         return

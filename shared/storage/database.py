@@ -128,7 +128,7 @@ class Database(Protocol):
         """Execute a statement for each row of values; return what they returned, in order."""
 
     def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
-        """Execute a statement for each row of values, whose answers nobody needs.
+        """Execute a statement for each row of values; the answers are not needed.
 
         It runs before the next statement and before the commit; its error may be raised there.
         """

@@ -59,7 +59,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Name -> its module in this folder, and the line of `orpheus --help`."""
 _ATTRIBUTES = {"import": "import_files"}
-"""The commands whose function has another name."""
+"""Commands with another function name."""
 
 _EPILOG = """Without a command, starts the API and every worker, until Ctrl-C.
 

@@ -39,7 +39,7 @@ def greet(ctx: Context, name: str) -> dict[str, str]:
     return {"greeting": f"Hello, {name}!"}
 '''
 _TEST = '''\
-"""Run it with pytest. The fixture `orpheus` is a store of its own, whose clock the test moves."""
+"""Run it with pytest. The fixture `orpheus` is a separate store; the test moves its clock."""
 
 from jobs import greet
 from orpheus.testing import Harness, run

@@ -81,7 +81,7 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
 
 
 def _editor(operator: Operator) -> ConfigurationFile:
-    """Return the editor of the file, whose versions are beside its database."""
+    """Return the editor of the file; its versions are beside the database."""
     sources = read_sources(operator.config, operator.sets, os.environ)
     path, named = config_file(operator.config, os.environ), named_database(sources)
     if named is None:

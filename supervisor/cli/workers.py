@@ -210,7 +210,7 @@ def _ask_for_slots(
     host: str | None,
     reason: str | None,
 ) -> None:
-    """Ask for one after the other; if one of them cannot be asked for, for none."""
+    """Request all of them, or none if one request is refused."""
     with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         asked = [slot_for(store, action, name, host) for name in dict.fromkeys(slots)]

@@ -60,7 +60,7 @@ class ChildHandle(ProcessHandle):
         self._is_aborted = False
         """It was told to write its stacks and die."""
         self._tells_stacks = tells_stacks
-        """It is a worker, whose Python code answers with its stacks."""
+        """It is a worker, so its Python code answers with its stacks."""
         self._asked_at_s = math.inf
         """When it was first asked for its stacks since it last said anything; infinite: never."""
         self._answer_before: int | None = None

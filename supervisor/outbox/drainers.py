@@ -17,7 +17,7 @@ class Drainers:
         """Those of outboxes that are no longer configured; they were told to stop."""
 
     def adopt(self, outboxes: Sequence[OutboxSettings]) -> None:
-        """Drain these outboxes from now on; one whose settings have not changed goes on."""
+        """Drain these outboxes from now on; a drainer with the same settings goes on."""
         wanted = {outbox.name: outbox for outbox in outboxes}
         for name, drainer in list(self._drainers.items()):
             if wanted.get(name) != drainer.settings:

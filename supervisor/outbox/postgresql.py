@@ -66,7 +66,7 @@ class PostgresqlSource:
     """A connection to the application's server. Used by one thread."""
 
     def __init__(self, url: str, table: str, max_payload_bytes: int) -> None:
-        """Connect. Raises OutboxTrouble, whose text has no password."""
+        """Connect. Raises OutboxTrouble without the password in its text."""
         self._name = quoted(table)
         self._max_payload_bytes = max_payload_bytes
         try:

@@ -74,7 +74,7 @@ class Source(Protocol):
     def batch(self, held_keys: Collection[str]) -> AbstractContextManager[Sequence[Row]]:
         """Read the rows with the lowest ids, but none that has one of these unique keys.
 
-        Nobody else drains them until the end of the block.
+        No other drainer takes them until the end of the block.
         """
 
     def refused(self) -> RefusedRows | None:

@@ -18,7 +18,7 @@ Slots = Mapping[str, Slot]
 
 
 def hold_back(slots: Slots) -> dict[str, Slot]:
-    """Hold back each program whose turn has not come; nothing is changed in other slots."""
+    """Hold back each program until its turn; other slots are not changed."""
     held = dict(slots)
     for key, slot in slots.items():
         if slot.after and slot.process is None:

@@ -67,7 +67,7 @@ class FenceThread(threading.Thread):
 
 
 def end_lease(attempt: RunningAttempt, now_s: float) -> None:
-    """Ask a job to stop whose lease has expired."""
+    """Ask a job with an expired lease to stop."""
     if not attempt.lease_lost:
         log.warning("lease_expired", job=attempt.lease.job_id)
         attempt.mark_lease_lost(now_s)

@@ -33,7 +33,7 @@ from orpheus.worker.attempt.job_log import JobLog
 
 _T = TypeVar("_T")
 Report = tuple[Finished, RunningAttempt]
-"""How an attempt ended, and the attempt, whose log lines and progress are stored with it."""
+"""How an attempt ended, and the attempt with its log lines and progress."""
 _KEY_WAIT_MS = 300
 _SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0

@@ -299,7 +299,7 @@ class RenewalThread(threading.Thread):
 
 
 def _ending_now(attempt: RunningAttempt, is_overdue: bool) -> Finished:
-    """Return how an attempt ends whose code still runs when its worker exits."""
+    """Return how an attempt ends if its code still runs when its worker exits."""
     if not is_overdue:
         return Finished(attempt.lease, Ending.RELEASED)
     ending, kind = Ending.KILLED_AT_DEADLINE, "HardTimeout"

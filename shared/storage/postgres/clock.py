@@ -44,7 +44,7 @@ class DatabaseClock:
         return self._ms + (host_ns() - self._set_ns) // 1_000_000
 
     def monotonic_ms(self) -> int:
-        """Return the same: no clock is shared by all hosts and safe from being set."""
+        """Return the same: hosts share no clock that cannot be set."""
         return self.wall_ms()
 
 

@@ -306,7 +306,7 @@ class SqliteDatabase:
             self._handle.check_names()
 
     def quiet_for_s(self) -> float | None:
-        """Return for how long nobody has written; None: somebody has lately, or nobody ever has.
+        """Return how long ago the last write was; None: lately, or never.
 
         It is negative once the clock was set back, and says nothing then.
         """

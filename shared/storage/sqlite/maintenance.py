@@ -122,7 +122,7 @@ class FileMaintenance:
             self._noted = now
 
     def database_bytes(self) -> int:
-        """Size of the database file; if it was moved away, of the open file."""
+        """Size of the database file, or of the open file if it was moved away."""
         return _size_bytes(self._database.path) or sum(
             row[0] for row in self._database.all(_OPEN_BYTES)
         )

@@ -132,7 +132,7 @@ class Gate:
         self._parked = self._parked_as_held = 0
 
     def admits(self, job: Head | DueJob) -> bool:
-        """Return whether the key has room for this job; then it has room for one less."""
+        """Take room of the key for this job; return whether there was room."""
         queue, key, job_id = job.queue, job.concurrency_key, job.job_id
         is_held, versions = job.type in self.held, job.versions
         if is_held or not self._versions.reads(job.type, versions):
@@ -258,7 +258,7 @@ class DueJobs:
         return due_ms
 
     def promote(self) -> None:
-        """Make those delayed jobs due whose time has come."""
+        """Make delayed jobs due if their time has come."""
         now_ms = self._database.clock.wall_ms()
         if _is_over(self.next_ms(), now_ms):
             self._database.run(self._sql["promote-due"], now_ms)

@@ -92,10 +92,17 @@ class Ended(msgspec.Struct, frozen=True):
     """Its worker could not read the job: these versions of its type can."""
 
     @classmethod
-    def of(cls, one: Finished) -> "Ended":
+    def of(cls, report: Finished) -> "Ended":
         """Return the end of a lease whose job its worker has run."""
-        fields = (one.ending, one.error, one.snooze_ms, one.cpu_s, one.max_rss_bytes, one.run)
-        return cls(one.lease.job_id, one.lease.token, *fields, versions=one.versions)
+        fields = (
+            report.ending,
+            report.error,
+            report.snooze_ms,
+            report.cpu_s,
+            report.max_rss_bytes,
+            report.run,
+        )
+        return cls(report.lease.job_id, report.lease.token, *fields, versions=report.versions)
 
 
 class EndedLeases:

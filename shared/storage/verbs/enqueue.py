@@ -27,7 +27,7 @@ freed after they were due, and whoever looks for the one that waits the longest 
 
 
 class Enqueue:
-    """Inserts jobs. There is no other way into the database."""
+    """Inserts jobs: the only way into the database."""
 
     def __init__(
         self, database: Database, events: Events, dependencies: Dependencies, keys: Keys
@@ -49,7 +49,7 @@ class Enqueue:
     def holders_of(self, unique_keys: Sequence[str]) -> dict[str, KeyHolder]:
         """Return the live jobs that hold some of these unique keys, by key.
 
-        Inside a transaction, nobody else makes a job with one of them before it ends.
+        In a transaction, no one else can make a job with one of them until it ends.
         """
         if not unique_keys:
             return {}

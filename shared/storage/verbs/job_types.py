@@ -65,8 +65,8 @@ class Types:
                 return build
             known = {(name, code): ms for name, code, ms in self._database.all(self._sql["codes"])}
             rows = [
-                (build, one.version, known.get((one.name, one.code), now_ms), *one.described)
-                for one in types
+                (build, kind.version, known.get((kind.name, kind.code), now_ms), *kind.described)
+                for kind in types
             ]
             self._database.run(self._sql["put-build"], host, build, self._database.clock.wall_ms())
             if not self._database.has_many_hosts:
@@ -127,14 +127,14 @@ class Types:
 
 
 def _types_of(rows: Iterable[Row]) -> Iterator[TypeRow]:
-    """Yield the type of each name, whose rows follow each other; its builds are counted last."""
+    """Yield the type of each name. Its rows are adjacent; the last column counts the builds."""
     for _, same in groupby(rows, key=lambda row: row[0]):
         found = list(same)
         is_everywhere = len(found) == found[0][-1]
         versions: dict[str, TypeRow] = {}
         for row in found:
-            one = TypeRow(*row[:-1])
-            versions.setdefault(one.version, one)
+            version = TypeRow(*row[:-1])
+            versions.setdefault(version.version, version)
         newest, *others = versions.values()
         yield replace(newest, others=tuple(others), is_everywhere=is_everywhere)
 

@@ -99,7 +99,7 @@ class Jobs:
     def key_holders(self, new_jobs: Sequence[NewJob]) -> dict[str, KeyHolder]:
         """Return the live jobs that hold the unique keys of these, by key.
 
-        Inside a transaction, nobody else makes a job with one of the keys before it ends.
+        In a transaction, no one else can make a job with one of the keys until it ends.
         """
         return self._enqueue.holders_of(keys_of(new_jobs))
 
@@ -338,7 +338,7 @@ class Idempotency:
     def find(self, key: str) -> KeptAnswer | None:
         """Return the answer that `key` got within the last 24 h.
 
-        Inside a transaction, nobody else answers it before it ends.
+        In a transaction, no one else can answer it until it ends.
         """
         self._database.lock("idempotency key", [key])
         oldest_ms = self._database.clock.wall_ms() - IDEMPOTENCY_MS

@@ -280,7 +280,7 @@ class Leases:
     def release(self, leases: Sequence[Lease]) -> None:
         """Release prefetched jobs that were never entered: they get no attempt and no number.
 
-        Those whose cancel was requested end cancelled; those whose lease is lost are left alone.
+        Jobs that are to be cancelled end cancelled; jobs with a lost lease are left alone.
         """
         with self._database.write(durable=False):
             self._lock_limits(leases)
@@ -307,7 +307,7 @@ class Leases:
         return [job.id for job in held.values()]
 
     def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
-        """Return the ids of those running jobs (job id -> token) whose cancel was requested."""
+        """Return the ids of running jobs (job id -> token) that are to be cancelled."""
         rows = self._database.run_many(self._sql["cancel-requested"], list(tokens.items()))
         return {row[0] for row in rows}
 

@@ -220,7 +220,7 @@ class Moves:
         return self._columns[table.name]
 
     def _query(self, name: str, table: Table, **parts: str) -> str:
-        """Return a query of moves.sql for one table."""
+        """Return a query of moves.sql for a table."""
         return self._sql[name].format(table=table.name, key=", ".join(table.key), **parts)
 
     # Numbers

@@ -142,7 +142,7 @@ class Queues:
     # For leasing
 
     def locked_rooms(self) -> dict[str, Room]:
-        """Return `rooms`; nobody else leases within them before this transaction ends."""
+        """Return `rooms`; no other process leases within them until this transaction ends."""
         rooms = self.rooms()
         may_start = any(
             room.left != 0 or room.per_key != NO_LIMITS_PER_KEY for room in rooms.values()

@@ -40,7 +40,7 @@ _BEFORE_ALL = (-1, -1)
 
 
 class _Expired(NamedTuple):
-    """A job whose time is over, and that no other needs."""
+    """An expired job that no other job needs."""
 
     id: int
     finished_at_ms: int

@@ -64,7 +64,7 @@ def test_each_configuration_of_the_page_is_accepted(
 
 
 def test_the_mail_of_the_page_is_sent(load: Load, tmp_path: Path) -> None:
-    (text,) = [one for one in BLOCKS if "sendmail" in one]
+    (text,) = [block for block in BLOCKS if "sendmail" in block]
     sendmail = tmp_path / "sendmail"
     sendmail.write_text(f"#!/bin/sh\ncat > {tmp_path}/mail\necho $1 > {tmp_path}/options\n")
     sendmail.chmod(0o755)
@@ -73,7 +73,7 @@ def test_the_mail_of_the_page_is_sent(load: Load, tmp_path: Path) -> None:
     (sample,) = sample_facts(rule)
     told = {**sample, "text": '$(touch "$HOME/hacked"); `id` %s'}
     payload: dict[str, Any] = filled_in(json.loads(rule.payload), told)
-    argv = [one.replace("/usr/sbin/sendmail", str(sendmail)) for one in command.argv]
+    argv = [argument.replace("/usr/sbin/sendmail", str(sendmail)) for argument in command.argv]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     subprocess.run(arguments(argv, payload), check=True, env=environment)
     assert (tmp_path / "mail").read_text() == (

@@ -128,13 +128,13 @@ def test_an_attempt_ends_as_the_page_says(
 
 def test_a_flow_reads_what_became_of_its_parts(page: Page) -> None:
     children = page.run("publish", {"pages": ["a", "c"]}).children
-    assert [(one.ref, one.depends_on) for one in children] == [
+    assert [(sent.ref, sent.depends_on) for sent in children] == [
         ("page-a", ()),
         ("page-c", ()),
         ("child-3", ("page-a", "page-c", 7)),
     ]
-    results = [page.run("fetch", json.loads(one.payload)) for one in children[:2]]
-    assert [one.ending for one in results] == [Ending.SUCCEEDED, Ending.FAILED]
+    results = [page.run("fetch", json.loads(sent.payload)) for sent in children[:2]]
+    assert [done.ending for done in results] == [Ending.SUCCEEDED, Ending.FAILED]
     page.queries.depends_on = [
         Dependency(7, "publish", Status.DONE, "null"),
         Dependency(8, "fetch", Status.DONE, results[0].result, ref="page-a"),
@@ -153,7 +153,7 @@ def test_a_trace_goes_on_over_attempts_and_children(
     page: Page, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
-    (snippet,) = [one for one in SNIPPETS if "opentelemetry" in one]
+    (snippet,) = [block for block in SNIPPETS if "opentelemetry" in block]
     names = dict(page.names)
     exec(compile(snippet, "docs/jobs.md", "exec"), names)
     given, around = f"00-{TRACE}-00f067aa0ba902b7-01", (names["traced"],)
@@ -165,13 +165,13 @@ def test_a_trace_goes_on_over_attempts_and_children(
         span, end = decoder.raw_decode(text, text.index("{"))
         spans.append(span)
         text = text[end:]
-    assert [one["name"] for one in spans] == ["charge", "resize", "notify"]
-    assert {one["context"]["trace_id"] for one in spans} == {f"0x{TRACE}"}
-    parents = [one["parent_id"] for one in spans]
+    assert [entry["name"] for entry in spans] == ["charge", "resize", "notify"]
+    assert {entry["context"]["trace_id"] for entry in spans} == {f"0x{TRACE}"}
+    parents = [entry["parent_id"] for entry in spans]
     assert parents[:2] == ["0x00f067aa0ba902b7"] * 2
     assert parents[2] == spans[1]["context"]["span_id"]
     assert child.traceparent == f"00-{TRACE}-{parents[2][2:]}-01"
-    assert [one["status"]["status_code"] for one in spans] == ["ERROR", "UNSET", "UNSET"]
+    assert [entry["status"]["status_code"] for entry in spans] == ["ERROR", "UNSET", "UNSET"]
 
 
 def test_its_settings_are_settings() -> None:
@@ -183,7 +183,7 @@ def test_its_settings_are_settings() -> None:
 def test_it_names_every_part_of_the_context_and_every_option() -> None:
     parts = [name for name in vars(contexts.Context) if not name.startswith("_")]
     assert [name for name in parts if f"`ctx.{name}" not in PAGE] == []
-    snippet = next(one for one in SNIPPETS if ".with_options(" in one)
+    snippet = next(block for block in SNIPPETS if ".with_options(" in block)
     options = [name for name in Options.__annotations__ if f"{name}=" not in snippet]
     assert [name for name in options if f"| `{name}` |" not in PAGE] == []
 
@@ -191,8 +191,8 @@ def test_it_names_every_part_of_the_context_and_every_option() -> None:
 def test_every_exception_that_it_names_is_imported_from_orpheus() -> None:
     raised = [
         name
-        for name, one in vars(contexts).items()
-        if isinstance(one, type) and issubclass(one, BaseException)
+        for name, found in vars(contexts).items()
+        if isinstance(found, type) and issubclass(found, BaseException)
     ]
     assert len(raised) == 4 and {*raised} <= {*orpheus.__all__}
     for name in raised:
@@ -202,5 +202,7 @@ def test_every_exception_that_it_names_is_imported_from_orpheus() -> None:
 
 def test_every_argument_of_the_decorator_is_in_the_table() -> None:
     decorator: Callable[..., Any] = registry.job
-    named = [one for one in decorator.__annotations__ if one not in ("name", "return")]
-    assert [one for one in named if f"`{one}`" not in PAGE] == []
+    named = [
+        argument for argument in decorator.__annotations__ if argument not in ("name", "return")
+    ]
+    assert [argument for argument in named if f"`{argument}`" not in PAGE] == []

@@ -150,11 +150,13 @@ def test_without_its_supervisor_a_worker_leaves_a_long_job_within_the_grace(
 
 
 def test_nothing_is_leased_if_c_code_held_the_gil_while_the_supervisor_died(
-    database: Any, start_supervised: Start
+    database: Any, start_supervised: Start, wait_for: Wait
 ) -> None:
     worker = start_supervised().wait_until_ready()
     held = database.submit("holding_the_gil", '{"seconds": 30}', max_retries=0)
     until_entered(database, held)
+    waits_in = Path(f"/proc/{worker.process.pid}/wchan")
+    wait_for(lambda: "nanosleep" in waits_in.read_text(), "the sleep in C")
     waiting = [database.submit("nap") for _ in range(3)]
     worker.channel.close()
     worker.signal(signal.SIGTERM)  # as the kernel does; it ends the sleep too

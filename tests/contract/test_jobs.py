@@ -189,6 +189,21 @@ def test_a_retry_gives_all_attempts_again_and_keeps_the_history(
     assert len(store.jobs.attempts(job_id)) == 2
 
 
+def test_a_retry_forgets_what_was_spent_before(
+    store: Store, submit: Submit, lease: LeaseSome, clock
+) -> None:
+    job_id, other = submit(max_retries=1), submit(max_retries=1)
+    for _ in range(3):
+        lease(2)
+        store.leases.free("life-1", None)
+        clock.advance(60_000)
+    spent = "SELECT failures, crashes, losses, cancel_requested, is_due FROM jobs ORDER BY id"
+    assert store.jobs.get(other).status is Status.FAILED
+    assert store._database.all(spent) == [(2, 2, 2, 0, 0)] * 2
+    store.jobs.retry(job_id)
+    assert store._database.all(spent) == [(0, 0, 0, 0, 1), (2, 2, 2, 0, 0)]
+
+
 def test_a_retry_is_refused_while_another_job_holds_the_unique_key(
     store: Store, submit: Submit
 ) -> None:

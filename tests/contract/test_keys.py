@@ -106,6 +106,14 @@ def test_the_next_of_a_key_is_the_most_urgent_whenever_it_came(
     assert order == [highest, *high, *low]
 
 
+def test_room_for_a_job_that_may_be_leased_already_unparks_no_other(store: Store) -> None:
+    limit(store, 1)
+    _, second, third = store.jobs.submit_many(mails("a", "a", "a"))
+    with store.write(durable=False):
+        store.keys.look_at([("mail", "a")])
+    assert parked(store) == [second, third]
+
+
 def test_a_job_between_the_parked_ones_of_its_key_does_not_pass_the_first(
     store: Store, lease: LeaseSome, end: End
 ) -> None:

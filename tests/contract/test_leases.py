@@ -229,6 +229,24 @@ def test_a_lease_released_unentered_leaves_no_attempt_and_no_number(
     assert again.token > ahead.token
 
 
+def test_a_lease_released_unentered_leaves_the_job_as_its_attempt_before_left_it(
+    store: Store, submit: Submit
+) -> None:
+    def lease_as(number: int) -> list[Lease]:
+        holder = Holder(slot=f"default-{number}", incarnation=f"life-{number}", pid=100 + number)
+        return store.leases.lease(holder, ("*",), 2, TTL_MS)
+
+    jobs = [submit(), submit()]
+    for number in (1, 2):
+        for held in lease_as(number):
+            store.leases.finish([Finished(held, Ending.SNOOZED)])
+    before = [store.jobs.get(job) for job in jobs]
+    store.leases.release(lease_as(3))
+    assert [store.jobs.get(job) for job in jobs] == before
+    pids = store._database.all("SELECT worker, worker_pid FROM jobs ORDER BY id")
+    assert pids == [("default-2", 102)] * 2
+
+
 def test_leases_that_their_holder_does_not_know_are_released_unentered(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:

@@ -290,8 +290,9 @@ def _last_occurrence(
         return held
     about = newest.about
     if about is None:
-        found = store.alerts.event(newest.seq)
-        job_id, body = (None, "{}") if found is None else found
+        found = store.events.after(newest.seq - 1, 1)
+        is_kept = bool(found) and found[0].seq == newest.seq
+        job_id, body = (found[0].job_id, found[0].body) if is_kept else (None, "{}")
         fields = json.loads(body)
         about = about_event(newest.kind, job_id, fields)
         if rule.error != "full":

@@ -24,10 +24,6 @@ UPDATE orpheus.alerts SET seq = ?, state = ?, version = version + 1 WHERE name =
 -- Store the job of the last alert.
 UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
 
--- name: event
--- One event.
-SELECT job_id, body FROM orpheus.events WHERE seq = ?;
-
 -- name: late-jobs
 -- How many of the first due jobs of a queue, in the order of leasing, have waited since a time, counted
 -- up to a number. A job that was freed after that time has not.

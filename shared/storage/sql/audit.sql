@@ -27,18 +27,6 @@ SELECT by FROM orpheus.audit WHERE id = ? AND action = ? AND target = ?;
 -- How many jobs an action has changed.
 SELECT count FROM orpheus.audit WHERE id = ?;
 
--- name: last-to-target
--- The last time that somebody did this to a target, since a time.
-SELECT {entry-columns} FROM orpheus.audit INDEXED BY audit_by_target
-WHERE target = ? AND action = ? AND at_ms >= ?
-ORDER BY id DESC LIMIT 1;
-
--- name: first-to-target
--- The first time that somebody did this to a target, since a time.
-SELECT {entry-columns} FROM orpheus.audit INDEXED BY audit_by_target
-WHERE target = ? AND action = ? AND at_ms >= ?
-ORDER BY id LIMIT 1;
-
 -- name: add-jobs
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?, value FROM {listed-ids} AS changed;
@@ -67,3 +55,8 @@ replace(target, ',', '') || ' ' {matches}
 -- Those of a JSON list of jobs that an action has changed already.
 SELECT job_id FROM {listed-ids} AS wanted
     CROSS JOIN orpheus.audit_jobs ON job_id = wanted.value WHERE audit_id = ?;
+
+-- name: to-target
+-- Each time that somebody did this to a target, since a time.
+SELECT {entry-columns} FROM orpheus.audit INDEXED BY audit_by_target
+WHERE target = ? AND action = ? AND at_ms >= ? ORDER BY id;

@@ -1,15 +1,7 @@
--- name: finished-since
--- Jobs that ended since a minute, by status.
-SELECT status, CAST(sum(n) AS bigint) FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY status;
-
 -- name: finished-since-by-type
 -- Jobs that ended since a minute, by type and status.
 SELECT type, status, CAST(sum(n) AS bigint) FROM orpheus.finished_per_minute WHERE minute >= ?
 GROUP BY type, status;
-
--- name: newest-job
--- The greatest id.
-SELECT max(id) FROM orpheus.jobs;
 
 -- name: first-job-from
 -- The first job that has at least this id, and when it was submitted.

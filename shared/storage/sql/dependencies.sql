@@ -1,3 +1,10 @@
+-- part: dependents-of-listed
+-- The jobs that depend on those of a JSON list of ids.
+FROM {listed-ids} AS needed
+    CROSS JOIN orpheus.job_dependencies INDEXED BY job_dependents
+        ON job_dependencies.depends_on = needed.value
+    CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
+
 -- name: ended-dependencies
 -- The jobs that these new jobs wait for and that have ended.
 SELECT id, status FROM orpheus.jobs
@@ -92,19 +99,13 @@ WHERE job_dependencies.job_id = ? ORDER BY jobs.id;
 -- name: order-of-cancel
 -- Of a JSON list of ids: a job, and one that waits for it and so is cancelled before it.
 SELECT needed.value, jobs.id, 0
-FROM {listed-ids} AS needed
-    CROSS JOIN orpheus.job_dependencies INDEXED BY job_dependents
-        ON job_dependencies.depends_on = needed.value
-    CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
+{dependents-of-listed}
 WHERE jobs.status = 'blocked';
 
 -- name: order-of-delete
 -- The same for a delete: a job that may still read the result must be gone (1).
 SELECT needed.value, jobs.id, 1
-FROM {listed-ids} AS needed
-    CROSS JOIN orpheus.job_dependencies INDEXED BY job_dependents
-        ON job_dependencies.depends_on = needed.value
-    CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
+{dependents-of-listed}
 WHERE jobs.status <> 'done';
 
 -- name: order-of-retry
@@ -137,8 +138,7 @@ FROM {listed-ids} AS new CROSS JOIN orpheus.jobs ON jobs.id = new.value
 DELETE FROM orpheus.cascades WHERE job_id IN (
     SELECT id FROM orpheus.jobs
     WHERE id IN (SELECT value FROM {listed-ids} AS late)
-        AND status IN ('blocked', 'pending', 'in_progress')
-    FOR NO KEY UPDATE SKIP LOCKED);
+        AND status IN ('blocked', 'pending', 'in_progress') FOR NO KEY UPDATE SKIP LOCKED);
 
 -- name: blocked-by
 -- Lock the blocked jobs that depend on a job and do not wait for it.

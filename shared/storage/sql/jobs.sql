@@ -103,8 +103,7 @@ SELECT status FROM orpheus.jobs WHERE id = ?;
 
 -- name: run-of
 -- How a job stands, without its payload and result.
-SELECT status, started_at_ms, {ran-until-column}, error_type
-FROM orpheus.jobs WHERE id = ?;
+SELECT status, started_at_ms, {ran-until-column}, error_type FROM orpheus.jobs WHERE id = ?;
 
 -- name: select-attempts
 -- The newest attempts of a job that have ended, newest first, with the fields of Attempt as columns.
@@ -159,10 +158,6 @@ SELECT count(*) FROM (SELECT 1 FROM orpheus.jobs WHERE type = ? LIMIT ?) AS foun
 -- How many jobs have a tag, counted up to a bound.
 SELECT count(*) FROM (SELECT 1 FROM orpheus.job_tags WHERE tag = ? LIMIT ?) AS found;
 
--- name: created-at-of
--- When a job was submitted.
-SELECT created_at_ms FROM orpheus.jobs WHERE id = ?;
-
 -- name: newest-id
 -- The id of the newest job.
 SELECT max(id) FROM orpheus.jobs;
@@ -183,5 +178,4 @@ SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progr
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
         count(*) OVER (PARTITION BY lease_incarnation) AS in_progress, crashes,
         row_number() OVER (PARTITION BY lease_incarnation ORDER BY lease_token) AS place
-    FROM orpheus.jobs INDEXED BY jobs_leased WHERE status = 'in_progress') AS leased
-WHERE place = 1;
+    FROM orpheus.jobs INDEXED BY jobs_leased WHERE status = 'in_progress') AS leased WHERE place = 1;

@@ -1,8 +1,3 @@
--- name: holds-lease
--- Is the lease still held?
-SELECT 1 FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
-    AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
-
 -- name: append
 -- Append one line of an attempt.
 INSERT INTO orpheus.job_logs (job_id, attempt, at_ms, level, line, fields) VALUES (?, ?, ?, ?, ?, ?);

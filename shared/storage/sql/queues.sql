@@ -54,3 +54,15 @@ ON CONFLICT (name) DO UPDATE SET
 UPDATE orpheus.queues
 SET rate_tokens = CASE WHEN rate_tokens + 1 < rate_burst THEN rate_tokens + 1 ELSE rate_burst END
 WHERE name = ? AND rate_starts > 0;
+
+-- name: running
+-- The jobs that are leased right now of each queue that limits them.
+SELECT name, {running-here} FROM orpheus.queues WHERE max_running > 0;
+
+-- name: has-room-and-work
+-- The queue, if it is limited and has room for one of its due jobs; its rate is not considered.
+SELECT name FROM orpheus.queues
+WHERE name = ? AND coalesce(paused, paused_by_config) = 0 AND max_running > {running-here}
+    AND EXISTS (
+        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = name);

@@ -1,15 +1,19 @@
--- name: expired-jobs
--- Jobs of one terminal status that ended before a time, oldest first, from a position on: the bytes that
--- each takes beside its row, and whether another needs it. A job that another depends on is kept until that
--- one is done or gone: its result may still be read, also after a retry. While there are cascades, a job
--- may have dependents and not know it yet.
-SELECT id, finished_at_ms,
-    octet_length(coalesce(result, '')) + coalesce((
-        SELECT octet_length(payload) FROM orpheus.large_payloads WHERE job_id = jobs.id), 0),
-    NOT (has_dependents = 0 AND NOT EXISTS (SELECT 1 FROM orpheus.cascades) OR NOT EXISTS (
+-- part: is-free
+-- No other job needs this one. A job that another depends on is kept until that one is done or gone: its
+-- result may still be read, also after a retry. While there are cascades, a job may have dependents and not
+-- know it yet.
+(has_dependents = 0 AND NOT EXISTS (SELECT 1 FROM orpheus.cascades) OR NOT EXISTS (
         SELECT 1 FROM orpheus.job_dependencies INDEXED BY job_dependents
             CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
         WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
+
+-- name: expired-jobs
+-- Jobs of one terminal status that ended before a time, oldest first, from a position on: the bytes that
+-- each takes beside its row, and whether another needs it.
+SELECT id, finished_at_ms,
+    octet_length(coalesce(result, '')) + coalesce((
+        SELECT octet_length(payload) FROM orpheus.large_payloads WHERE job_id = jobs.id), 0),
+    NOT {is-free}
 FROM orpheus.jobs INDEXED BY jobs_ended
 WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
 ORDER BY finished_at_ms, id LIMIT ?5;
@@ -31,10 +35,7 @@ DELETE FROM orpheus.job_logs WHERE id IN (
 -- name: delete-expired
 -- Delete the jobs themselves, except those that a new job has come to depend on since they were found.
 DELETE FROM orpheus.jobs WHERE id IN (SELECT value FROM {listed-ids} AS expired)
-    AND (has_dependents = 0 AND NOT EXISTS (SELECT 1 FROM orpheus.cascades) OR NOT EXISTS (
-        SELECT 1 FROM orpheus.job_dependencies INDEXED BY job_dependents
-            CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
-        WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
+    AND {is-free}
 RETURNING queue;
 
 -- name: oldest-event

@@ -3,11 +3,6 @@
 SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms
 FROM orpheus.schedules ORDER BY name;
 
--- name: get-schedule
--- One schedule.
-SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms
-FROM orpheus.schedules WHERE name = ?;
-
 -- name: put-schedule
 -- Store a new definition and its next tick; the rest is not changed.
 INSERT INTO orpheus.schedules (name, definition, tick_ms) VALUES (?1, ?2, ?3)

@@ -132,3 +132,18 @@ WHERE is_parked = 3 AND NOT EXISTS (
     SELECT 1 FROM orpheus.awaited_versions AS awaited
     WHERE awaited.type = jobs.type AND awaited.versions = jobs.versions)
 LIMIT ?;
+
+-- name: i4-attempt-numbers
+-- Attempts are numbered 1, 2, 3, … and the last is the job's. The newest 1,000 are kept.
+SELECT 'job ' || id || ' is at attempt ' || attempt || ', but its attempts that ended are numbered '
+    || coalesce(ended.numbers, 'not at all')
+FROM (
+    SELECT id, attempt, CASE status WHEN 'in_progress' THEN attempt - 1 ELSE attempt END AS last
+    FROM orpheus.jobs) AS job
+    LEFT JOIN (
+        SELECT job_id, count(*) AS n, min(number) AS first, max(number) AS last,
+            string_agg(CAST(number AS text), ',' ORDER BY number) AS numbers
+        FROM orpheus.attempts GROUP BY job_id) AS ended ON ended.job_id = job.id
+WHERE coalesce(ended.n, 0) <> job.last - coalesce(ended.first, 1) + 1 OR ended.last <> job.last
+    OR (ended.first > 1 AND ended.n < 1000)
+LIMIT ?;

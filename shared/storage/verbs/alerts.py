@@ -103,11 +103,6 @@ class Alerts:
         rows = self._database.all(self._sql["seen"], after, up_to, json.dumps(sorted(kinds)))
         return [_seen_of(*row) for row in rows]
 
-    def event(self, seq: int) -> tuple[int | None, str] | None:
-        """Return the job's id and the body of an event; None: it has been deleted."""
-        row = self._database.one(self._sql["event"], seq)
-        return None if row is None else (row[0], row[1])
-
     def late_queues(self, since_ms: int, at_least: int) -> list[str]:
         """Return the queues in which so many due jobs have waited since before that time.
 

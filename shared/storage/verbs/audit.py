@@ -145,7 +145,7 @@ class Audit:
         None: there is none.
         """
         targets = (slot_target(request.target), slot_target(request.target, request.host))
-        rows = self._to_targets("first-to-target", request.action, targets, request.at_ms)
+        rows = self._to_targets(request.action, targets, request.at_ms)
         return min(rows, key=lambda row: row.id, default=None)
 
     def with_asker(self, request: Request) -> Request:
@@ -167,15 +167,14 @@ class Audit:
     def _last(
         self, action: RequestAction, targets: Iterable[str], since_ms: int
     ) -> AuditRow | None:
-        rows = self._to_targets("last-to-target", action, targets, since_ms)
+        rows = self._to_targets(action, targets, since_ms)
         return max(rows, key=lambda row: row.id, default=None)
 
     def _to_targets(
-        self, query: str, action: RequestAction, targets: Iterable[str], since_ms: int
+        self, action: RequestAction, targets: Iterable[str], since_ms: int
     ) -> list[AuditRow]:
-        sql = self._sql[query]
-        rows = (self._database.one(sql, target, action.value, since_ms) for target in targets)
-        return [AuditRow(*row) for row in rows if row]
+        wanted = [(target, action.value, since_ms) for target in targets]
+        return [AuditRow(*row) for row in self._database.run_many(self._sql["to-target"], wanted)]
 
     def who_cancelled(self, job: Job) -> Pause | None:
         """Return who cancelled a job and why; None: no entry in the audit log says so."""

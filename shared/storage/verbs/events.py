@@ -64,7 +64,10 @@ class Events:
     def oldest_seq(self) -> int:
         """Return the seq of the oldest event that is kept; last_seq + 1 if none is."""
         self._database.number_events()
-        return int(self._database.value(self._sql["oldest-seq"]) or self.last_seq() + 1)
+        return int(
+            self._database.value(self._database.sql("retention.sql")["oldest-event"], 0)
+            or self.last_seq() + 1
+        )
 
 
 def _event_of(seq: int, at_ms: int, kind: str, job_id: int | None, body: str) -> Event:

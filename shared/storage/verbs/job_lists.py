@@ -161,8 +161,8 @@ class JobLists:
     def _time_of(self, cursor: JobCursor | None) -> int | None:
         if cursor is None or cursor.ended_ms:
             return cursor and cursor.ended_ms
-        created_ms: int | None = self._database.value(self._sql["created-at-of"], cursor.id)
-        return created_ms
+        row = self._database.one(self._database.sql("counts.sql")["first-job-from"], cursor.id)
+        return None if row is None else int(row[1])
 
     def newest_id(self) -> int:
         """Return the id of the newest job; 0: there is none."""

@@ -370,9 +370,8 @@ class Logs:
         """Store `lines` with the attempt; False, and nothing stored, if the lease is lost."""
         clock = self._database.clock
         with self._database.write(durable=False):
-            held = self._database.one(
-                self._sql["holds-lease"], job_id, token, clock.monotonic_ms(), clock.boot_id
-            )
+            sql = self._database.sql("leases.sql")["is-leased"]
+            held = self._database.one(sql, job_id, token, clock.monotonic_ms(), clock.boot_id)
             if held is None:
                 return False
             self._database.run_many(

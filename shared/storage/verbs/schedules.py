@@ -71,11 +71,10 @@ class Schedules:
 
     def get(self, name: str) -> ScheduleRow:
         """Return one schedule. Raises NotFound."""
-        row = self._database.one(self._sql["get-schedule"], name)
-        if row is None:
-            near = did_you_mean(name, (schedule.definition.name for schedule in self.all()))
-            raise NotFound(f"there is no schedule {name!r}{near}")
-        return _schedule_of(row)
+        known = {row.definition.name: row for row in self.all()}
+        if name not in known:
+            raise NotFound(f"there is no schedule {name!r}{did_you_mean(name, known)}")
+        return known[name]
 
     def last_runs(self, schedules: Sequence[ScheduleRow]) -> dict[str, list[ScheduledRun]]:
         """Return the last five jobs of each that are still there, newest first, by its name."""

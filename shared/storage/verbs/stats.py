@@ -70,8 +70,8 @@ class Stats:
         """Return how many jobs ended in this minute and the `minutes` before it."""
         since, passed_ms = self._lately(minutes)
         ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
-        for status, n in self._database.all(self._sql["finished-since"], since):
-            ended[Status(status)] = n
+        for _, status, n in self._database.all(self._sql["finished-by-minute"], since):
+            ended[Status(status)] += n
         per_minute = sum(ended.values()) * _MINUTE_MS / passed_ms
         return LatelyEnded(since * _MINUTE_MS, ended, per_minute)
 
@@ -128,7 +128,10 @@ class Stats:
 
     def _first_id_since(self, since_ms: int) -> int:
         """Return the id from which on jobs were submitted since a time: ids follow the clock."""
-        low, high = 1, int(self._database.value(self._sql["newest-job"]) or 0) + 1
+        low, high = (
+            1,
+            int(self._database.value(self._database.sql("jobs.sql")["newest-id"]) or 0) + 1,
+        )
         while low < high:
             middle = (low + high) // 2
             found, created_ms = self._created_from(middle)

@@ -13,15 +13,6 @@ ORDER BY ordinal;
 -- Record an event that is not about a job.
 INSERT INTO orpheus.new_events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
 
--- name: events-after
--- The next events, in the order of their numbers, until their bodies fill so many bytes; at least one.
-SELECT seq, at_ms, kind, job_id, body FROM (
-    SELECT seq, at_ms, kind, job_id, body,
-        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
-            - octet_length(body) AS bytes_before
-    FROM (SELECT * FROM orpheus.events WHERE seq > ? ORDER BY seq LIMIT ?) AS next) AS measured
-WHERE bytes_before < ? ORDER BY seq;
-
 -- name: epoch
 -- The name of this history.
 SELECT name FROM orpheus.this_history;

@@ -45,3 +45,7 @@ CASE WHEN status IN ('failed', 'cancelled') THEN (
         SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
         WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
     ELSE finished_at_ms END AS ran_until_ms
+
+-- part: running-here
+-- How many jobs of the queue `name` are leased.
+(SELECT count(*) FROM orpheus.jobs WHERE status = 'in_progress' AND queue = name)

@@ -9,15 +9,6 @@ FROM (SELECT value AS recorded FROM json_each(?3)) CROSS JOIN jobs ON jobs.id = 
 -- Record an event that is not about a job.
 INSERT INTO events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
 
--- name: events-after
--- The next events, in commit order, until their bodies fill so many bytes; at least one.
-SELECT seq, at_ms, kind, job_id, body FROM (
-    SELECT seq, at_ms, kind, job_id, body,
-        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
-            - octet_length(body) AS bytes_before
-    FROM events WHERE seq > ? ORDER BY seq LIMIT ?)
-WHERE bytes_before < ?;
-
 -- name: epoch
 -- The name of this history of the database.
 SELECT epoch FROM history;

@@ -47,3 +47,7 @@ CASE WHEN status IN ('failed', 'cancelled') THEN (
         SELECT ended.finished_at_ms FROM ended_attempts AS ended
         WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
     ELSE finished_at_ms END AS ran_until_ms
+
+-- part: running-here
+-- How many jobs of the queue `name` are leased.
+coalesce((SELECT n FROM job_counts WHERE queue = name AND status = 'in_progress'), 0)

@@ -1,15 +1,3 @@
--- name: i4-attempt-numbers
--- Attempts are numbered 1, 2, 3, … and the last is the job's. The newest 1,000 are kept.
-SELECT 'job ' || id || ' is at attempt ' || attempt || ', but its attempts that ended are numbered '
-    || coalesce((SELECT group_concat(number) FROM attempts WHERE job_id = jobs.id), 'not at all')
-FROM jobs
-WHERE (
-    SELECT count(*) <> jobs.attempt - (jobs.status = 'in_progress') - coalesce(min(number), 1) + 1
-        OR max(number) <> jobs.attempt - (jobs.status = 'in_progress')
-        OR (min(number) > 1 AND count(*) < 1000)
-    FROM attempts WHERE job_id = jobs.id)
-LIMIT ?;
-
 -- name: i4-newest-token
 -- A job's own token is that of its newest attempt or a later one, and was given out.
 SELECT 'job ' || id || ' has token ' || lease_token || ', of attempts up to '

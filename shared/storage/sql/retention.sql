@@ -23,8 +23,7 @@ ORDER BY finished_at_ms, id LIMIT ?5;
 -- statement, or sees that it is gone. One that was retried is kept, and one that another has locked is left
 -- to the next pass: an application that makes a job depend on it may keep its transaction open for long.
 SELECT jobs.id FROM {listed-ids} AS wanted CROSS JOIN orpheus.jobs ON jobs.id = wanted.value
-WHERE jobs.status = ? AND jobs.finished_at_ms < ?
-ORDER BY jobs.id FOR UPDATE OF jobs SKIP LOCKED;
+WHERE jobs.status = ? AND jobs.finished_at_ms < ? ORDER BY jobs.id FOR UPDATE OF jobs SKIP LOCKED;
 
 -- name: delete-log-lines
 -- Delete some lines of expired jobs: one may have a million.

@@ -19,13 +19,6 @@ _STATE = """SELECT current_setting('server_version_num')::int / 10000,
     to_regnamespace('orpheus') IS NOT NULL, to_regclass('orpheus.schema_migrations') IS NOT NULL,
     EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('orpheus')::oid)"""
 READ_VERSION = "SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
-_JUMP_IDS = b"""WITH before AS (
-        SELECT started_in, name FROM orpheus.history, orpheus.this_history
-        WHERE started_in <> name FOR UPDATE OF history),
-    started AS (UPDATE orpheus.history SET started_in = name FROM before)
-    SELECT setval('orpheus.jobs_id_seq', last_value + 10000000000)
-    FROM orpheus.jobs_id_seq, before WHERE is_called AND started_in <> ''"""
-"""No job gets the id of a job that another history has lost: others may know that id."""
 _RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_ms)
     VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 
@@ -45,7 +38,6 @@ def check_schema(connection: psycopg.Connection, name: str, *, create: bool) -> 
     migrations = _migrations()
     for migration in pending(name, _version(ask, name), migrations, may_migrate=True):
         _migrate(connection, migration)
-    connection.execute(_JUMP_IDS)
     return migrations[-1].version
 
 

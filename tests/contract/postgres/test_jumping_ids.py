@@ -42,3 +42,14 @@ def test_a_copy_of_the_database_gives_no_id_that_the_original_gives(
         again = another()
         assert submitted(again) == 2
         again.close()
+
+
+def test_a_transaction_that_has_jumped_and_stays_open_holds_nobody_up(
+    store: Store, another: Opener, admin: psycopg.Connection
+) -> None:
+    submitted(store)
+    other = another()
+    admin.execute(b"UPDATE orpheus.history SET epoch = 'another'")
+    with store.write(durable=True):
+        first = submitted(store)
+        assert submitted(other) == first + 1

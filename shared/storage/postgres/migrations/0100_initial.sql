@@ -58,8 +58,7 @@ CREATE TABLE orpheus.jobs (
     CHECK ((status = 'in_progress') = (lease_incarnation IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_expires_mono_ms IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_boot_id IS NOT NULL)),
-    CHECK ((status IN ('done', 'failed', 'cancelled'))
-        = (finished_at_ms IS NOT NULL)),
+    CHECK ((status IN ('done', 'failed', 'cancelled')) = (finished_at_ms IS NOT NULL)),
     CHECK ((status = 'done') = (result IS NOT NULL)),
     CHECK (status <> 'failed' OR error_type IS NOT NULL)
 -- Renewed leases and progress are written on the same page. Each job leaves two dead rows, so the
@@ -177,9 +176,7 @@ CREATE INDEX events_by_job ON orpheus.events (job_id, seq) WHERE job_id IS NOT N
 -- The newest number that was given, and the name of this history, to which the numbers belong.
 CREATE TABLE orpheus.history (
     only_row smallint PRIMARY KEY CHECK (only_row = 1),
-    epoch text COLLATE "C" NOT NULL, last_seq bigint NOT NULL,
-    -- The history in which the last start was: in another one, the ids of jobs jump. '': they have.
-    started_in text COLLATE "C" NOT NULL DEFAULT ''
+    epoch text COLLATE "C" NOT NULL, last_seq bigint NOT NULL
 );
 INSERT INTO orpheus.history VALUES (1, left(replace(gen_random_uuid()::text, '-', ''), 16), 0);
 
@@ -196,8 +193,7 @@ CREATE VIEW orpheus.all_events AS
 CREATE FUNCTION orpheus.number_events() RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '1s'
     SET jit = off SET enable_seqscan = off AS $$ -- the table is short, but may have many dead rows
-DECLARE
-    moved bigint;
+DECLARE moved bigint;
 BEGIN
     PERFORM id FROM orpheus.new_events ORDER BY id LIMIT 1;
     IF NOT FOUND THEN
@@ -227,6 +223,30 @@ CREATE VIEW orpheus.this_history AS
     SELECT left(md5(concat_ws('/', epoch, pg_database.oid, 'orpheus.jobs'::regclass::oid,
         left(pg_walfile_name(pg_current_wal_lsn()), 8))), 16) AS name
     FROM orpheus.history, pg_database WHERE datname = current_database();
+
+-- No job gets the id of a job that another history has lost: others may know that by its id. So the
+-- first job of a history gets an id far beyond any that was given before. A number that stands for the
+-- history of the ids is kept as the value of a sequence, so that a transaction which stays open, or is
+-- rolled back, holds nobody up.
+CREATE SEQUENCE orpheus.history_of_ids MINVALUE 0;
+SELECT setval('orpheus.history_of_ids', ('x' || left(name, 15))::bit(60)::bigint)
+FROM orpheus.this_history;
+-- It runs as the owner of the schema: the role of an application may not set a sequence.
+CREATE FUNCTION orpheus.jump_ids() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE here bigint;
+BEGIN
+    SELECT ('x' || left(name, 15))::bit(60)::bigint INTO here FROM orpheus.this_history;
+    IF here <> (SELECT last_value FROM orpheus.history_of_ids) THEN
+        PERFORM pg_advisory_xact_lock(5715719147254448131); -- another may jump first
+        PERFORM setval('orpheus.jobs_id_seq', last_value + 10000000000) FROM orpheus.jobs_id_seq
+            WHERE is_called AND here <> (SELECT last_value FROM orpheus.history_of_ids);
+        PERFORM setval('orpheus.history_of_ids', here);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER jump_ids BEFORE INSERT ON orpheus.jobs
+    FOR EACH STATEMENT EXECUTE FUNCTION orpheus.jump_ids();
 
 -- Counts. Each transaction adds its changes as rows of their own, so that no two wait for each other:
 -- the sum of all rows is the count. fold_counts() makes one row (is_sum = 1) of many.
@@ -281,8 +301,9 @@ BEGIN
 END $$;
 
 -- Queues with a limit or a pause; other queues have no row. `paused`: an operator's word, which stays;
--- NULL leaves it to the configuration. A rate is stored as it is configured (100 in 60 s). `sweep_after`: the limits have changed, and parked jobs of the
--- keys after this one are still to be looked at.
+-- NULL leaves it to the configuration. A rate is stored as it is configured (100 in 60 s).
+-- `sweep_after`: the limits have changed, and parked jobs of the keys after this one are still to be
+-- looked at.
 CREATE TABLE orpheus.queues (
     name text COLLATE "C" PRIMARY KEY,
     paused smallint CHECK (paused IN (0, 1)),
@@ -339,8 +360,7 @@ CREATE TABLE orpheus.schedules (
     name text COLLATE "C" PRIMARY KEY,
     definition text COLLATE "C" NOT NULL, tick_ms bigint,
     paused smallint NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
-    last_run_ms bigint, last_job_id bigint,
-    missed_ms bigint
+    last_run_ms bigint, last_job_id bigint, missed_ms bigint
 );
 
 -- The rules of [[alerts]]. `seq`: the last event that the rule has seen. The transaction that inserts
@@ -349,8 +369,7 @@ CREATE TABLE orpheus.schedules (
 CREATE TABLE orpheus.alerts (
     name text COLLATE "C" PRIMARY KEY,
     definition text COLLATE "C" NOT NULL, seq bigint NOT NULL, version bigint NOT NULL DEFAULT 0,
-    state text COLLATE "C" NOT NULL DEFAULT '{}',
-    last_job_id bigint
+    state text COLLATE "C" NOT NULL DEFAULT '{}', last_job_id bigint
 ) WITH (fillfactor = 50);
 
 -- What the drainer of each outbox remembers. `place`: a digest of the application's database and
@@ -369,8 +388,7 @@ CREATE TABLE orpheus.outboxes (
 -- Heartbeats: one row for each living process, written by itself. `places`: how many jobs it runs at
 -- once. `build`: the job types that a worker was started with; '': none, or not known.
 CREATE TABLE orpheus.processes (
-    host text COLLATE "C" NOT NULL,
-    incarnation text COLLATE "C" PRIMARY KEY,
+    host text COLLATE "C" NOT NULL, incarnation text COLLATE "C" PRIMARY KEY,
     slot text COLLATE "C" NOT NULL, pool text COLLATE "C", role text COLLATE "C" NOT NULL,
     pid bigint NOT NULL, create_time_s double precision NOT NULL, boot_id text COLLATE "C" NOT NULL,
     started_at_ms bigint NOT NULL, ready smallint NOT NULL, beat bigint NOT NULL,
@@ -404,8 +422,7 @@ CREATE TABLE orpheus.requests (
 );
 -- What the supervisor of a host answers to a request that another host has made: the stack of a slot.
 CREATE TABLE orpheus.answers (
-    request_id bigint PRIMARY KEY,
-    at_ms bigint NOT NULL, body text COLLATE "C" NOT NULL
+    request_id bigint PRIMARY KEY, at_ms bigint NOT NULL, body text COLLATE "C" NOT NULL
 );
 
 -- How often processes ended, by cause, and what a supervisor measures of itself in seconds, by name;
@@ -424,8 +441,7 @@ CREATE TABLE orpheus.supervisor_gauges (
 -- describes, named by a digest. `code`: a digest of the type's code, since `code_since_ms` on the
 -- clock of that host. NULL: the default of [jobs].
 CREATE TABLE orpheus.job_types (
-    build text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
-    version text COLLATE "C" NOT NULL,
+    build text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, version text COLLATE "C" NOT NULL,
     is_newest smallint NOT NULL DEFAULT 0 CHECK (is_newest IN (0, 1)),
     schema text COLLATE "C" NOT NULL, max_retries bigint, timeout_s double precision,
     queue text COLLATE "C", description text COLLATE "C" NOT NULL, backoff_base_s double precision,

@@ -15,12 +15,8 @@ CREATE OR REPLACE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE ON orpheus.{t
 DROP TRIGGER IF EXISTS closed ON orpheus.{table};
 
 -- name: new-epoch
--- Let the events from here on belong to another history. No job in it gets an id that was given in the
--- one before: others may know that job by its id.
-WITH epoch AS (
-    UPDATE orpheus.history
-    SET epoch = left(replace(gen_random_uuid()::text, '-', ''), 16), started_in = '')
-SELECT setval('orpheus.jobs_id_seq', last_value + 10000000000) FROM orpheus.jobs_id_seq WHERE is_called;
+-- Let the events and ids from here on belong to another history.
+UPDATE orpheus.history SET epoch = left(replace(gen_random_uuid()::text, '-', ''), 16);
 
 -- name: columns
 -- The columns of a table, but for the mark of rows that sum up others.

@@ -212,8 +212,7 @@ CREATE TABLE queues (
     rate_tokens REAL NOT NULL DEFAULT 0, rate_mono_ms INTEGER NOT NULL DEFAULT 0,
     rate_boot_id TEXT NOT NULL DEFAULT '', max_running_per_key INTEGER NOT NULL DEFAULT 0,
     key_rate_starts INTEGER NOT NULL DEFAULT 0, key_rate_period_s INTEGER NOT NULL DEFAULT 1,
-    key_rate_burst INTEGER NOT NULL DEFAULT 1,
-    sweep_after TEXT
+    key_rate_burst INTEGER NOT NULL DEFAULT 1, sweep_after TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- Keys that have used tokens of their rate, and when they have all of them again. `opens_mono_ms`:
@@ -238,8 +237,7 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at_ms);
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, by TEXT NOT NULL,
-    reason TEXT, count INTEGER NOT NULL, before TEXT,
-    after TEXT
+    reason TEXT, count INTEGER NOT NULL, before TEXT, after TEXT
 ) STRICT;
 CREATE INDEX audit_by_target ON audit (target, id);
 
@@ -257,8 +255,7 @@ CREATE TABLE schedules (
     name TEXT PRIMARY KEY,
     definition TEXT NOT NULL, tick_ms INTEGER,
     paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
-    last_run_ms INTEGER, last_job_id INTEGER,
-    missed_ms INTEGER
+    last_run_ms INTEGER, last_job_id INTEGER, missed_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- The rules of [[alerts]]. `seq`: the last event that the rule has seen. The transaction that inserts
@@ -267,8 +264,7 @@ CREATE TABLE schedules (
 CREATE TABLE alerts (
     name TEXT PRIMARY KEY,
     definition TEXT NOT NULL, seq INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT '{}',
-    last_job_id INTEGER
+    state TEXT NOT NULL DEFAULT '{}', last_job_id INTEGER
 ) STRICT;
 
 -- What the drainer of each outbox remembers. `place`: a digest of the application's database and
@@ -287,8 +283,7 @@ CREATE TABLE outboxes (
 -- Heartbeats: one row for each living process, written by itself. `places`: how many jobs it runs at
 -- once. `build`: the job types that a worker was started with; '': none, or not known.
 CREATE TABLE processes (
-    host TEXT NOT NULL,
-    incarnation TEXT PRIMARY KEY,
+    host TEXT NOT NULL, incarnation TEXT PRIMARY KEY,
     slot TEXT NOT NULL, pool TEXT, role TEXT NOT NULL, pid INTEGER NOT NULL,
     create_time_s REAL NOT NULL, boot_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL,
     ready INTEGER NOT NULL, beat INTEGER NOT NULL, last_beat_mono_ms INTEGER NOT NULL,
@@ -369,8 +364,7 @@ CREATE TABLE awaited_versions (
 -- then. `released_ms`: the quarantine is over, but some jobs may still be held back.
 CREATE TABLE quarantines (
     type TEXT PRIMARY KEY,
-    since_ms INTEGER NOT NULL, crashes TEXT NOT NULL, code TEXT NOT NULL,
-    released_ms INTEGER
+    since_ms INTEGER NOT NULL, crashes TEXT NOT NULL, code TEXT NOT NULL, released_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- The latest crashes of a type without a success between: `successes` is how many attempts of the
@@ -378,8 +372,7 @@ CREATE TABLE quarantines (
 CREATE TABLE type_crashes (
     type TEXT NOT NULL, lease_token INTEGER NOT NULL, job_id INTEGER NOT NULL,
     attempt INTEGER NOT NULL, worker TEXT NOT NULL, pid INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-    mono_ms INTEGER NOT NULL, boot_id TEXT NOT NULL, evidence TEXT NOT NULL,
-    successes INTEGER NOT NULL,
+    mono_ms INTEGER NOT NULL, boot_id TEXT NOT NULL, evidence TEXT NOT NULL, successes INTEGER NOT NULL,
     PRIMARY KEY (type, lease_token)
 ) STRICT, WITHOUT ROWID;
 

@@ -43,7 +43,7 @@ def run(url: str, folder: Path, *options: str) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(rules)),
         *("run", f"{url}/openapi.json", "--checks", "all", "--seed", SEED, "--no-color"),
-        *("--max-examples", MOST_EXAMPLES, "--request-timeout", "10", "--continue-on-failure"),
+        *("--max-examples", MOST_EXAMPLES, "--request-timeout", "30", "--continue-on-failure"),
         *("--warnings", "off", *options),
     ]
     if SECONDS:  # the phases are repeated until it is over

@@ -211,7 +211,7 @@ class Strikes:
     def run_the_schedule(self) -> None:
         ticks = self.day.folder / "ticks"
         before = len(ticks.read_text().splitlines()) if ticks.exists() else 0
-        job = self.call("POST", "/schedules/tick/run", json={})
+        job = self.call("POST", "/schedules/echo-tick/run", json={})
         assert self.day.until_ended(job["id"])["status"] == "done"
         assert len(ticks.read_text().splitlines()) > before
 

@@ -229,6 +229,17 @@ def test_an_operators_action_is_told_with_what_became_of_it(shared_page: Page) -
     assert {one["by"] for one in marks} == {"cli:ada"}
 
 
+@pytest.mark.parametrize("read", [[[6], [6, 7]], [[6, 7], [6]]])
+def test_of_two_readings_at_once_each_event_is_kept_once(
+    shared_page: Page, read: list[list[int]]
+) -> None:
+    """A second `job.requeued` after the start would read as "made due now"."""
+    events = [{"seq": 5}]
+    for seqs in read:
+        events = call(shared_page, "history.js", "addNewer", events, [{"seq": seq} for seq in seqs])
+    assert [event["seq"] for event in events] == [5, 6, 7]
+
+
 # same-request.js
 
 JOB = {

@@ -104,7 +104,7 @@ BAD_OPTIONS: list[tuple[tuple[Any, Any, dict[str, Any]], type[Exception], str]] 
         ValueError,
         "delay and run_at cannot both",
     ),
-    (("add", {}, {"prioritee": 1}), TypeError, "prioritee is no option"),
+    (("add", {}, {"prioritee": 1}), TypeError, "prioritee is not an option"),
     (("a b", {}, {}), ValueError, "type"),
     ((JobRequest("add"), {"n": 1}, {}), TypeError, "has its payload already"),
     ((7, {}, {}), TypeError, "not 7"),

@@ -32,6 +32,16 @@ export function marksOf(events, entries) {
   return marks.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
+/**
+ * Add the events that are newer than the last one, and return all: two readings at once may end in any order.
+ * @param {any[]} events @param {any[]} read
+ */
+export function addNewer(events, read) {
+  const last = events.at(-1)?.seq ?? 0;
+  events.push(...read.filter((event) => event.seq > last));
+  return events;
+}
+
 function wordOf({ kind, job }, before) {
   switch (kind) {
     case "job.unblocked": return before === "pending" ? "unblocked: its type was released" : "unblocked: what it waited for has ended";

@@ -1,5 +1,5 @@
 // What is shown beside a job on its page: what was done to it, the jobs made from it, the defaults of its type.
-import { marksOf } from "./history.js";
+import { addNewer, marksOf } from "./history.js";
 import { request } from "../base/http.js";
 import { originTag } from "./same-request.js";
 import { waitsSince } from "../base/time.js";
@@ -33,7 +33,7 @@ export class JobSides {
   async readEvents() {
     for (let more = true; more;) {
       const { items } = await request(`/jobs/${this.id}/events?after=${this.events.at(-1)?.seq ?? 0}`);
-      this.events.push(...items);
+      addNewer(this.events, items);
       for (const { kind, job } of items) if (kind === "job.started") this.dues.set(job.attempt, waitsSince(job));
       more = items.length === EVENTS_AT_ONCE;
     }

@@ -1,8 +1,8 @@
 """The registry of job types, and the decorator `@job` that fills it.
 
-A job type is a function; its parameters, but for the Context, are its payload
-(shared/job_types/signatures.py). Importing a module with `@job` functions registers them: workers
-do, and applications that submit jobs.
+A job type is a function. Its parameters, except the Context, are the payload
+(shared/job_types/signatures.py). Importing a module with `@job` functions registers them. Workers
+import such modules, and so do applications that submit jobs.
 """
 
 import importlib
@@ -30,7 +30,10 @@ class PayloadMisfit(PermanentError):
 
 
 class JobType(msgspec.Struct, frozen=True):
-    """A registered handler. None: the default of [jobs], or the queue `default`."""
+    """A registered handler.
+
+    A field that is None uses the default of [jobs]; `queue` uses `default`.
+    """
 
     name: str
     handler: Callable[..., Any]
@@ -40,11 +43,11 @@ class JobType(msgspec.Struct, frozen=True):
     timeout_s: float | None
     queue: str | None
     permanent: tuple[type[BaseException], ...] = ()
-    """What the function raises to fail at once, beside PermanentError."""
+    """Exceptions, besides PermanentError, that fail the job without a retry."""
     backoff: BackoffOfType = msgspec.field(default_factory=BackoffOfType)
 
     def call(self, context: Context, payload: str) -> Any:
-        """Call the function with the Context, if it takes one, and a payload's JSON text.
+        """Decode the JSON payload and call the function, with the Context if it takes one.
 
         Raises PayloadMisfit as `bind` does, and whatever the function raises.
         """
@@ -67,7 +70,10 @@ class JobType(msgspec.Struct, frozen=True):
             raise self._misfit(refused) from None
 
     def fields_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return some of the arguments as the payload of `new` has them. Raises TypeError as it."""
+        """Like `new`, but for some of the arguments: return them as they appear in the payload.
+
+        Raises TypeError.
+        """
         try:
             return self.signature.fields_of(given)
         except InvalidJob as refused:
@@ -171,8 +177,8 @@ def job(
     attributes `new` and `job_type`. Values that are not given come from [jobs]. Exceptions of the
     types in `permanent` fail the job at once, without a retry.
 
-    Raises ConfigurationError for a name or value that is not valid, and for a name that another
-    function has.
+    Raises ConfigurationError for a name or value that is not valid, and for a name under which
+    another function is already registered.
     """
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -232,7 +238,10 @@ def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
 
 
 def _has_job_types(module: ModuleType) -> bool:
-    """Return whether the module, or one below it, defines job types or imports them by name."""
+    """Return whether the module defines job types, or imported some with `from … import …`.
+
+    The modules of a package count as its own.
+    """
     is_below = any(
         f"{job_type.handler.__module__}.".startswith(f"{module.__name__}.")
         for job_type in _registry.values()
@@ -275,7 +284,7 @@ def _exception_types(where: str, given: Any) -> tuple[type[Exception], ...]:
 
 def _add(new: JobType) -> None:
     old = _registry.get(new.name)
-    # The same function comes again if its module is reloaded.
+    # Reloading a module registers the same function twice; that is allowed.
     if old is not None and _full_name(old) != _full_name(new):
         raise ConfigurationError(
             f"two functions are the job type {new.name!r}: {_full_name(old)} and "

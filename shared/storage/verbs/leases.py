@@ -76,9 +76,9 @@ class Leases:
         """Lease up to `limit` due jobs of `queues` (`*`: all), in the order in which to run them.
 
         The order among the due jobs: highest priority, then earliest run_at, then lowest id.
-        `fitting` is given their types, in that order, and says how many of them to lease.
-        `eligible` is given first how often each has crashed, and returns the indexes of those that
-        may be leased, in order; the others are left to another time or worker.
+        First `eligible` gets the crash count of each job and returns the indexes to keep, in order.
+        Then `fitting` gets the types of these jobs and returns how many to lease. The other jobs
+        stay pending.
         """
         if limit < 1:
             return []
@@ -137,18 +137,19 @@ class Leases:
 
     @property
     def was_contended(self) -> bool:
-        """Whether the last lease gave nothing because others have locked what is due."""
+        """Whether the last lease returned nothing because all due jobs were locked by others."""
         return self._due_jobs.was_contended
 
     def has_delayed(self) -> bool:
-        """Return whether `next_due_ms` would give a time, after a lease that has found jobs."""
+        """Return whether the last lease saw a delayed job; if it did not look, look now."""
         known = self._has_delayed
         return self.next_due_ms() is not None if known is None else known
 
     def next_due_ms(self) -> int | None:
-        """Return when a sleeping worker should look again, on the wall clock; None: when rung.
+        """Return when a sleeping worker should look again, on the wall clock.
 
         That is when the earliest delayed job is due, or when the rate of a queue or key allows one.
+        None: sleep until a doorbell rings.
         """
         due_ms, token_ms = self._due_jobs.next_ms(), self._queues.next_token_ms()
         times = [] if due_ms is None else [due_ms]
@@ -166,16 +167,17 @@ class Leases:
     ) -> set[int]:
         """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed.
 
-        With `held_up`, the tokens of those jobs are added to it that another transaction has
-        locked, and those with a child whose unique key it has locked, for over `key_wait_ms`. They
-        are not changed either, and can be given again. Without it, this waits for the other one.
+        If `held_up` is given, do not wait for jobs locked by others, and wait at most `key_wait_ms`
+        for a child's unique key. Add the tokens of skipped jobs to `held_up`; they can be reported
+        again. Without it, this waits for both.
         """
         with self._database.write(durable=True):
-            now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
+            # One clock reading for all: each report holds its age.
+            now_ms = self._database.clock.wall_ms()
             self._lock_limits(report.lease for report in finished)
             if any(ENDINGS[report.ending].outcome is None for report in finished):
                 self._queues.lock_for_refunds()
-            # before jobs: as submissions do
+            # Lock keys before jobs, in the same order as submissions, to avoid deadlocks.
             keyed = self._children.lock_keys(finished, key_wait_ms)
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
             leases = [(report.lease.job_id, report.lease.token) for report in finished]
@@ -204,7 +206,8 @@ class Leases:
     def stored(self, finished: Sequence[Finished]) -> set[int]:
         """Return the tokens of the leases whose attempts are stored with the outcome given here.
 
-        If the answer to a commit is lost and `finish` is called again, it calls those leases lost.
+        Needed after a commit in doubt: if `finish` is called again, it reports these leases as lost
+        although they were stored.
         """
         outcomes = ((report.lease, ENDINGS[report.ending].outcome) for report in finished)
         ends = [
@@ -260,12 +263,13 @@ class Leases:
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
         """Extend the leases (job id -> token) that are still held; return the lost tokens.
 
-        `late`: also those that have expired, but that nobody has reclaimed. A job that another
-        transaction has locked is neither: it keeps no other lease from being extended.
+        `late`: also extend expired leases that were not reclaimed. Jobs locked by others are
+        skipped: neither renewed nor reported as lost.
         """
         clock = self._database.clock
         with self._database.write(durable=False):
-            now_ms = clock.monotonic_ms()  # not before: the wait for the lock may outlast a lease
+            # Read the clock after getting the lock; a lease may expire during the wait.
+            now_ms = clock.monotonic_ms()
             now = (0 if late else now_ms, clock.boot_id)
             rows = self._database.run_many(
                 self._sql["renew-lease"],
@@ -289,7 +293,7 @@ class Leases:
                 self._ended.end_if_leased(Ended(lease.job_id, lease.token, Ending.UNENTERED))
 
     def release_unknown(self, incarnation: str, known: Collection[int]) -> list[int]:
-        """Release the leases of a process but those with known tokens; return the ids of the jobs.
+        """Release the leases of a process, except those in `known`; return the ids of the jobs.
 
         The process was not told of them, so it has entered none of these jobs. An expired lease is
         left to be reclaimed: its job may have run, and its result may have been refused.
@@ -342,11 +346,11 @@ class Leases:
     ) -> list[int]:
         """End every lease of a process that is certainly dead; return the ids of its jobs.
 
-        `cell` tells which job was running, which had run, and which were not entered; without it
-        every lease counts as expired. `evidence` says in a line how the process ended, and `stacks`
-        what it was doing: they become part of the errors. `was_stopped`: somebody wanted it to end,
-        so its death does not count against the type of its job. `seen_ms`: when it was heard
-        last, if nobody saw it die: its jobs ran until then, and not until now.
+        `cell` tells which job was running, which had run, and which were not entered. If it is
+        None, each lease ends as EXPIRED. `evidence` says in a line how the process ended, and
+        `stacks` what it was doing: they become part of the errors. `was_stopped`: it was stopped on
+        purpose, so its death does not count against the type of its job. `seen_ms`: the last
+        heartbeat, used as the end of the run if the death was not observed.
         """
         with self._database.write(durable=True):
             self._keys.lock()
@@ -369,7 +373,7 @@ class Leases:
     def reclaim_expired(self, look: LookAtHolder = lambda _: LeaseHolder()) -> list[int]:
         """Reclaim every expired lease; return the ids of the jobs.
 
-        `look` tells whether a job was entered: one that was not pays nothing.
+        `look` tells whether a job was started. A job that never started spends no retry.
         """
         clock, sql = self._database.clock, self._sql
         if not self._database.all(sql["any-expired"], clock.boot_id, clock.monotonic_ms()):
@@ -390,9 +394,10 @@ class Leases:
     def void_other_boots(
         self, look: LookAtHolder = lambda _: LeaseHolder(), *, only_reboots: bool = False
     ) -> list[int]:
-        """Reclaim every lease of an earlier boot; only the holder of the supervisor lock may.
+        """Reclaim every lease of an earlier boot; return the ids of the jobs.
 
-        `only_reboots`: any process may; leases of other time namespaces of this boot are spared.
+        Call only while holding the supervisor lock, unless `only_reboots`, which keeps leases of
+        other containers on the same kernel boot.
         """
         with self._database.write(durable=True):
             self._keys.lock()

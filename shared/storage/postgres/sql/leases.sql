@@ -1,8 +1,11 @@
 -- name: due-of-all
--- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before; a token for each, when the next delayed job is due, which types are quarantined, and
--- which versions of types jobs wait for.
--- None, if a queue is paused or limited.
+-- The first due jobs of all queues, in the order of leasing.
+-- Returns no rows if any queue is paused or limited.
+-- The first columns are the order, and the fields of Lease that are known before the lease. Then:
+--   token: of the lease of this job.
+--   delayed_ms: when the next delayed job is due.
+--   held: the quarantined types.
+--   awaited: the versions of types that jobs wait for.
 -- They stay locked; those that another host has locked are left to it. A token is drawn when its job is
 -- locked. The queues are looked at here, so that no job is locked before the limits are.
 SELECT due.*, nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576)::bigint AS token,
@@ -41,8 +44,8 @@ FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::bigi
 WHERE jobs.id = lease.id AND coalesce(status, '') = 'pending';
 
 -- name: complete-job
--- Leaves in_progress for done, if the token is the job's and the lease has not expired. The attempt
--- stays in the job's row. Of many jobs at once.
+-- Leaves in_progress for done, if the token is the job's and the lease has not expired. Of many jobs at
+-- once. No row of ended_attempts is written: the job's row keeps its last attempt.
 UPDATE orpheus.jobs SET status = 'done', result = done.result,
     started_at_ms = done.started_at_ms, finished_at_ms = done.finished_at_ms,
     error_type = NULL, error_message = NULL, error_traceback = NULL,
@@ -55,7 +58,7 @@ WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 
     AND lease_expires_mono_ms > done.mono_ms AND lease_boot_id = done.boot_id;
 
 -- part: held-lease-rows
--- Read what a job has spent, if the lease is still held. Of many jobs at once.
+-- Read the retry counters of many jobs at once, if their leases are still valid. No row: it is lost.
 SELECT {spent-columns} FROM orpheus.jobs
     JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
         AS held (id, token, mono_ms, boot_id) ON jobs.id = held.id

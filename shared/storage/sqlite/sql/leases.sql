@@ -1,8 +1,10 @@
 -- name: due-of-all
--- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before; when the next delayed job is due, which types are quarantined, and which versions of
--- types jobs wait for.
--- None, if a queue is paused or limited.
+-- The first due jobs of all queues, in the order of leasing.
+-- Returns no rows if any queue is paused or limited.
+-- The first columns are the order, and the fields of Lease that are known before the lease. Then:
+--   delayed_ms: when the next delayed job is due.
+--   held: the quarantined types.
+--   awaited: the versions of types that jobs wait for.
 -- INDEXED BY: the planner would sort all of them.
 SELECT {due-columns}, NULL AS token, (
         SELECT run_at_ms FROM jobs INDEXED BY jobs_scheduled
@@ -22,7 +24,7 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 SELECT last FROM lease_tokens;
 
 -- name: take-tokens
--- Take the next tokens. RETURNING would make a temporary table for its row.
+-- Take the next tokens. RETURNING is slower here: SQLite builds a temporary table for it.
 UPDATE lease_tokens SET last = last + ? WHERE only = 1;
 
 -- name: lease-job
@@ -33,8 +35,8 @@ UPDATE jobs SET status = 'in_progress', is_due = 0, attempt = attempt + 1,
 WHERE id = ? AND status = 'pending';
 
 -- name: complete-job
--- Leaves in_progress for done, if the token is the job's and the lease has not expired. The attempt
--- stays in the job's row.
+-- Leaves in_progress for done, if the token is the job's and the lease has not expired.
+-- No row of ended_attempts is written: the job's row keeps its last attempt.
 UPDATE jobs SET status = 'done', result = ?, started_at_ms = ?, finished_at_ms = ?,
     error_type = NULL, error_message = NULL, error_traceback = NULL, cpu_s = ?, max_rss_bytes = ?,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
@@ -42,16 +44,16 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- part: held-lease-rows
--- Read what a job has spent, if the lease is still held; no row: the lease is lost.
+-- Read the job's retry counters if the lease is still valid. No row: it is lost.
 SELECT {spent-columns} FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- name: held-lease
--- No other transaction can have locked it.
+-- SQLite has one writer, so no other transaction can have locked the row.
 {held-lease-rows}
 
 -- name: held-lease-unlocked
--- No other transaction can have locked it.
+-- SQLite has one writer, so this is the same as `held-lease`; PostgreSQL skips locked rows.
 {held-lease-rows}
 
 -- name: renew-lease

@@ -2,8 +2,7 @@
 
 Every exception of a handler ends only its attempt, even SystemExit and KeyboardInterrupt: nothing
 that a job raises ends the worker. Each attempt has a context of its own (contextvars), so what it
-sets there is gone afterwards. Around a job's code, only the fastest system calls are made, as
-others would slow down short jobs.
+sets there is gone afterwards. Avoid slow system calls here: they dominate the cost of short jobs.
 """
 
 import os
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _BLOCKED_PAST_TIMEOUT = (
-    "this job blocked its event loop past its timeout, which could not stop it: await, or use "
+    "the job blocked the event loop, so its timeout could not interrupt it: await, or use "
     "asyncio.to_thread"
 )
 
@@ -53,9 +52,9 @@ class UnknownJobType(Exception):
 
 
 class OtherCode(Exception):
-    """This worker cannot read the job, but these versions of its type can.
+    """This worker cannot read the job, but another version of its type can.
 
-    None: it is not known which.
+    `versions`: the versions that can read it, or None if unknown.
     """
 
     def __init__(self, versions: str | None) -> None:
@@ -76,7 +75,7 @@ class SoftTimeout(Protocol):
 
 
 class NoTimeout:
-    """The SoftTimeout of code that is stopped otherwise, as by `asyncio.timeout`, or not at all."""
+    """A SoftTimeout that does nothing, for code that has another timeout, or none."""
 
     has_raised = False
 
@@ -168,7 +167,8 @@ class Executor:
             try:
                 return job_type.call(context, lease.payload)
             finally:
-                if os.getpid() != self._pid:  # else it would leave them, too, and they may commit
+                # A forked child must not exit these context managers: they could commit twice.
+                if os.getpid() != self._pid:
                     end_forked_child()
         return None  # a context manager has swallowed the exception
 
@@ -191,12 +191,13 @@ class Executor:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         assert task is not None
-        # All tasks of the loop, unless jobs share it.
+        # By default, all tasks of the loop. If jobs share the loop, the caller has set `tasks`.
         attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
         attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
         deadline_s = loop.time() + attempt.lease.timeout_s
         limit = asyncio.timeout_at(deadline_s)
-        # What is around it is left outside of the timeout, so it sees JobTimeout and JobCancelled.
+        # The surrounding context managers exit after the timeout block, so they see JobTimeout and
+        # JobCancelled.
         async with AsyncExitStack() as stack:
             try:
                 async with limit:
@@ -260,16 +261,17 @@ class Executor:
         return Finished(lease, ending, error=error_of(error))
 
     def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
-        """Return what a payload that does not fit means: it is wrong, or for other code."""
+        """Decide whether a misfit payload is invalid or belongs to another code version."""
         if other := self._other_code(lease, self.types[lease.type]):
             return other
         return PermanentError(*misfit.args).with_traceback(misfit.__traceback__)
 
     def _other_code(self, lease: Lease, job_type: JobType | None) -> OtherCode | None:
-        """Return what gives the job back if other code can read it, or perhaps can."""
+        """Return the error that releases the job if another version can, or may, read it."""
         try:
             versions = self.queries.other_readers(lease, job_type)
-        except StorageError:  # it must not spend a retry: whoever leases the job next asks again
+        except StorageError:
+            # A database error must not cost a retry. Release the job; the next worker checks again.
             return OtherCode(None)
         return OtherCode(versions) if versions else None
 
@@ -290,7 +292,7 @@ class MainThreadExecutor(Executor):
         self.stray = stray
         self.capture = capture
         self.folder = Folder()
-        """Where attempts start."""
+        """The working directory of attempts."""
         self.meter = Meter()
 
     def run(self, attempt: RunningAttempt) -> Finished:

@@ -118,4 +118,4 @@ def test_a_coroutine_that_returns_after_its_timeout_has_timed_out_unless_it_caug
     assert (finished.ending, finished.result) == (Ending.TIMED_OUT, None)
     assert finished.error is not None
     assert finished.error.message == "it ran longer than its timeout of 0.05 s"
-    assert len(lines) == 1 and "blocked its event loop past its timeout" in lines[0]
+    assert len(lines) == 1 and "blocked the event loop, so its timeout could not" in lines[0]

@@ -67,7 +67,7 @@ class Harness:
         defaults. `modules`: more modules with job types. `folder`:
         where the database is; None: a folder that is deleted by `close`.
         """
-        with ExitStack() as stack:  # closes what was opened if a module does not import, say
+        with ExitStack() as stack:  # closes everything if a later step fails, such as an import
             if folder is None:
                 folder = Path(stack.enter_context(temporary_folder()))
             self._settings = settings = harness_settings(config, folder)
@@ -134,16 +134,19 @@ class Harness:
     def assert_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> Job:
         """Return the newest job of this type whose payload has at least these fields.
 
-        Raises AssertionError, which shows the jobs that there are, if there is none, and TypeError
-        for a field that the function does not have.
+        If no job matches, raises AssertionError listing the jobs of this type. Raises TypeError for
+        a field that the function does not have.
         """
         name, wanted = self._wanted(job, payload)
         jobs = self.jobs(type=name)
         for found in jobs:
             if all(key in found.payload and found.payload[key] == wanted[key] for key in wanted):
                 return found
-        there = "".join(f"\n  {found.payload}" for found in jobs) or " none at all"
-        raise AssertionError(f"no job {name} with {wanted} was submitted, but{there}")
+        payloads = "".join(f"\n  {found.payload}" for found in jobs)
+        others = (
+            f"the jobs of this type are:{payloads}" if jobs else "there are no jobs of this type"
+        )
+        raise AssertionError(f"no job {name} with {wanted} was submitted; {others}")
 
     def assert_not_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> None:
         """Raise AssertionError if there is a job of this type whose payload has at least these."""
@@ -165,9 +168,9 @@ class Harness:
     def _wanted(
         self, job: Callable[..., Any] | str, payload: Mapping[str, Any]
     ) -> tuple[str, dict[str, Any]]:
-        """Return the name of a type, and fields as a stored payload has them: a date is a text.
+        """Return the type's name and the fields in JSON form (dates as strings).
 
-        By a name, they are given so.
+        If `job` is a name, the fields must already be JSON.
         """
         if not isinstance(job, str):
             job_type = job_type_of(job)
@@ -177,7 +180,7 @@ class Harness:
     # What runs
 
     def run_until_idle(self) -> int:
-        """Run every job that is due now, and those that become due by that; return how many.
+        """Run every due job, and jobs that become due as a result; return how many ran.
 
         Retries and delayed jobs wait for `advance`. Raises AssertionError after 10,000 attempts.
         """
@@ -190,7 +193,10 @@ class Harness:
             if not leases:
                 return ran
             self._run(leases[0])
-        raise AssertionError(f"still busy after {_MOST_ATTEMPTS:,} attempts: do jobs make jobs?")
+        raise AssertionError(
+            f"still busy after {_MOST_ATTEMPTS:,} attempts: "
+            "jobs may be submitting each other endlessly"
+        )
 
     def advance(self, duration: float | str | timedelta) -> int:
         """Let so much time pass, running what becomes due when it does; return how many ran."""
@@ -238,7 +244,7 @@ class Harness:
         store_reports(self._store, [(finished, attempt)], lambda: None)
 
     def _next_ms(self) -> float:
-        """Return when something is due that is not due now; infinity if nothing will be."""
+        """Return the next future due time, or infinity."""
         now_ms = self._clock.wall_ms()
         tick_ms = now_ms + 1000 * fire_schedules(self._store, self._settings.stored)
         due_ms = self._store.leases.next_due_ms()
@@ -266,7 +272,7 @@ class _HarnessClient(Client):
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness
-        self._calls = DatabaseCalls(harness._settings.client)  # noqa: SLF001 - its own
+        self._calls = DatabaseCalls(harness._settings.client)  # noqa: SLF001 - same module
         self._is_closed = False
 
     def close(self) -> None:
@@ -280,7 +286,7 @@ class _HarnessClient(Client):
             return self._harness.use(step)
         assert isinstance(step, Pause)
         if not self._harness.step():
-            raise WaitTimedOut("the job never ends: nothing is due, now or later")
+            raise WaitTimedOut("the job cannot finish: no job can run, now or in the future")
         return None
 
 

@@ -28,14 +28,14 @@ timeout = {timeout}
 
 
 class HarnessSettings(msgspec.Struct, frozen=True):
-    """What a harness takes from the configuration."""
+    """The settings that the harness uses."""
 
     client: DatabaseSettings
     worker: WorkerHandover
     stored: StoredSettings
 
     def write(self, file: Path) -> Path:
-        """Write a configuration that names this database, and return it."""
+        """Write a configuration file for this database and return its path."""
         client = self.client
         text = _FILE.format(
             url=client.storage.url,
@@ -49,10 +49,11 @@ class HarnessSettings(msgspec.Struct, frozen=True):
 
 
 def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> HarnessSettings:
-    """Return the settings of the file; None: of the default file of commands.
+    """Return the settings for a harness whose database is in `folder`.
 
-    The database is in `folder`. Retries wait exactly as long as is configured, without jitter, so
-    that a test knows when they come. Raises ConfigurationError, which lists every problem.
+    `config`: a path, or None for the file that the command line would use. Retries wait exactly as
+    long as is configured, without jitter, so that a test knows when they come. Raises
+    ConfigurationError, which lists every problem.
     """
     sets = [
         f"database.url=sqlite:///{folder}/orpheus.db",
@@ -61,7 +62,7 @@ def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> Har
         "jobs.backoff_jitter=0",
         'api.token_file=""',  # tests may run where the real token file is missing
         "api.host=127.0.0.1",
-        "programs=[]",  # no program is run, no outbox drained: theirs may be missing
+        "programs=[]",  # not started in tests, so their files may be missing
         "outboxes=[]",
     ]
     settings = load_settings(None if config is None else Path(config), sets, os.environ)

@@ -163,9 +163,11 @@ def test_children_are_submitted_and_can_be_asserted(harness: Harness) -> None:
     harness.run_until_idle()
     assert harness.assert_submitted(flown, name="home").status is Status.DONE
     harness.assert_not_submitted(flown, name="away")
-    with pytest.raises(AssertionError, match=r"no job flown with .*'away'.* was submitted, but"):
+    with pytest.raises(
+        AssertionError, match=r"no job flown with .*'away'.* was submitted; the jobs"
+    ):
         harness.assert_submitted(flown, name="away")
-    with pytest.raises(AssertionError, match="none at all"):
+    with pytest.raises(AssertionError, match="there are no jobs of this type"):
         harness.assert_submitted(endless)
     with pytest.raises(AssertionError, match="job 2 was submitted: flown"):
         harness.assert_not_submitted(flown)
@@ -270,7 +272,7 @@ def test_a_wait_of_the_code_under_test_runs_the_jobs(harness: Harness) -> None:
 def test_a_wait_for_what_never_comes_ends(configured: Callable[[str], Harness]) -> None:
     harness = configured("[queues.off]\npaused = true\n")
     stuck = harness.submit(flown.new(name="a"), queue="off")
-    with pytest.raises(WaitTimedOut, match="never ends"):
+    with pytest.raises(WaitTimedOut, match="cannot finish"):
         harness.client.wait(stuck)
 
 

@@ -1,6 +1,6 @@
 """What the API takes in the query of a URL, as pydantic models.
 
-A query has only text: numbers are converted, and a field that is empty is not given.
+Numbers are converted from text. Empty fields are ignored.
 """
 
 import re
@@ -54,7 +54,7 @@ MomentMs = Annotated[
         }
     ),
 ]
-"""In milliseconds; a value below 0 means so long ago (`moment_ms` makes a time of it)."""
+"""Milliseconds since 1970. A negative value is relative to now; `moment_ms` converts it."""
 ErrorName = Annotated[
     str,
     Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),
@@ -94,10 +94,10 @@ class JobsQuery(_Query):
     until: MomentMs | None = None
     """Only jobs that ended before."""
     sort: Literal["newest", "ended"] | None = None
-    """The jobs submitted last first, or those that ended last, without those that have not ended.
-    Default: newest; with `since` or `until`, ended."""
+    """`newest`: most recently submitted first. `ended`: most recently ended first; unfinished jobs
+    are left out. Default: newest; with `since` or `until`, ended."""
     limit: int = Field(50, ge=1, le=500)
-    """A page of more than 8 MiB ends earlier, and so does one that takes long to look for."""
+    """A page may have fewer jobs if it exceeds 8 MiB or the search takes too long."""
     cursor: Cursor | None = None
     preview: bool = False
     """Payload and result are texts: the first 200 characters of their JSON."""
@@ -109,7 +109,7 @@ class ConfigurationQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     check: bool = False
-    """Only tell the problems, and what would restart."""
+    """Validate only: report problems and which processes would restart."""
 
 
 class QueuesQuery(_Query):
@@ -123,7 +123,8 @@ class WorkersQuery(_Query):
     """What to tell of each slot."""
 
     samples: bool = False
-    """Also CPU, memory and work in each of the last 60 s, and what the configuration names."""
+    """Add to each slot its CPU, memory, finished jobs and whether it ran a job, for each of the
+    last 60 s. Add to the answer the pools and programs of the configuration."""
 
 
 AuditText = Annotated[
@@ -143,8 +144,8 @@ class AuditQuery(_Query):
     action: AuditAction | None = None
     """Only entries of this action, such as `cancel`."""
     target: AuditText | None = None
-    """Only entries whose target begins with these words: `queue`, `queue mail`, `slot default-1`;
-    `job` is also many jobs, and `job 7` the same as `job=7`."""
+    """Only entries whose target begins with these words: `queue`, `queue mail`, `slot default-1`.
+    `job` also matches bulk actions. `job 7` is the same as `job=7`."""
     q: AuditText | None = None
     """Only entries with this text in the target or the reason."""
     since: MomentMs | None = None
@@ -180,7 +181,7 @@ class ProgramLogsQuery(_Query):
     after: int | None = Field(None, ge=0, le=LARGEST_ID)
     """Lines with a greater id only; without it, the newest."""
     before: int | None = Field(None, ge=0, le=LARGEST_ID)
-    """Lines with a smaller id only: the id of the oldest line that is known leads to older ones."""
+    """Lines with a smaller id only. Pass the oldest id you have to get the page before it."""
     limit: int = Field(1000, ge=1, le=1000)
     host: str | None = Field(None, max_length=255)
     """Which host is meant; needed only if several have that slot."""
@@ -200,7 +201,7 @@ class EventsQuery(_Query):
     after: int | None = Field(None, ge=0, le=LARGEST_ID)
     """Events with a greater seq only."""
     epoch: str | None = Field(None, pattern="^[A-Za-z0-9]{1,64}$")
-    """The history of the database of that seq."""
+    """The database epoch that `after` belongs to."""
 
 
 class StreamQuery(EventsQuery):

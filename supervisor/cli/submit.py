@@ -30,7 +30,7 @@ from orpheus.supervisor.cli.payload import payload_of
 from orpheus.supervisor.cli.why import lasting_reason
 
 _LOOK_EVERY_S = 2.0
-"""How often to look for what holds the job back: it reads much."""
+"""How often to look for what holds the job back. Each look runs several queries."""
 _BAR, _CLEAR_LINE = 20, "\r\x1b[K"
 
 
@@ -49,9 +49,15 @@ _BAR, _CLEAR_LINE = 20, "\r\x1b[K"
 )
 @click.option("--max-retries", type=int, metavar="N", help="0 to 100; default: the type's.")
 @click.option("--timeout", metavar="DURATION", help="Of one attempt; default: the type's.")
-@click.option("--unique-key", metavar="KEY", help="Submit nothing if a live job has this key.")
 @click.option(
-    "--concurrency-key", metavar="KEY", help="The key that the limits per key of its queue count."
+    "--unique-key",
+    metavar="KEY",
+    help="If a live job of TYPE has this key, return that job instead.",
+)
+@click.option(
+    "--concurrency-key",
+    metavar="KEY",
+    help="Jobs with the same key share the per-key limits of their queue.",
 )
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; repeatable.")
 @click.option(
@@ -81,7 +87,8 @@ def submit(
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE.
 
-    A VALUE is read as JSON, else as text; for a command or a field of text always as text.
+    A VALUE is parsed as JSON; if that fails, it is a string. For commands and string fields it is
+    always a string.
     """
     from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
 
@@ -92,7 +99,8 @@ def submit(
         new = prepare_job(types, handover.defaults, type=type, payload=value, **fields)
         submitted = store.jobs.submit(new)
         job = submitted.job
-        with reader_may_leave():  # the exit code is about the job, which is there by now
+        # The job is already submitted: a closed pipe must not change the exit code.
+        with reader_may_leave():
             if wait or not operator.as_json:
                 what = "submitted" if submitted.created else "is live with this unique key"
                 click.echo(f"job {job.id} {what}", err=wait)
@@ -102,7 +110,8 @@ def submit(
             job = _wait(store, handover, job, is_quiet=operator.as_json)
     with reader_may_leave():
         _print_outcome(operator, job, waited=wait)
-    must_be_done = wait or job.status in TERMINAL  # at once, if what it depends on had failed
+    # It may already be cancelled or failed, because a dependency failed.
+    must_be_done = wait or job.status in TERMINAL
     return ExitCode.NO if must_be_done and job.status is not Status.DONE else ExitCode.OK
 
 
@@ -138,7 +147,10 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
 
 @contextmanager
 def _progress_bar(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
-    """Yield what shows the job, on a terminal by a bar, and says why it waits."""
+    """Yield a function that shows the job's progress, and the reason it waits.
+
+    On a terminal it draws a progress bar.
+    """
     is_drawn = sys.stderr.isatty() and not is_dumb()
 
     def show(job: Job, reason: str | None) -> None:

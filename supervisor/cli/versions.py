@@ -51,7 +51,11 @@ def versions(operator: Operator) -> None:
 
 @click.command()
 @click.argument("version", type=_VERSION)
-@click.option("--check", is_flag=True, help="Only tell the problems, and what would restart.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Validate only: report problems and which processes would restart.",
+)
 @with_reason
 @for_operator
 def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> None:

@@ -317,7 +317,7 @@ def _is_counted(ending: Ending, spent: Spent) -> bool:
     """Return whether a loss, or a crash beside other jobs, spends a retry: from the second one on.
 
     With `max_retries` 0 the first one does too: a job that has run is not run again unless an
-    operator wants it. A first reboot never does: whether the job had run is not known.
+    operator wants it. A first loss by a reboot does not: whether the job had run is not known.
     """
     if ending is Ending.CRASHED_TOGETHER:
         return spent.crashes > 0 or spent.max_retries == 0

@@ -70,12 +70,6 @@ class DatabaseQueries:
         types = {row.name: row for row in rows}
         return prepare_child(types, self._settings.defaults, request, payload)
 
-    def trouble(self) -> list[str]:
-        """See JobQueries."""
-        from orpheus.shared.operations.trouble import trouble  # noqa: PLC0415 - for few jobs
-
-        return self._calls.run(lambda: trouble(self._store(), self._settings.beat_timeout_s))
-
     def close(self) -> None:
         """Close the connection, if it was opened."""
         if self._open_store is not None:
@@ -112,10 +106,6 @@ class QueriesThread:
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""
         return self._ask(lambda: self._queries.prepare_child(request))
-
-    def trouble(self) -> list[str]:
-        """See JobQueries."""
-        return self._ask(self._queries.trouble)
 
     def _ask(self, query: Callable[[], _T]) -> _T:
         answers: SimpleQueue[_Answer] = SimpleQueue()

@@ -69,10 +69,6 @@ class _Queries:
         """Return that no other code can read what this code cannot."""
         return None
 
-    def trouble(self) -> list[str]:
-        """Return that all is well."""
-        return []
-
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field.
 

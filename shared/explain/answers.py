@@ -7,7 +7,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.explain import reasons, sentences
-from orpheus.shared.explain.facts import Facts, QueueFacts, read, read_job, read_system
+from orpheus.shared.explain.facts import Facts, QueueFacts, read_job, read_system
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages import queues
 from orpheus.shared.messages.audit import pause_of
@@ -19,20 +19,6 @@ from orpheus.shared.messages.workers import is_ready
 from orpheus.shared.storage import Pause, Store
 
 _MORE_WORKERS = (1, 3)
-_OF_JOBS = frozenset(
-    {
-        ConcernCode.STOPPING,
-        ConcernCode.TYPE_QUARANTINED,
-        ConcernCode.TYPE_FAILING,
-        ConcernCode.TYPE_AWAITS_HOST,
-        ConcernCode.QUEUE_PAUSED,
-        ConcernCode.NO_POOL,
-        ConcernCode.NO_WORKER,
-        ConcernCode.QUEUE_LATE,
-        ConcernCode.OUTBOX_ROWS_REFUSED,
-    }
-)
-"""Concerns about what jobs do, or what operators want; the others are about the system."""
 
 
 def counts_of(counts: Mapping[Status, int]) -> Counts:
@@ -76,17 +62,6 @@ def verdict_of(store: Store, facts: Facts) -> Verdict:
         has_jobs=any(any(queue.counts.values()) for queue in facts.queues.values()),
     )
     return Verdict(line, [_concern(reason) for reason in found])
-
-
-def trouble_of(store: Store, dead_after_s: float) -> list[str]:
-    """Return a sentence for each concern about the system; not for those about what jobs do."""
-    workers = workers_of(store, supervised_on=None, beat_timeout_s=dead_after_s)
-    facts = read(store, workers, {}, dead_after_s)
-    return [
-        concern.text
-        for concern in verdict_of(store, facts).concerns
-        if concern.code not in _OF_JOBS
-    ]
 
 
 def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, str]]:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from orpheus.shared.domain.deliveries import Undelivered
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.quarantine import Quarantine
@@ -12,7 +11,6 @@ from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.explain.unknown_names import names_given
-from orpheus.shared.messages.alerts import undelivered_alerts
 from orpheus.shared.messages.worker_list import gone_supervisors
 from orpheus.shared.messages.workers import Worker, is_ready, scaled_by
 from orpheus.shared.process.clock import is_alive
@@ -124,7 +122,6 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """Schedules whose tick has passed, and by how many seconds."""
     refused_rows: Mapping[str, RefusedRows] = {}
     """By outbox."""
-    undelivered: Sequence[Undelivered] = ()
     retention_lag_s: float = 0.0
     """How long ago the oldest expired row should have been deleted, if that grows; else 0."""
     standstill: Standstill | None = None
@@ -180,7 +177,6 @@ def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
             awaiting_gone_hosts=store.versions.awaiting_gone_hosts(),
             late_schedules=list(_late_schedules(store, now_ms)),
             refused_rows=store.outboxes.refused_now(),
-            undelivered=undelivered_alerts(store, now_ms),
             retention_lag_s=_retention_lag_s(store, workers),
             standstill=store.maintenance.standstill(),
             gone=gone[-1].pid if gone else None,

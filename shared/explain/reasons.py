@@ -326,9 +326,6 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
         about = {"gone": system.gone, "moved": facts.moved, "left": left}
         yield Reason(ConcernCode.NOTHING_RUNS, about)
     yield from _none_ready(facts)
-    for alert in system.undelivered:  # what follows is not reported
-        if alert.needs_person:
-            yield Reason(ConcernCode.ALERT_UNDELIVERED, {"alert": alert}, by=f"alert {alert.name}")
     yield from of_slots(facts)
     yield from _restless(facts)
     yield from _silent(facts)

@@ -261,21 +261,6 @@ def _nothing(data: _Data) -> str:
     return f"Nothing runs: {why}" if why else "Nothing runs"
 
 
-def _undelivered(data: _Data) -> str:
-    alert = data["alert"]
-    is_one = alert.alerts == 1
-    what = (
-        f"An alert of rule {alert.name} has"
-        if is_one
-        else (f"{alert.alerts:,} alerts of rule {alert.name} have")
-    )
-    since = f"{'' if is_one else ', the first'} for {duration(alert.since_s)}"
-    if alert.job_id is not None:
-        return f"{what} not been delivered{since}: {alert.reason}"
-    why = "the log says why (alert_refused)" if alert.has_failed else "nothing looks at the rules"
-    return f"{what} been due{since}, but no job: {why}"
-
-
 _STATES = {SlotState.FATAL: "failed (fatal)", SlotState.STUCK: "cannot be killed (stuck)"}
 
 
@@ -379,14 +364,6 @@ SENTENCES: Mapping[str, Sentence] = {
             f"the first for {duration(data['oldest_s'])}"
         ),
         "orpheus workers",
-    ),
-    ConcernCode.ALERT_UNDELIVERED: Sentence(
-        _undelivered,
-        lambda data: (
-            "orpheus alerts"
-            if data["alert"].job_id is None
-            else f"orpheus show {data['alert'].job_id}"
-        ),
     ),
     ConcernCode.SLOT: Sentence(_slot, _slot_command),
     ConcernCode.RESTLESS: Sentence(_restless, _restless_command),

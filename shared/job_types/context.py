@@ -204,9 +204,6 @@ class Context(Protocol):
         PermanentError, naming the field, for a job that would not be accepted.
         """
 
-    def trouble(self) -> list[str]:
-        """Return what needs a person in the system itself, as `orpheus status` says it."""
-
     def check_cancelled(self) -> None:
         """Raise JobCancelled if a cancel of this job was requested, or if its lease is lost."""
 

@@ -16,7 +16,6 @@ class ConcernCode(StrEnum):
     NOTHING_RUNS = "nothing_runs"
     CONFIGURATION_REJECTED = "configuration_rejected"
     NO_WORKER_READY = "no_worker_ready"
-    ALERT_UNDELIVERED = "alert_undelivered"
     SLOT = "slot"
     RESTLESS = "restless"
     SILENT = "silent"

@@ -17,7 +17,7 @@ from orpheus.supervisor.importing.command import (
 )
 from orpheus.supervisor.importing.imported import Entry, Imported, Left, SourceFile
 
-BUILT_IN_JOBS = ("flaky", "ping_if_well", "sleep", "sum_range", "webhook", "wordcount")
+BUILT_IN_JOBS = ("flaky", "sleep", "sum_range", "webhook", "wordcount")
 """Job types without any configuration: no command may have their names."""
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",

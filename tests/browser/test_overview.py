@@ -235,7 +235,6 @@ RULE = {
     "last_fired": "2026-01-31T12:00:00.000Z",
     "last_job": 7,
     "last_job_status": "done",
-    "undelivered": None,
     "held_back": 2,
     "holding": [],
 }

@@ -77,7 +77,6 @@ HOT = {
     ("alerts.sql", "seen"): "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     ("alerts.sql", "late-jobs"): "jobs_due (queue=?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
-    ("alerts.sql", "deliveries"): "jobs_by_queue (queue=? AND id=? AND rowid=?)",
     ("retention.sql", "expired-jobs"): "jobs_ended",
     ("retention.sql", "expired-key"): "idempotency_keys_by_age",
     ("retention.sql", "delete-keys"): "idempotency_keys_by_age",
@@ -87,7 +86,7 @@ HOT = {
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
     "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph", "last-runs",
-    "only-failed", "deliveries", "running-jobs", "first-parked", "come-due",
+    "only-failed", "running-jobs", "first-parked", "come-due",
     "come-due-before", "held-queues",
 }  # fmt: skip
 

@@ -52,9 +52,6 @@ class JobQueries(Protocol):
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field."""
 
-    def trouble(self) -> list[str]:
-        """Return a sentence for each thing that needs attention."""
-
 
 class LacksFiles(Exception):
     """The program of a job was not started, as this process may open no more files."""
@@ -235,11 +232,6 @@ class JobContext:
             raise PermanentError(f"enqueue {error}") from None
         traceparent = current_traceparent() or self.traceparent
         return self._children.add(request, self._queries.prepare_child, traceparent)
-
-    def trouble(self) -> list[str]:
-        """See Context."""
-        self._refuse_in_child("ctx.trouble")
-        return self._queries.trouble()
 
     def check_cancelled(self) -> None:
         """See Context."""

@@ -1,6 +1,6 @@
 """The built-in job types; importing this registers them."""
 
-from orpheus.worker.handlers.calls import ping_if_well, webhook
+from orpheus.worker.handlers.calls import webhook
 from orpheus.worker.handlers.simple import flaky, sleep, sum_range, wordcount
 
-__all__ = ["flaky", "ping_if_well", "sleep", "sum_range", "webhook", "wordcount"]
+__all__ = ["flaky", "sleep", "sum_range", "webhook", "wordcount"]

@@ -1,4 +1,4 @@
-"""Job types that call an address: `webhook` and `ping_if_well`. Errors name only its host.
+"""The job type `webhook`, which calls an address. Errors name only its host.
 
 The rest of an address may be a secret: whoever has the address of a chat's webhook can write there.
 """
@@ -33,19 +33,8 @@ def webhook(
     return {"status": call_url(url, content, {**own, **(headers or {})})}
 
 
-@job(max_retries=2, timeout="45s", backoff_base="2s")
-def ping_if_well(ctx: Context, url: str) -> dict[str, Any]:
-    """Call an address, unless something needs attention; then the result says what."""
-    trouble = ctx.trouble()
-    if trouble:
-        for sentence in trouble:
-            ctx.log.warning("not called", because=sentence)
-        return {"called": False, "because": trouble}
-    return {"called": True, "status": call_url(url, None, {})}
-
-
-def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
-    """Send a request (POST if it has a body), and return the status of the answer, a 2xx.
+def call_url(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """Send a POST request, and return the status of the answer, a 2xx.
 
     Raises CallFailed if a later attempt may succeed, else PermanentError: for 4xx except 408 and
     429, for a redirect, which is never followed, and for an invalid address.

@@ -45,18 +45,3 @@ GROUP BY queue;
 -- The events of some kinds in a range, in order.
 SELECT seq, at_ms, kind, body FROM orpheus.events
 WHERE seq > ? AND seq <= ? AND kind IN (SELECT value FROM {listed-names} AS wanted) ORDER BY seq;
-
--- name: deliveries
--- Of the newest jobs of a rule up to its last, those that are done or were tried in vain, newest first. A
--- rule whose last job is gone has none: one that it followed may be left, as failed jobs are kept for
--- longer. Jobs of others may have the same tag: up to ?4 of them are passed over.
-SELECT tag, jobs.id, created_at_ms, status, error_type, error_message FROM (
-    SELECT tag, job_id FROM (
-        SELECT tag, job_id FROM orpheus.job_tags WHERE tag = ?1 AND job_id <= ?2
-        ORDER BY job_id DESC LIMIT ?4) AS tagged
-    WHERE EXISTS (SELECT 1 FROM orpheus.jobs AS alert WHERE alert.queue = ?3 AND alert.id = job_id)
-    ORDER BY job_id DESC LIMIT ?5) AS newest
-CROSS JOIN orpheus.jobs ON jobs.id = job_id
-WHERE (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
-    AND EXISTS (SELECT 1 FROM orpheus.jobs AS last WHERE last.id = ?2)
-ORDER BY jobs.id DESC;

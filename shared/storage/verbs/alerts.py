@@ -24,16 +24,12 @@ from orpheus.shared.domain.alerts import (
     Topic,
     changed,
 )
-from orpheus.shared.domain.deliveries import Delivery
-from orpheus.shared.domain.jobs import JobError, NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage.data import AlertRow
 from orpheus.shared.storage.database import Database, Row, read_back
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 
-_NEWEST_OF_RULE = 100
-_MOST_TAGGED = 2_000
-"""Jobs with the name of a rule as a tag, whoever has submitted them."""
 _LISTS_OF_RULE = ("on", "types", "queues")
 
 
@@ -116,22 +112,6 @@ class Alerts:
             sql = self._sql["late-jobs"]
             late[queue] += int(self._database.value(sql, queue, since_ms, at_least))
         return sorted(q for q, n in late.items() if n >= at_least and q != ALERTS_QUEUE)
-
-    def deliveries(self, last_jobs: Mapping[str, int]) -> list[Delivery]:
-        """Return the newest jobs of each of these rules that are done or were tried, newest first.
-
-        `last_jobs`: the id of each rule's last job. Of a rule, the newest hundred are looked at;
-        none if the last is gone, as nobody knows whether that was delivered. Cancelled ones are
-        left out.
-        """
-        bounds = (ALERTS_QUEUE, _MOST_TAGGED, _NEWEST_OF_RULE)
-        rows = self._database.run_many(
-            self._sql["deliveries"], [(*rule, *bounds) for rule in last_jobs.items()]
-        )
-        return [
-            Delivery(rule, job_id, at_ms, Status(status), error and JobError(error, message or ""))
-            for rule, job_id, at_ms, status, error, message in rows
-        ]
 
 
 def _seen_of(seq: int, at_ms: int, kind: str, body: str) -> Seen:

@@ -53,9 +53,6 @@ class Queries:
     def other_readers(self, lease: Lease, job_type: registry.JobType | None) -> str | None:
         return None
 
-    def trouble(self) -> list[str]:
-        return []
-
     def prepare_child(self, request: JobRequest) -> NewJob:
         payload = json.dumps(request.payload)
         return NewJob(request.type, payload, depends_on=request.depends_on, ref=request.ref)

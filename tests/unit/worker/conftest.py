@@ -59,9 +59,6 @@ class FakeQueries:
     def other_readers(self, lease: Lease, job_type: JobType | None) -> str | None:
         return self.readers.get(lease.type)
 
-    def trouble(self) -> list[str]:
-        return []
-
     def prepare_child(self, request: JobRequest) -> NewJob:
         if request.type != "child":
             raise PermanentError(f"type: no job type is called {request.type!r}")

@@ -23,7 +23,6 @@ def test_every_thread_has_its_own_answer_from_one_thread(
 
         other_readers = queries.other_readers
         prepare_child = queries.prepare_child
-        trouble = queries.trouble
 
     asked = QueriesThread(Noting())
     with ThreadPoolExecutor(8) as pool:
@@ -31,4 +30,3 @@ def test_every_thread_has_its_own_answer_from_one_thread(
     assert [[one.id for one in answer] for answer in answers] == [[n] for n in range(100)]
     assert threads == {"job-queries"}
     assert asked.other_readers(make_lease(), None) is None
-    assert asked.trouble() == []

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.deliveries import Undelivered
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.quarantine import Crash, Quarantine
@@ -76,12 +75,6 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
      "orpheus config check --modules", None),
     (facts(STARTING, waits_s=20), WELL, "no_worker_ready",
      "No worker is ready, and 3 jobs wait, the first for 20 s.", "orpheus workers", None),
-    (quiet(), SystemFacts(undelivered=[Undelivered("mail", 90.0, 2, 7, reason="Timeout")]),
-     "alert_undelivered", ("2 alerts of rule mail have not been delivered, the first for 1 min "
-     "30 s: Timeout."), "orpheus show 7", "alert mail"),
-    (quiet(), SystemFacts(undelivered=[Undelivered("mail", 9.0, has_failed=True)]),
-     "alert_undelivered", ("An alert of rule mail has been due for 9 s, but no job: the log says "
-     "why (alert_refused)."), "orpheus alerts", "alert mail"),
     (quiet(*(worker(f"default-{n}", state=SlotState.FATAL, reason="no module a") for n in (1, 2)),
      worker("default-3")), WELL, "slot", "default-1 and default-2 failed (fatal): no module a.",
      "orpheus restart default-1 default-2", "slot default-1"),

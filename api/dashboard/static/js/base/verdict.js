@@ -6,7 +6,6 @@ export const ALARMING_SHARE = 0.1;
 export function addressOf({ code, about }) {
   if (code === "configuration_rejected") return "/ui/configuration";
   if (code === "no_worker_ready") return "#workers";
-  if (code === "alert_undelivered") return "#alerts";
   if (about?.kind === "slot") return `#${idOfSlot(about.name)}`;
   const name = encodeURIComponent(about?.name ?? "");
   switch (about?.kind) {

@@ -1,4 +1,4 @@
-// The rules of `[[alerts]]`: what each is about, whether it holds, which alerts reached nobody, and its last job.
+// The rules of `[[alerts]]`: what each is about, whether it holds, and its last job.
 import { arrange, byId, h, icon, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { Refresh } from "../frame/refresh.js";
@@ -29,8 +29,7 @@ export class Alerts {
     this.rows = new Map(rows.map((row) => [row.name, row]));
     arrange(byId("alert-rows"), rows.map(({ node }) => node));
     const holding = rules.filter(({ holding: now }) => now.length).length;
-    const vain = rules.filter(({ undelivered }) => undelivered).length;
-    const parts = [plural(rules.length, "rule"), holding && `${holding} with a condition that holds`, vain && `${vain} that ${vain === 1 ? "reaches" : "reach"} nobody`];
+    const parts = [plural(rules.length, "rule"), holding && `${holding} with a condition that holds`];
     setText(byId("alerts-summary"), parts.filter(Boolean).join(", "));
   }
 }
@@ -67,27 +66,20 @@ class AlertRow {
   }
 
   /** Draw a rule only if it says something else: a link in it may have the focus. */
-  showState({ on, holding, held_back: back, last_fired: fired, last_job_status: status, undelivered }) {
-    const waits = !undelivered && status !== null && !TERMINAL.has(status);
+  showState({ on, holding, held_back: back, last_fired: fired, last_job_status: status }) {
+    const failed = status === "failed", waits = status !== null && !TERMINAL.has(status);
     const parts = [
       ...byKind(holding).map(([kind, names]) => [on.length > 1 ? `${kind} ` : "", ...joined(", ", names.map((name) => subject(kind, name)))]),
-      ...undelivered ? [notDelivered(undelivered)] : waits ? ["not delivered yet"] : [],
+      ...failed ? ["not delivered"] : waits ? ["not delivered yet"] : [],
       ...back ? [`${plural(back, "alert")} of this rule held back`] : [],
     ];
-    const shown = JSON.stringify([on.length, undelivered, waits, holding, back, fired === null]);
+    const shown = JSON.stringify([on.length, failed, waits, holding, back, fired === null]);
     if (this.shown === shown) return;
     this.shown = shown;
-    const isBad = holding.length > 0 || undelivered !== null;
+    const isBad = holding.length > 0 || failed;
     this.state.replaceChildren(...isBad ? [icon("fatal"), " "] : [], ...parts.length ? joined(" · ", parts).flat() : [fired ? "quiet" : "never fired"]);
     this.state.classList.toggle("bad", isBad);
   }
-}
-
-/** @param {{alerts: number, job: number | null, failed: boolean, reason: string}} undelivered */
-function notDelivered({ alerts, job, failed, reason }) {
-  const what = `${alerts > 1 ? `${plural(alerts, "alert")} ` : ""}not delivered`;
-  if (job !== null) return `${what}${failed ? "" : ", still tried"}: ${reason}`;
-  return `${what}: ${failed ? "no job could be made, and the log says why (alert_refused)" : "nothing looks at the rules"}`;
 }
 
 /** "queue.late a", "queue.late b" -> "queue.late": a and b. @param {string[]} holding */

@@ -370,8 +370,8 @@ class Logs:
         """Store `lines` with the attempt; False, and nothing stored, if the lease is lost."""
         clock = self._database.clock
         with self._database.write(durable=False):
-            sql = self._database.sql("leases.sql")["is-leased"]
-            held = self._database.one(sql, job_id, token, clock.monotonic_ms(), clock.boot_id)
+            lease = (job_id, token, clock.monotonic_ms(), clock.boot_id)
+            held = self._database.one(self._sql["lock-leased"], *lease)
             if held is None:
                 return False
             self._database.run_many(

@@ -108,7 +108,11 @@ def test_a_worker_kept_stopped_in_a_job_loses_it_to_another_and_one_that_is_cont
     process = orpheus.freeze(orpheus.until_entered(job_id).pid)
     with kept_stopped(process):
         job = orpheus.until_ended(job_id)
-    assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
+    first, second = (attempt["outcome"] for attempt in job["attempts"])
+    assert first in ("crashed", "lost"), (
+        "lost: told to stop, its code returned before it was stopped again"
+    )
+    assert second == "succeeded"
     assert job["attempts"][1]["pid"] != process.pid
     assert not lives(process), "ended before its job was given to another"
     orpheus.until_ready()

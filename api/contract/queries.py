@@ -28,7 +28,6 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
 from orpheus.shared.durations import parse_moment
-from orpheus.shared.storage import AuditAction
 
 LONGEST_WAIT_S = 300
 """The longest wait in seconds: a request that asks for more is answered after this time."""
@@ -127,33 +126,12 @@ class WorkersQuery(_Query):
     last 60 s. Add to the answer the pools and programs of the configuration."""
 
 
-AuditText = Annotated[
-    str,
-    Field(min_length=1, max_length=500, json_schema_extra=WITHOUT_NUL),
-    AfterValidator(no_nul),
-]
-
-
 class AuditQuery(_Query):
     """Which part of the audit log."""
 
     job: int | None = Field(None, ge=1, le=LARGEST_ID)
     """Only what was done to this job, alone or together with others."""
-    by: AuditText | None = None
-    """Only entries by someone whose name contains this text, as `ada` for `cli:ada`."""
-    action: AuditAction | None = None
-    """Only entries of this action, such as `cancel`."""
-    target: AuditText | None = None
-    """Only entries whose target begins with these words: `queue`, `queue mail`, `slot default-1`.
-    `job` also matches bulk actions. `job 7` is the same as `job=7`."""
-    q: AuditText | None = None
-    """Only entries with this text in the target or the reason."""
-    since: MomentMs | None = None
-    """Only entries made at or after this time."""
-    until: MomentMs | None = None
-    """Only entries made before this time."""
     limit: int = Field(50, ge=1, le=500)
-    """A page that takes long to find ends earlier."""
     cursor: Cursor | None = None
 
 

@@ -46,23 +46,12 @@ class By(Struct, frozen=True):
     at: Time | None
 
 
-class SearchedEntries(Struct, frozen=True):
-    """How far a page looked that ended before it was full, as its time was over."""
-
-    entries: int
-    """How many entries it looked at."""
-    back_to: Time | None
-    """When the last of them was made."""
-
-
 class AuditPage(Struct, frozen=True):
     """Operators' actions, newest first."""
 
     items: list[AuditEntry]
     next_cursor: str | None
     """null on the last page."""
-    searched: SearchedEntries | None
-    """null: the page is full, or nothing is left to look at."""
 
 
 def by_of(entry: AuditRow) -> By:

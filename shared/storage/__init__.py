@@ -15,7 +15,6 @@ from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
     MOST_REFUSED,
     AlertRow,
-    AuditFilter,
     AuditPage,
     AuditRow,
     BackupRefused,
@@ -82,7 +81,7 @@ from orpheus.shared.storage.totals import (
     Histogram,
     TypeFigures,
 )
-from orpheus.shared.storage.verbs.audit import ACTIONS, Actor, AuditAction, local_actor
+from orpheus.shared.storage.verbs.audit import Actor, local_actor
 from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES, words_of
 from orpheus.shared.storage.verbs.schedules import ScheduledRun
 from orpheus.shared.storage.verbs.waiting import MOST_BEFORE, MOST_NAMED

@@ -171,36 +171,11 @@ class AuditRow(msgspec.Struct, frozen=True):
     after: str | None = None
 
 
-class AuditFilter(msgspec.Struct, frozen=True):
-    """Selects entries of the audit log: each field that is given must match, in either case."""
-
-    by: str | None = None
-    """A text in who did it."""
-    action: str | None = None
-    target: str | None = None
-    """How the target begins, in whole words: `queue`, `queue mail`; `job` is also many jobs."""
-    q: str | None = None
-    """A text in the target or the reason."""
-    since_ms: int | None = None
-    until_ms: int | None = None
-    job_id: int | None = None
-    """What was done to that job, alone or with others."""
-
-    @property
-    def target_words(self) -> str:
-        """How the target begins, without commas, which belong to no word; may be empty."""
-        return (self.target or "").replace(",", "").strip()
-
-
 class AuditPage(msgspec.Struct, frozen=True):
     """A part of the audit log. `before_id`: where the next one begins; None: this is the last."""
 
     rows: list[AuditRow]
     before_id: int | None
-    looked_at: int | None = None
-    """How many entries were looked at, if that took too long for the page to become full."""
-    reached_ms: int | None = None
-    """In that case, when the last of them was made."""
 
 
 MINUTES_KEPT = 2 * 24 * 60

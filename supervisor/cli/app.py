@@ -34,7 +34,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "healthcheck": ("service", "Ask the API whether it is ready; exit 1 if it is not."),
     "import": ("import_files", "Print a crontab, supervisord.conf or Procfile as settings."),
     "init": ("init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),
-    "jobs": ("jobs", "List jobs, newest first; with --since or --until, by their ends."),
+    "jobs": ("jobs", "List jobs, newest first."),
     "logs": ("logs", "Print the log of a job, or the output of a program's SLOT."),
     "outbox": ("outbox", "Print the table of an outbox in an application's database."),
     "pause": ("queues", "Start no more jobs of QUEUE until it is resumed."),

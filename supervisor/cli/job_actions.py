@@ -1,39 +1,20 @@
-"""Change jobs by id, or all jobs of a filter: cancel, retry, run, delete.
+"""Change jobs by their ids: cancel, retry, run, delete."""
 
-A filter may match more jobs than its author expects. So the jobs are counted first, jobs that are
-submitted meanwhile are left alone (`max_id`), and nothing is changed if more match by the time it
-is confirmed. POST /jobs/bulk does the same.
-"""
-
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job
-from orpheus.shared.domain.words import plural
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.messages.jobs import listed_job_of
-from orpheus.shared.storage import Actor, BulkAction, Store, words_of
+from orpheus.shared.storage import Actor, Store
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 
 Change = Callable[[Store, int, Actor], tuple[Any, str]]
 """Changes a job for an operator; returns the job, and what became of it in words."""
-_WORDS = {
-    BulkAction.CANCEL: ("can be cancelled", "cancelled or asked to stop"),
-    BulkAction.RETRY: ("can be retried", "retried"),
-    BulkAction.DELETE: ("can be deleted", "deleted"),
-}
-_BULK_OPTIONS = (
-    click.option("--all", "of_all", is_flag=True, help="All jobs, in place of a filter."),
-    click.option("--dry-run", is_flag=True, help="Only count the jobs of the filter."),
-    click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
-)
 
 
 def _change_each(operator: Operator, change: Change, ids: Sequence[int], reason: str | None) -> int:
@@ -59,28 +40,21 @@ def _change_each(operator: Operator, change: Change, ids: Sequence[int], reason:
 
 
 def _for_many(change: Change) -> click.Command:
-    """Make a command that changes the jobs whose ids it is given, or all jobs of a filter."""
-    action = BulkAction(change.__name__)
+    """Make a command that changes the jobs whose ids it is given."""
 
-    def command(
-        operator: Operator, ids: tuple[int, ...], reason: str | None, **options: Any
-    ) -> int:
-        wanted = filter_of(options)
-        if not ids:
-            _change_matching(operator, action, wanted, reason, **options)
-            return ExitCode.OK
-        if wanted != JobFilter() or any(options.values()):
-            raise click.UsageError("give the ids of jobs or a filter, not both")
+    def command(operator: Operator, ids: tuple[int, ...], reason: str | None) -> int:
         return _change_each(operator, change, ids, reason)
 
-    decorated: Any = with_reason(for_operator(command))
-    for option in reversed(_BULK_OPTIONS):
-        decorated = option(decorated)
-    decorated = filter_options(decorated)
     of_ids = click.argument(
-        "ids", type=JobId, nargs=-1, metavar="[ID…]", shell_complete=live("jobs")
+        "ids",
+        type=JobId,
+        nargs=-1,
+        required=True,
+        metavar="ID…",
+        shell_complete=live("jobs"),
     )
-    return click.command(action, help=change.__doc__)(of_ids(decorated))
+    decorated = of_ids(with_reason(for_operator(command)))
+    return click.command(change.__name__, help=change.__doc__)(decorated)
 
 
 @_for_many
@@ -117,59 +91,9 @@ def _run(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
     return store.jobs.run_now(job_id, by), "due now"
 
 
-def _change_matching(
-    operator: Operator,
-    action: BulkAction,
-    wanted: JobFilter,
-    reason: str | None,
-    *,
-    of_all: bool,
-    dry_run: bool,
-    yes: bool,
-) -> None:
-    """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
-    if (wanted != JobFilter()) == of_all:
-        raise click.UsageError("give the ids of jobs, or a filter such as --status, or --all")
-    if action is BulkAction.CANCEL and wanted.by_end:
-        raise click.UsageError("--since and --until select ended jobs, which cannot be cancelled")
-    with operator.store() as store:
-        max_id = store.bulk.first_cursor(None).max_id
-        count = store.bulk.count(action, wanted, max_id)
-        parts = words_of(wanted)
-        which = f"with {', '.join(parts)} " if parts else ""
-        counted = f"{plural(count, 'job')} {which}{_WORDS[action][0]}"
-        if dry_run or not count:
-            operator.answer({"changed": count, "dry_run": dry_run}, counted)
-            return
-        if not yes:
-            _confirm(action, counted)
-        actor = operator.actor(reason)
-        changed = store.bulk.change(
-            action,
-            wanted,
-            max_id=max_id,
-            expected_count=None if yes else count,
-            or_fewer=True,
-            by=actor.name,
-            reason=actor.reason,
-        )
-        _end_dependents(store)
-    said = f"{plural(changed, 'job')} {which}{_WORDS[action][1]}"
-    operator.answer({"changed": changed, "dry_run": False}, said)
-
-
 def _end_dependents(store: Store) -> None:
     """End the jobs that depend on ended ones: perhaps no supervisor is running that would."""
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
     while continue_cascades(store):
         pass
-
-
-def _confirm(action: BulkAction, counted: str) -> None:
-    """Raise Abort unless it is confirmed, and UsageError if there is no terminal to ask on."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{counted}: confirm it with --yes")
-    if not click.confirm(f"{counted}. {action.capitalize()} them?", err=True):
-        click.echo("nothing was changed", err=True)
-        raise click.Abort

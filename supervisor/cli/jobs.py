@@ -4,15 +4,15 @@ from typing import Any
 
 import click
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE, WAITING
 from orpheus.shared.explain.sentences import how_cancelled
 from orpheus.shared.messages.jobs import job_of, listed_job_of
-from orpheus.shared.storage import Budget, JobOrder
+from orpheus.shared.storage import Budget
 from orpheus.shared.text import first_line
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.job_filter import filter_of, filter_options
-from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
+from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     Column,
     ago,
@@ -54,16 +54,21 @@ _TOTAL_S = 0.2
 
 
 @click.command()
-@filter_options
+@click.option(
+    "--status", type=click.Choice([status.value for status in Status]), help="With this status."
+)
+@click.option("--type", type=Text(), shell_complete=live("types"))
+@click.option("--queue", type=Text(), shell_complete=live("queues"))
+@click.option("--tag", type=Text(), help="With this tag.")
+@click.option("--q", type=Text(), help="With this phrase in type, payload, error or tags.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
-def jobs(operator: Operator, limit: int, **fields: Any) -> None:
-    """List jobs, newest first; with --since or --until, by their ends."""
-    wanted = filter_of(fields)
-    order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
+def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> None:
+    """List jobs, newest first."""
+    wanted = JobFilter(status=Status(status) if status else None, **fields)
     with operator.store() as store:
-        page = store.lists.page(wanted, limit, order=order).jobs
-        total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
+        page = store.lists.page(wanted, limit).jobs
+        total = store.lists.total(wanted, Budget(_TOTAL_S))
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}

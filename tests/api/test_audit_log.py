@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from orpheus.shared.storage import Budget
 from tests.audit_log import entries_of
 
 NOT_IN_THE_TRAIL = {
@@ -65,23 +64,13 @@ def prepared(api: Any, method: str, path: str) -> str | None:
     )
 
 
-def test_the_trail_is_searched_in_pages_and_says_how_far_it_has_looked(
-    api: Any, monkeypatch: Any
-) -> None:
-    with api.store.write(durable=False):
-        for n in range(1_100):
-            by = "cli:ada" if n in (3, 1_099) else "cli:eve"
-            api.store.audit.record("cancel", f"job {n + 1}", by=by, reason="it is late")
-    monkeypatch.setattr(Budget, "next_window", lambda *_: 0)
-    first = api.client.get("/audit?by=ada&q=late&since=1h").json()
-    assert [one["target"] for one in first["items"]] == ["job 1100"]
-    assert first["searched"]["entries"] == 500 and first["searched"]["back_to"] is not None
-    seen, page = 1, first
-    while page["next_cursor"]:
-        query = {"by": "ada", "q": "late", "since": "1h", "cursor": page["next_cursor"]}
-        page = api.client.get("/audit", params=query).json()
-        seen += len(page["items"])
-    assert seen == 2 and page["searched"] is None
-    (one,) = api.client.get("/audit", params={"target": "job 4"}).json()["items"]
-    assert (one["by"], one["before"], one["after"]) == ("cli:ada", None, None)
-    assert api.client.get("/audit?action=retry").json()["items"] == []
+def test_the_trail_is_read_in_pages_or_of_one_job(api: Any) -> None:
+    for n in (1, 2, 1):
+        api.store.audit.record("cancel", f"job {n}", by="cli:ada")
+    first = api.client.get("/audit?limit=2").json()
+    cursor = first["next_cursor"]
+    second = api.client.get("/audit", params={"limit": 2, "cursor": cursor}).json()
+    found = [entry["target"] for entry in (*first["items"], *second["items"])]
+    assert found == ["job 1", "job 2", "job 1"]
+    assert second["next_cursor"] is None
+    assert len(api.client.get("/audit?job=1").json()["items"]) == 2

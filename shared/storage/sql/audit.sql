@@ -12,12 +12,8 @@ UPDATE orpheus.audit SET count = count + ? WHERE id = ?;
 id, at_ms, action, target, by, reason, count, before, after
 
 -- name: entries
--- What operators did; a WHERE follows.
-SELECT {entry-columns} FROM orpheus.audit
-
--- name: edge
--- The last entry of a window, and its time: the next window of a list begins behind it.
-SELECT id, at_ms FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
+-- What operators did, below an id, newest first.
+SELECT {entry-columns} FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT ?;
 
 -- name: begun-by
 -- Who began an action, if this entry is of it.
@@ -32,24 +28,13 @@ SELECT count FROM orpheus.audit WHERE id = ?;
 INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?, value FROM {listed-ids} AS changed;
 
 -- name: entries-of-job
--- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
+-- What operators did to a job, to it alone or to many, below an id, newest first.
 SELECT {entry-columns} FROM (
     SELECT * FROM orpheus.audit WHERE target = ? AND id < ?
     UNION ALL
     SELECT audit.* FROM orpheus.audit_jobs CROSS JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
     WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
-
--- name: by-contains
--- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
-by {matches}
-
--- name: text-contains
--- The text of a pattern is in the target or in the reason.
-target {matches} OR reason {matches}
-
--- name: begins-with
--- The target begins with the words of a pattern. A comma belongs to no word.
-replace(target, ',', '') || ' ' {matches}
+ORDER BY id DESC LIMIT ?;
 
 -- name: jobs-of
 -- Those of a JSON list of jobs that an action has changed already.

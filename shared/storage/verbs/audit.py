@@ -3,37 +3,21 @@
 import contextlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Job
-from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
 from orpheus.shared.domain.words import by_whom
 from orpheus.shared.errors import StorageError
-from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow, BulkAction, Pause
+from orpheus.shared.storage.data import AuditPage, AuditRow, BulkAction, Pause
 from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
-from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
 T = TypeVar("T")
 _BEFORE_ALL = 2**63 - 1
-_DAY_MS = 86_400_000
-"""Entries may be out of the order of their times by less: clocks differ, or were set."""
-_ONE_JOB = re.compile(r"\s*job\s+([0-9]{1,19})\s*", re.IGNORECASE)
-_MANY = {"job": ("job", "jobs", "all jobs")}
-"""The words with which the targets of a kind begin, where there are several."""
-
-
-AuditAction = Literal[
-    "cancel", "retry", "run", "delete", "pause", "resume", "restart", "drain", "scale", "release",
-    "configure", "reload", "stop",
-]  # fmt: skip
-ACTIONS: tuple[str, ...] = get_args(AuditAction)
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -178,106 +162,26 @@ class Audit:
 
     def who_cancelled(self, job: Job) -> Pause | None:
         """Return who cancelled a job and why; None: no entry in the audit log says so."""
-        newest = self.find(AuditFilter(job_id=job.id), 1).rows if job.was_cancelled else ()
+        newest = self.find(1, job_id=job.id).rows if job.was_cancelled else ()
         if not newest or newest[0].action != BulkAction.CANCEL:
             return None
         return Pause(newest[0].by, newest[0].reason, newest[0].at_ms)
 
     def find(
-        self,
-        wanted: AuditFilter,
-        limit: int,
-        before_id: int | None = None,
-        budget: Budget | None = None,
+        self, limit: int, before_id: int | None = None, job_id: int | None = None
     ) -> AuditPage:
-        """Return up to `limit` actions that match, newest first, with ids below `before_id`.
+        """Return up to `limit` actions, newest first, with ids below `before_id`.
 
-        With a budget the page ends when the time is over, and says how far it has looked.
+        `job_id`: only what was done to that job, alone or with others.
         """
-        wanted = _of_job(wanted)
-        conditions = self._conditions(wanted)
-        rows: list[AuditRow] = []
-        is_plain = not conditions or wanted.job_id is not None
-        cursor = None if before_id is None else _Cursor(before_id, 0)
-        for window in windows(cursor, self._edge, None if is_plain else budget):
-            rows += self._read(wanted.job_id, conditions, window, limit + 1 - len(rows))
-            if len(rows) > limit:
-                return AuditPage(rows[:limit], rows[limit - 1].id)
-            if self._is_before(window, (wanted.since_ms or 0) - _DAY_MS):
-                return AuditPage(rows, None)
-        if window.edge is None:
-            return AuditPage(rows, None)
-        if len(rows) == limit:
-            return AuditPage(rows, window.edge.id)
-        return AuditPage(rows, window.edge.id, window.looked_at, window.edge.at_ms)
-
-    def _is_before(self, window: Window["_Cursor"], time_ms: int) -> bool:
-        """Return whether every entry of a window is older: a clock may have been wrong for one."""
-        if window.edge is None or window.edge.at_ms >= time_ms:
-            return False
-        return not self._read(None, [Condition("at_ms >= ?", (time_ms,))], window, 1)
-
-    def _edge(self, cursor: "_Cursor | None", size: int) -> "_Cursor | None":
-        before = _BEFORE_ALL if cursor is None else cursor.id
-        row = self._database.one(self._sql["edge"], before, size - 1)
-        return None if row is None else _Cursor(*row)
-
-    def _read(
-        self,
-        job_id: int | None,
-        conditions: Sequence[Condition],
-        window: Window["_Cursor"],
-        limit: int,
-    ) -> list[AuditRow]:
-        before = _BEFORE_ALL if window.after is None else window.after.id
-        entries = Condition(self._sql["entries"])
-        if job_id is not None:
-            values = (f"job {job_id}", before, job_id, before)
-            entries = Condition(self._sql["entries-of-job"], values)
-        bounds = [Condition("id < ?", (before,))]
-        if window.edge is not None:
-            bounds.append(Condition("id >= ?", (window.edge.id,)))
-        where = all_of(*bounds, *conditions)
-        sql = f"{entries.sql}{where.sql} ORDER BY id DESC LIMIT ?"
-        rows = self._database.all(sql, *entries.values, *where.values, limit)
-        return [AuditRow(*row) for row in rows]
-
-    def _conditions(self, wanted: AuditFilter) -> list[Condition]:
-        """Return a condition for each field that is given but the job."""
-        conditions = []
-        if wanted.by is not None:
-            conditions.append(Condition(self._sql["by-contains"], (containing(wanted.by),)))
-        if wanted.action is not None:
-            conditions.append(Condition("action = ?", (wanted.action,)))
-        if wanted.target is not None:
-            words = wanted.target_words
-            patterns = [f"{escaped(target)} %" for target in _MANY.get(words.lower(), (words,))]
-            each = [self._sql["begins-with"]] * len(patterns)
-            conditions.append(Condition(f"({' OR '.join(each)})", tuple(patterns)))
-        if wanted.q is not None:
-            pattern = containing(wanted.q)
-            conditions.append(Condition(f"({self._sql['text-contains']})", (pattern, pattern)))
-        if wanted.since_ms is not None:
-            conditions.append(Condition("at_ms >= ?", (wanted.since_ms,)))
-        if wanted.until_ms is not None:
-            conditions.append(Condition("at_ms < ?", (wanted.until_ms,)))
-        return conditions
-
-
-def _of_job(wanted: AuditFilter) -> AuditFilter:
-    """Return the filter; a target that is one job also finds actions on many jobs with it."""
-    named = _ONE_JOB.fullmatch(wanted.target or "")
-    job_id = int(named[1]) if named else 0
-    if named is None or wanted.job_id not in (None, job_id) or job_id > LARGEST_ID:
-        return wanted
-    return replace(wanted, target=None, job_id=job_id)
-
-
-class _Cursor(NamedTuple):
-    """An entry of the list, and when it was made."""
-
-    id: int
-    at_ms: int
+        before = _BEFORE_ALL if before_id is None else before_id
+        if job_id is None:
+            rows = self._database.all(self._sql["entries"], before, limit + 1)
+        else:
+            values = (f"job {job_id}", before, job_id, before, limit + 1)
+            rows = self._database.all(self._sql["entries-of-job"], *values)
+        entries = [AuditRow(*row) for row in rows[:limit]]
+        return AuditPage(entries, entries[-1].id if len(rows) > limit else None)
 
 
 def _without_session(by: str) -> str:

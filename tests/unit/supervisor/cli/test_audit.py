@@ -37,21 +37,5 @@ def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus)
     assert [(item["id"], item["count"]) for item in answer["items"]] == [(3, 41), (2, 1), (1, 1)]
     assert answer["next_before"] is None
     assert orpheus("audit", "--limit", "2").err == "older ones: --before 2\n"
-    assert orpheus("audit", "--by", "eve").err == "no entry matches\n"
-
-
-@pytest.mark.usefixtures("trail")
-@pytest.mark.parametrize(
-    ("options", "ids"),
-    [
-        (["--by", "ada"], [3, 1]),
-        (["--action", "pause"], [2]),
-        (["--by", "ada", "--target", "job 7"], [1]),
-        (["--q", "MISTAKE"], [1]),
-        (["--until", "1h"], []),
-        (["--since", "1h"], [3, 2, 1]),
-        (["--before", "3"], [2, 1]),
-    ],
-)
-def test_a_part_of_them_is_listed(orpheus: Orpheus, options: list[str], ids: list[int]) -> None:
-    assert [item["id"] for item in orpheus("audit", "--json", *options).json["items"]] == ids
+    older = orpheus("audit", "--json", "--before", "3").json
+    assert [item["id"] for item in older["items"]] == [2, 1]

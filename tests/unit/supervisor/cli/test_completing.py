@@ -50,7 +50,6 @@ def filled(supervised: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
         ("completion ", ["bash", "zsh", "fish"]),
         ("sc", ["scale", "schedules"]),
         ("db b", ["backup"]),
-        ("audit --b", ["--by", "--before"]),
     ],
 )
 def test_what_is_there_is_offered(words: str, offered: list[str]) -> None:

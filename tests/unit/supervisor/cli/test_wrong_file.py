@@ -42,7 +42,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
     for command in (
         ["jobs"], ["show", "1"], ["logs", "1"], ["queues"], ["schedules"], ["types"], ["workers"],
         ["programs"], ["audit"], ["errors"], ["why", "1"], ["status"], ["db", "check"],
-        ["pause", "mail"], ["resume", "mail"], ["cancel", "--all", "--dry-run"],
+        ["pause", "mail"], ["resume", "mail"], ["cancel", "99"],
         ["config", "versions"], ["submit", "count", "n=1", "--queue", "mail"],
     ):  # fmt: skip
         code, _, err = orpheus("--config", "orpheus.toml", *command)

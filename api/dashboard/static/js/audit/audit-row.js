@@ -1,4 +1,4 @@
-// A row of the audit log: when, who, what, on what, what it changed, and why. Who and what lead to more of the same.
+// A row of the audit log: when, who, what, on what, what it changed, and why.
 import { h, setText } from "../base/dom.js";
 import { cell } from "../lists/rows.js";
 import { targetLink } from "../lists/targets.js";
@@ -9,13 +9,13 @@ const MADE = /^job (\d+)$/;
 const TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z/;
 const MANY = /^(?:jobs |all jobs)/;
 
-/** @param {any} entry @param {(filter: Record<string, string>) => string} like the address of the entries with this, too */
-export function rowOf(entry, like) {
+/** @param {any} entry */
+export function rowOf(entry) {
   const { id, at, by, action, target, reason } = entry;
   const node = h("tr", { role: "row", id: `entry-${id}` },
     cell("at", "when", timeNode(at)),
-    cell("by", "who", h("a", { href: like({ by }), title: `all that ${by} did` }, by)),
-    cell("what", "what", h("a", { href: like({ action }), title: `all of ${action}` }, action)),
+    cell("by", "who", by),
+    cell("what", "what", action),
     cell("on", "target", targetLink(target, action)),
     cell("change", "change", ...changeOf(entry)),
     cell("why", "why", reason ?? nothing()));

@@ -1,5 +1,4 @@
-// The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work; so is that of the
-// audit log.
+// The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work.
 import { now } from "../base/time.js";
 
 export const FIELDS = ["status", "type", "queue", "tag", "q", "error", "where", "since", "until", "sort"];

@@ -1,4 +1,4 @@
-"""The application: measures, the guard, the fast path of POST /jobs, then FastAPI with the rest.
+"""The application: the guard, the fast path of POST /jobs, then FastAPI with the rest.
 
 POST /jobs does not go through FastAPI, whose middleware, exit stacks and dependency solver cost
 more than the job's commit. FastAPI still has the route, for /openapi.json.
@@ -16,7 +16,6 @@ from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.http import problems
 from orpheus.api.http.auth import Authenticator
 from orpheus.api.http.guard import Guard, GuardRules, LoginRules, allowed_hosts
-from orpheus.api.http.measures import MeasuredApp
 from orpheus.api.routes import (
     audit,
     configuration,
@@ -79,8 +78,7 @@ def create_app(services: Services) -> ASGIApp:
     login = None
     if authenticator is not None:
         login = LoginRules(authenticator, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
-    guard = Guard(FastPath(app), rules_of(options), login)
-    return MeasuredApp(guard, app.router.routes, services.measures)
+    return Guard(FastPath(app), rules_of(options), login)
 
 
 def rules_of(options: ApiHandover) -> GuardRules:

@@ -16,8 +16,6 @@ from orpheus.api.database.readers import Readers
 from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.database.write_probe import WriteProbe
 from orpheus.api.database.writer import Writer
-from orpheus.api.http.measures import Measures
-from orpheus.api.samples import SampleRing
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
@@ -75,10 +73,8 @@ class Services(msgspec.Struct, eq=False):
     broadcaster: Broadcaster
     types: TypesCache
     start: StartWatch
-    samples: SampleRing
     condition: SharedRead[Condition]
     long_calls: LongCalls
-    measures: Measures = msgspec.field(default_factory=Measures)
     masking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     """Held while versions of the configuration are masked, which takes much CPU time."""
 
@@ -156,10 +152,9 @@ async def open_services(
     probe = WriteProbe()
     long_calls = LongCalls(open_store)
     start = StartWatch(options.host_name, supervised=options.supervised)
-    samples = SampleRing(readers, lambda store: workers(store, options), start.look)
     readers.start()
     writer.start()
-    sampling = asyncio.create_task(samples.run())
+    watching = asyncio.create_task(start.run(readers, lambda store: workers(store, options)))
     try:
         yield Services(
             options,
@@ -170,12 +165,11 @@ async def open_services(
             broadcaster,
             TypesCache(readers),
             start,
-            samples,
             SharedRead(lambda: readers.read(lambda store: condition(store, options, probe))),
             long_calls,
         )
     finally:
-        sampling.cancel()
+        watching.cancel()
         await long_calls.close()
         await broadcaster.close()
         await writer.close()

@@ -2,15 +2,21 @@
 
 Those of other hosts do not count: one of them may be down or drained for as long as it likes.
 
-It looks at each reading of the slots, once a second (samples.py): slots come and go, and no client
-may be asking at the moment when the last one becomes ready.
+It looks at the slots once a second until the start is over: slots come and go, and no client may be
+asking at the moment when the last one becomes ready.
 """
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
 
+from orpheus.api.database.readers import Readers
 from orpheus.shared.domain.processes import API_SLOT, Role, SlotState
+from orpheus.shared.errors import OrpheusError
 from orpheus.shared.messages.workers import Worker
+from orpheus.shared.storage import Store
 
+_EVERY_S = 1.0
 _SERVING = (SlotState.READY, SlotState.DRAINING)
 _FIRST = (SlotState.DOWN, SlotState.STARTING)
 
@@ -25,6 +31,13 @@ class StartWatch:
         self._once_ready: set[str] = set()
         self.is_over = False
         """Whether every slot has been ready, and there was a worker, maybe on another host."""
+
+    async def run(self, readers: Readers, read_slots: Callable[[Store], Sequence[Worker]]) -> None:
+        """Look at the slots once a second until the start is over."""
+        while not self.is_over:
+            with contextlib.suppress(OrpheusError):  # the database may be away for a while
+                self.look(await readers.read(read_slots))
+            await asyncio.sleep(_EVERY_S)
 
     def look(self, slots: Sequence[Worker]) -> list[str]:
         """Return the slots of this host that have never been ready, given all as they are now.

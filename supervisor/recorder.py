@@ -27,7 +27,6 @@ from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
 from orpheus.shared.operations.upkeep import LateRetention, Leadership, Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.crash_cell import remove_cell
@@ -68,7 +67,7 @@ class Duties(msgspec.Struct, frozen=True):
 
 
 _NewEvent = tuple[Kind, Mapping[str, object]]
-_Item = ProcessEnded | EditOnMachine | _NewEvent
+_Item = ProcessEnded | _NewEvent
 _Waiting = deque[_Item]
 
 
@@ -160,10 +159,6 @@ class Recorder:
     def record(self, kind: Kind, body: Mapping[str, object]) -> None:
         """Write an event of this host."""
         self._inbox.put((kind, {"host": self._myself.host, **body}))
-
-    def record_edit(self, edit: EditOnMachine) -> None:
-        """Write into the audit log that this edit of the file is in force."""
-        self._inbox.put(edit)
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
         """Write the slots' records if they have changed; of several calls, only the newest."""
@@ -269,8 +264,6 @@ class Recorder:
                     if store.has_many_hosts:
                         self.watch_late(item)
                     failpoint("supervisor.process_ended")
-                elif isinstance(item, EditOnMachine):
-                    record_edit_on_machine(store, self._myself.host, item)
                 else:
                     store.events.record(*item)
             except StorageError:

@@ -128,7 +128,7 @@ def _supervise(
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
     kept = KeptConfiguration(state, clock)
-    edit = kept.take(settings)
+    kept.take(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
     for ended in swept:
@@ -154,8 +154,6 @@ def _supervise(
         thread.start()
     drainers.adopt(configuration.outboxes())
     recorder.record(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
-    if edit is not None:
-        recorder.record_edit(edit)
     try:
         return loop.run()
     finally:

@@ -119,11 +119,10 @@ class QueuesQuery(_Query):
 
 
 class WorkersQuery(_Query):
-    """What to tell of each slot."""
+    """What to add to the slots."""
 
-    samples: bool = False
-    """Add to each slot its CPU, memory, finished jobs and whether it ran a job, for each of the
-    last 60 s. Add to the answer the pools and programs of the configuration."""
+    pools: bool = False
+    """Add the pools and programs of the configuration, also those without a slot."""
 
 
 class AuditQuery(_Query):

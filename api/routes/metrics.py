@@ -3,13 +3,11 @@
 They describe the whole system, whichever process answers, except for those of slots: these are of
 the host that answers. None is kept in memory. Counters and histograms of jobs come from totals in
 the database, so they are exact, survive restarts and retention, and cost the same with a million
-jobs. What this process measures of itself (api/http/measures.py) starts at zero with it; its names
-begin with `orpheus_http_`, `orpheus_stream_` and `orpheus_websocket_`. docs/metrics.md lists all.
+jobs. docs/metrics.md lists all.
 
-Labels are bounded: slots by the configuration, routes by their templates, queues to the 100 with
-the most jobs and job types to the 100 with the most attempts (the others are counted together). A
-worker that runs alone counts in its pool but has no series of its own, because each of its starts
-would leave a dead one behind.
+Labels are bounded: slots by the configuration, queues to the 100 with the most jobs and job types
+to the 100 with the most attempts (the others are counted together). A worker that runs alone counts
+in its pool but has no series of its own, because each of its starts would leave a dead one behind.
 """
 
 from collections import Counter, defaultdict
@@ -29,7 +27,6 @@ from prometheus_client.utils import floatToGoString
 from starlette.responses import Response
 
 from orpheus.api.contract.openapi import problems
-from orpheus.api.http.measures import Measures
 from orpheus.api.services import services_of, workers
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import Outcome, Status
@@ -61,10 +58,7 @@ Series = Iterable[tuple[tuple[str, ...], float | None]]
 async def get_metrics(request: Request) -> Response:
     """Workers, their exits and restarts, jobs, the database, answers and listeners, as of now."""
     services = services_of(request)
-    resets = services.broadcaster.resets
-    text = await services.readers.read(
-        lambda store: exposition(store, services.options, services.measures, resets)
-    )
+    text = await services.readers.read(lambda store: exposition(store, services.options))
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
@@ -78,11 +72,8 @@ class _Scrape(Collector):
         return self._families
 
 
-def exposition(store: Store, options: ApiHandover, measures: Measures, resets: int) -> bytes:
-    """Return every figure in Prometheus' text format.
-
-    `measures` and `resets` (how often a listener of the stream started over) are of this process.
-    """
+def exposition(store: Store, options: ApiHandover) -> bytes:
+    """Return every figure in Prometheus' text format."""
     shown = workers(store, options)  # outside the snapshot: it may try whether a write can begin
     with store.snapshot():
         # Of this host alone: Prometheus asks the API of each, and tells them apart by instance.
@@ -94,18 +85,6 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
             *_jobs(store),
             *_types(store),
             *_database(store),
-            *measures.answers.collect(),
-            _gauge(
-                "orpheus_websocket_clients",
-                "WebSockets that are connected to this API process.",
-                measures.websockets,
-            ),
-            _counter(
-                "orpheus_stream_resets",
-                "Listeners of this API process that lost events, too slow or back too late.",
-                (),
-                [((), resets)],
-            ),
         ]
     return generate_latest(_Scrape(families))
 

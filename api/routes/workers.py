@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from msgspec.structs import replace
 from starlette.responses import Response
 
 from orpheus.api.contract.openapi import answers, body, problems
@@ -45,7 +44,7 @@ _ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]) -> Response:
     """Every slot, the API's and the supervisor's too, and every process that runs alone."""
     services = services_of(request)
-    if not query.samples:
+    if not query.pools:
         found = await services.readers.read(lambda store: workers(store, services.options))
         return json_response(Workers(found))
     sizes = await asyncio.to_thread(services.configuration().sizes)
@@ -56,7 +55,7 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     def read(store: Store) -> Workers:
         found = workers(store, services.options)
         return Workers(
-            [replace(worker, samples=services.samples.of(worker)) for worker in found],
+            found,
             configured_pools(store, "pool", pools, found, host, within_s),
             configured_pools(store, "program", sizes.programs, found, host, sizes.ends_within_s),
         )

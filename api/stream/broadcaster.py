@@ -139,7 +139,6 @@ class Broadcaster:
         self.heartbeat: Notice | None = None
         """The newest heartbeat."""
         self.closed = False
-        self.resets = 0
         """How often a listener lost events and started over."""
         self.greeting = SharedRead(lambda: self.read(greeting))
 

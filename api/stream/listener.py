@@ -120,7 +120,6 @@ class Listener:
         return Notice("hello", text.decode(), event_id(epoch, seq))
 
     async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
-        self._broadcaster.resets += 1
         yield _reset(oldest)
         async for message in self._greet():
             yield message

@@ -99,19 +99,6 @@ class WorkerSummary(Struct, frozen=True, kw_only=True):
     if it is not ready by then; `reason` tells what its `ready` found last. Else null."""
 
 
-class Samples(Struct, frozen=True, kw_only=True):
-    """What a slot was like in each of the last seconds, up to 60, the newest last.
-
-    All is null in a second in which it could not be looked at.
-    """
-
-    cpu_percent: list[float | None]
-    rss_bytes: list[int | None]
-    jobs_done: list[int | None]
-    working: list[bool | None]
-    """Whether it ran a job."""
-
-
 class Worker(WorkerSummary, frozen=True, kw_only=True):
     """A slot or a process that runs alone, with how its earlier processes ended."""
 
@@ -119,8 +106,6 @@ class Worker(WorkerSummary, frozen=True, kw_only=True):
     """The latest, the newest first; `last_exit` is its head."""
     failed_lately: int
     """How often its processes failed in the last 10 minutes, since this supervisor started."""
-    samples: Samples | UnsetType = UNSET
-    """With `?samples=true`."""
 
 
 class ConfiguredPool(Struct, frozen=True, kw_only=True):
@@ -146,9 +131,9 @@ class Workers(Struct, frozen=True):
 
     items: list[Worker]
     pools: list[ConfiguredPool] | UnsetType = UNSET
-    """With `?samples=true`."""
+    """With `?pools=true`."""
     programs: list[ConfiguredPool] | UnsetType = UNSET
-    """With `?samples=true`."""
+    """With `?pools=true`."""
 
 
 class PoolSize(Struct, frozen=True):

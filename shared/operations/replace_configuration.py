@@ -7,10 +7,7 @@ there is no row: whoever may edit the file on the machine can do so while no dat
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from orpheus.shared.operations.configuration import (
-    BY_HAND,
     ConfigurationEditor,
     EditOutcome,
     PlannedEdit,
@@ -53,30 +50,6 @@ def replace_configuration(
         except Exception:
             record(f"{target}, which was not replaced", (), None, None)
             raise
-
-
-class EditOnMachine(Struct, frozen=True):
-    """What an editor on the machine has saved as `version`, after the version `before`.
-
-    `changed` names the settings that differ, as far as they may be shown.
-    """
-
-    before: int
-    version: int
-    changed: Sequence[str] = ()
-
-
-def record_edit_on_machine(store: Store, host: str, edit: EditOnMachine) -> None:
-    """Record such an edit, which is in force. Where many hosts write, each has its own file."""
-    named = f": {_named(edit.changed)}" if edit.changed else ""
-    store.audit.record(
-        "configure",
-        f"configuration, on {host}" if store.has_many_hosts else "configuration",
-        by=BY_HAND,
-        count=len(edit.changed),
-        before=f"version {edit.before}",
-        after=f"version {edit.version}{named}",
-    )
 
 
 def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:

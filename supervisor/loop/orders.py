@@ -169,8 +169,6 @@ class Orders(msgspec.Struct, eq=False):
             "restarts": restarts,
         }
         self.recorder.record(Kind.CONFIG_RELOADED, body)
-        if new.edit is not None:
-            self.recorder.record_edit(new.edit)
         log.info("config_reloaded", why=new.why, changed=list(new.changed), restarts=restarts)
 
     def _reject(self, rejected: Rejected) -> None:

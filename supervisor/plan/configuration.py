@@ -11,8 +11,6 @@ from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.configuration import BY_HAND
-from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.limits import allow_open_files
@@ -123,21 +121,12 @@ class KeptConfiguration:
         self._clock = clock
         self._version: int | None = None
 
-    def take(self, settings: Settings) -> EditOnMachine | None:
-        """Keep the settings that come into force, and their text as a version.
-
-        Return the edit if an editor on the machine has saved it; None if the version was known
-        before, or is the first one.
-        """
-        edit = None
+    def take(self, settings: Settings) -> None:
+        """Keep the settings that come into force, and their text as a version."""
         try:
             if settings.source is not None:
                 versions = Versions(self._state.configurations, settings.source)
-                before = next(iter(versions.all()), None)
-                found = versions.keep_found(settings.sources.text)
-                self._version = found.number
-                if before is not None and before.number < found.number and found.by == BY_HAND:
-                    edit = EditOnMachine(before.number, found.number)
+                self._version = versions.keep_found(settings.sources.text).number
         except OSError as error:
             folder = str(self._state.configurations)
             log.warning("version_not_kept", folder=folder, reason=error.strerror)
@@ -146,7 +135,6 @@ class KeptConfiguration:
             write_note(note, effective_note(settings, self._clock.wall_ms(), self._version))
         except OSError as error:
             log.warning("settings_not_kept", file=str(note), reason=error.strerror)
-        return edit
 
 
 def _sizes(settings: Settings) -> dict[str, int]:

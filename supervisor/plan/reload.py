@@ -17,7 +17,6 @@ from socket import socket
 from threading import Lock, Thread
 
 import msgspec
-from msgspec.structs import replace
 
 from orpheus.config.changes import MEANT, changed_keys, emptied
 from orpheus.config.files import is_there, state_of
@@ -26,7 +25,6 @@ from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, get_logger
-from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.storage import TypeRow, open_storage
@@ -50,7 +48,7 @@ class Reloaded(msgspec.Struct, frozen=True):
     """A configuration that was checked and is in the database already.
 
     `why` says what asked for it. `changed` names the settings that differ. With `replace_all` every
-    process is replaced. `edit`: an editor on the machine has saved it.
+    process is replaced.
     """
 
     why: str
@@ -59,7 +57,6 @@ class Reloaded(msgspec.Struct, frozen=True):
     build: str
     changed: tuple[str, ...]
     replace_all: bool
-    edit: EditOnMachine | None
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -89,7 +86,7 @@ class Reloader:
         read: ReadSettings,
         settings: Settings,
         listeners: Listeners,
-        keep: Callable[[Settings], EditOnMachine | None],
+        keep: Callable[[Settings], None],
     ) -> None:
         """Look at the file, but do not watch it yet."""
         self._read = read
@@ -228,10 +225,8 @@ class Reloader:
             if listener is not None:
                 self._listeners.let_go(listener)
             raise
-        edit = self._keep(settings)
-        if edit is not None:
-            edit = replace(edit, changed=changed)
-        return Reloaded(order.why, settings, listener, build, changed, order.replace_all, edit)
+        self._keep(settings)
+        return Reloaded(order.why, settings, listener, build, changed, order.replace_all)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from websockets.exceptions import InvalidStatus
 
 from orpheus.api.routes.metrics import MOST_QUEUES, exposition
 from orpheus.shared.domain.jobs import NewJob, Outcome
@@ -134,50 +133,6 @@ def test_jobs_are_counted_by_how_they_ended_and_attempts_by_how_long_they_took(a
     assert set(runs) == {labels(outcome=outcome) for outcome in Outcome}
 
 
-def test_answers_are_timed_by_the_template_of_their_route_and_their_status(api: Any) -> None:
-    job_id = api.submit()
-    api.client.get(f"/jobs/{job_id}")
-    api.client.head("/healthz")
-    for path in ("/jobs/99", "/jobs/zzz", "/nothing/here", "/also?nothing=here"):
-        assert api.client.get(path).status_code == 404
-    api.client.put("/jobs/7")
-    api.client.get("/healthz", headers={"Host": "evil.example"})
-    api.client.request("PURGE", "/healthz")
-    for headers in ({}, {"Origin": "http://evil.example"}):
-        with pytest.raises(InvalidStatus), api.watch("?after=x", additional_headers=headers):
-            pass
-    answers = scrape(api)["orpheus_http_request_seconds_count"]
-
-    def count(method: str, route: str, status: str) -> float:
-        return answers.get(labels(method=method, route=route, status=status), 0)
-
-    assert count("POST", "/jobs", "2xx") == 1
-    assert count("GET", "/jobs/{job_id}", "2xx") == 1
-    assert count("GET", "/jobs/{job_id}", "4xx") == 2
-    assert count("PUT", "/jobs/{job_id}", "4xx") == 1
-    assert count("HEAD", "/healthz", "2xx") == 1
-    assert count("GET", "/healthz", "4xx") == 1  # what the guard refuses counts as well
-    assert count("_other", "/healthz", "4xx") == 1
-    assert count("GET", "/ws", "4xx") == 2  # handshakes that the application and the guard refused
-    assert count("GET", "_other", "4xx") == 2
-    assert len(answers) == 9
-    assert scrape(api)["orpheus_http_request_seconds_count"][
-        labels(method="GET", route="/metrics", status="2xx")
-    ]
-
-
-def test_websockets_are_counted_while_they_are_open(api: Any, wait_for: Any) -> None:
-    def clients() -> float:
-        return scrape(api)["orpheus_websocket_clients"][labels()]
-
-    assert clients() == 0
-    with api.watch() as first, api.watch() as second:
-        first.next("hello")
-        second.next("hello")
-        assert clients() == 2
-    wait_for(lambda: clients() == 0, "both to be gone")
-
-
 def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -> None:
     program = supervised.slot("web-1", SlotState.READY, Role.PROGRAM, pool="web")
     supervised.store.processes.put_slots([program])
@@ -219,7 +174,7 @@ def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
 
     with api.store._database._handle as connection:
         connection.set_progress_handler(count, 100)
-    exposition(api.store, api.services.options, api.services.measures, 0)
+    exposition(api.store, api.services.options)
     with api.store._database._handle as connection:
         connection.set_progress_handler(None)
     assert steps < 50  # 5,000 steps of SQLite's machine, with 20,000 jobs

@@ -297,3 +297,10 @@ def test_a_request_goes_to_the_host_that_is_named(
     assert answers == {"host-1": 202, "host-2": 202, "host-3": 404}
     for host in ("host-1", "host-2"):
         assert len(store.supervision.take_requests(host)) == 1
+
+
+def test_pools_are_told_of_though_they_have_no_slot(api: Any) -> None:
+    shown = api.client.get("/workers?pools=true").json()
+    pool = {"host": "host-1", "name": "default", "workers": 2, "scaled": None}
+    pool |= {"wanted": 0, "finishes_within_s": 325.0}
+    assert shown == {"items": [], "pools": [pool], "programs": []}

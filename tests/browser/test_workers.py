@@ -238,37 +238,13 @@ def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
 SCALED = {"by": "cli:ada", "reason": "night load", "at": "2020-01-31T12:00:00.000Z"}
 
 
-def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
-    missed = range(50, 55)
-    known = [None if n in missed else n for n in range(60)]
-    samples = {
-        "cpu_percent": [n and n % 7 for n in known],
-        "rss_bytes": [n if n is None else 50_000_000 + n for n in known],
-        "jobs_done": [n if n is None else 2 * n for n in known],
-        "working": [n is not None for n in known],
-    }
-    shown = worker("default-1", recent_exits=[], samples=samples)
-    panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": [], "programs": []})
-    panel.open(worker("default-1"), *SYSTEM)
-    row = panel.row("default-1")
-    lines = "path => path.getAttribute('d').slice(1).split('M').map(one => one.split('L').length)"
-    for cell in (".cpu-cell", ".rss-cell"):
-        chart = row.locator(f"{cell} path")
-        expect(chart).to_have_attribute("d", re.compile("^M0.0 "))
-        before, after = chart.evaluate(lines)  # each heartbeat since has moved a second to `after`
-        assert before + after == 55, "a line has a gap where nothing is known"
-        assert before > after
-    assert row.locator(".work-chart .rest").evaluate(lines) == [1, 1]
-    expect(row.locator(".work-chart path").last).to_have_attribute("d", re.compile("^M0 "))
-
-
 def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
     pools = [
         {"host": "host-1", "name": "default", "workers": 1},
         {"host": "host-1", "name": "mail", "workers": 3, "scaled": SCALED},
     ]
     programs = [{"host": "host-1", "name": "web", "workers": None}]
-    panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools, "programs": programs})
+    panel.answer("/workers?pools=true", 200, {"items": [], "pools": pools, "programs": programs})
     web = worker("web-1", "web", role="program")
     page = panel.open(worker("default-1"), web, *SYSTEM)
     forms = page.locator("#pools form")

@@ -90,7 +90,7 @@ def a_web_server_is_kept_alive(running: Programs) -> None:
 def output_is_read_over_http_and_on_the_command_line(
     running: Programs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = {one["name"]: one for one in running.system.get("/workers?samples=true")["programs"]}
+    shown = {one["name"]: one for one in running.system.get("/workers?pools=true")["programs"]}
     assert (shown["p"]["workers"], shown["p"]["finishes_within_s"]) == (2, 7.0)
     running.until_printed("p-1", "bad")
     lines = running.lines("p-1")

@@ -1,11 +1,13 @@
 """The start is over once every slot has been ready, whoever asks and whenever."""
 
+import asyncio
 from typing import Any
 
 from msgspec.structs import replace
 
 from orpheus.api.start_watch import StartWatch
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.messages.workers import Worker
 from tests.explained import worker
 
@@ -84,3 +86,18 @@ def test_the_start_waits_for_programs_but_for_none_that_fails() -> None:
         assert started().look([ready, program("web-1", state, exited)]) == []
     waits = [ready, program("db-1", "fatal", exited), program("web-1", "down")]
     assert started().look(waits) == []
+
+
+def test_it_looks_though_no_client_asks_until_the_start_is_over() -> None:
+    readings = iter([DatabaseBusy("locked"), [slot("default-1", "ready")]])
+
+    class Readers:
+        async def read(self, _read: Any) -> Any:
+            reading = next(readings)
+            if isinstance(reading, Exception):
+                raise reading
+            return reading
+
+    watching = started()
+    asyncio.run(watching.run(Readers(), None))  # type: ignore[arg-type]
+    assert watching.is_over

@@ -14,13 +14,6 @@ export class Sparkline {
     this.node = svg("svg", { class: "spark", viewBox: "0 0 60 16", preserveAspectRatio: "none", role: "img", "aria-label": label }, this.line);
   }
 
-  /** Begin anew with these values, the newest last. @param {(number | null)[]} values */
-  begin(values) {
-    this.values = [];
-    for (const value of values) this.keep(value);
-    this.draw();
-  }
-
   /** @param {number | null} [value] */
   keep(value = null) {
     this.values.push(value);
@@ -65,13 +58,6 @@ export class WorkChart {
     this.body = svg("path", {});
     this.rest = svg("path", { class: "rest" });
     this.node = svg("svg", { class: "work-chart", viewBox: "0 0 120 20", preserveAspectRatio: "none", role: "img", "aria-label": "Work in the last 60 seconds" }, this.rest, this.body);
-  }
-
-  /** Begin anew with the total at each second, the newest last; null: not known. @param {(number | null)[]} totals @param {(boolean | null)[]} busy */
-  begin(totals, busy) {
-    this.heights = [];
-    totals.forEach((total, i) => this.keep(total === null ? null : Math.max(0, total - (totals[i - 1] ?? total)), !!busy[i]));
-    this.draw();
   }
 
   /** @param {number | null} finished jobs a second @param {boolean} busy */

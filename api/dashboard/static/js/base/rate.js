@@ -9,13 +9,6 @@ export class RateMeter {
     this.samples = [];
   }
 
-  /** Begin anew with the totals of the last seconds, the newest last; null: not known. @param {(number | null)[]} totals */
-  begin(totals) {
-    this.samples = [];
-    const now = performance.now();
-    totals.forEach((total, i) => total === null || this.push(total, now - (totals.length - 1 - i) * 1000));
-  }
-
   /** Return the rate per second, or null before it is known. If the total falls (a new process, retention), start again. @param {number} total @returns {number | null} */
   push(total, at = performance.now()) {
     const last = this.samples[this.samples.length - 1];

@@ -56,15 +56,6 @@ export class SlotRow {
       cell("restarts"), cell("more", this.fold.button));
   }
 
-  /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: (number | null)[], working: (boolean | null)[]}} samples */
-  begin({ cpu_percent: cpu, rss_bytes: rss, jobs_done: done, working }) {
-    if (cpu.length < this.cpu.values.length) return; // an API that has just started knows less than this page
-    this.cpu.begin(cpu);
-    this.rss.begin(rss);
-    this.workChart.begin(done, working);
-    this.rate.begin(done);
-  }
-
   /** Take the measures of a second. @param {any} worker */
   keep(worker) {
     this.pace = this.rate.push(worker.jobs_done);

@@ -16,13 +16,12 @@ export class Slots {
     everySecond(() => this.rows.forEach((row) => row.tick()));
   }
 
-  /** Fill the charts with the last minute, which the API keeps; also read the pools and programs without a slot. */
+  /** Read the pools and programs, also those without a slot. */
   async begin() {
     try {
-      const { items, pools, programs } = await request("/workers?samples=true");
-      for (const worker of items) this.rows.get(keyOf(worker))?.begin(worker.samples);
+      const { pools, programs } = await request("/workers?pools=true");
       this.pools.configured = { pools: pools ?? [], programs: programs ?? [] };
-    } catch { this.pools.configured ??= { pools: [], programs: [] }; } // the charts fill as time passes
+    } catch { this.pools.configured ??= { pools: [], programs: [] }; }
   }
 
   /** @param {any[]} workers */

@@ -40,13 +40,6 @@ _LONGEST_WAIT_S = 5.0
 """Between two attempts while something is in trouble, unless `poll` is longer."""
 _RECOUNT_S = 5.0
 """Between two counts of the refused rows, while there are some."""
-_NOTE_LOOK_EVERY_S = 20.0
-_LATELY_MS = 60_000
-"""The leader reports a file that no host has drained for this time."""
-_KEY_WAIT_MS = 100
-"""How long a batch waits for unique keys that open transactions hold; their rows come later."""
-_KEYS_AGAIN_S = 5.0
-"""Rows whose keys were held are passed over for so long, or until no others are left."""
 _SQLITE = "sqlite:///"
 
 
@@ -83,7 +76,8 @@ class Drainer:
         self.settings = settings
         self._leads = leads
         self._is_file = settings.url.startswith(_SQLITE)
-        self._note_look_at_s = 0.0
+        self._is_elsewhere = False
+        """Whether this host lacks the file, which another host may have."""
         self.trouble = ""
         """Why nothing is drained now; empty if all is well. Any thread may read it."""
         self._recount_at_s: float | None = 0.0
@@ -171,36 +165,21 @@ class Drainer:
             except NotHere as error:
                 if not store.has_many_hosts:
                     raise
-                if self._is_drained_elsewhere(store):
-                    return
-                raise NotHere(f"{error}; no other host drains it either") from None
+                if not self._is_elsewhere:
+                    log.warning("outbox_not_here", outbox=self.settings.name, reason=str(error))
+                self._is_elsewhere = True
+                return
+            self._is_elsewhere = False
             self._recount_at_s = 0.0
         source = self._source
-        self._note_look(store, source)
-        held_keys = set[str]()
-        keys_again_at_s = time.monotonic() + _KEYS_AGAIN_S
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
-            if began_s >= keys_again_at_s:
-                held_keys.clear()
-                keys_again_at_s = began_s + _KEYS_AGAIN_S
-            if not self._drain_batch(store, source, self._settled(store, source), held_keys):
+            if not self._drain_batch(store, source, self._settled(store, source)):
                 break
             self._count_refused(store, source)  # there may be rows for hours
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
         self._count_refused(store, source)
-
-    def _is_drained_elsewhere(self, store: Store) -> bool:
-        """Return whether a host has the file, as far as is known; the leader tells if none has."""
-        return not self._leads() or store.outboxes.is_drained(self.settings.name, _LATELY_MS)
-
-    def _note_look(self, store: Store, source: Source) -> None:
-        """Note now and then, for the leader, that this host drains the file."""
-        now_s = time.monotonic()
-        if store.has_many_hosts and self._is_file and now_s >= self._note_look_at_s:
-            store.outboxes.note_look(self.settings.name, source.digest)
-            self._note_look_at_s = now_s + _NOTE_LOOK_EVERY_S
 
     def _settled(self, store: Store, source: Source) -> int:
         """Delete the rows of the last batch, unless that has been done; return its number."""
@@ -220,27 +199,23 @@ class Drainer:
         store.outboxes.note_refused(self.settings.name, source.digest, refused)
         self._recount_at_s = None if refused is None else now_s + _RECOUNT_S
 
-    def _drain_batch(self, store: Store, source: Source, after: int, held_keys: set[str]) -> bool:
+    def _drain_batch(self, store: Store, source: Source, after: int) -> bool:
         """Make jobs of some rows; return False if there was none.
 
-        `after`: the number of the batch before, whose rows are deleted. Rows with `held_keys` are
-        passed over; the keys that open transactions hold are added, as they could fill each batch.
+        `after`: the number of the batch before, whose rows are deleted. On PostgreSQL it waits for
+        open transactions that hold unique keys of the rows.
         """
         from orpheus.supervisor.outbox.sorting import in_turn, sort_out  # noqa: PLC0415 - 4 MB, for the first row
 
         settings, name = self.settings, self.settings.name
-        with source.batch(held_keys) as rows:
+        with source.batch() as rows:
             if not rows:
                 return False
             failpoint("outbox.read")
             types = {row.name: row for row in store.types.all()}
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             with store.write(durable=True):
-                holders, contended = store.jobs.key_holders_within(batch.jobs, _KEY_WAIT_MS)
-                held_keys |= contended
-                batch = in_turn(batch, holders, contended)
-                if not batch.accepted and not batch.refused:
-                    return True  # all of them wait for keys; there may be others behind them
+                batch = in_turn(batch, store.jobs.key_holders(batch.jobs))
                 refused, held = len(batch.refused), batch.held
                 number = store.outboxes.remember(
                     name, source.digest, after, batch.accepted, refused=refused, held=held

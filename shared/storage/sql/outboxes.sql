@@ -19,15 +19,6 @@ WHERE outboxes.batch = ?3;
 -- Forget the rows of a batch: they are deleted.
 UPDATE orpheus.outboxes SET in_flight = '[]' WHERE name = ? AND place = ? AND batch = ?;
 
--- name: note-look
--- Note when the rows of a table were last looked for.
-INSERT INTO orpheus.outboxes (name, place, looked_at_ms) VALUES (?, ?, ?)
-ON CONFLICT (name, place) DO UPDATE SET looked_at_ms = excluded.looked_at_ms;
-
--- name: last-look
--- When the rows of an outbox were last looked for on any host; NULL: never.
-SELECT max(looked_at_ms) FROM orpheus.outboxes WHERE name = ?;
-
 -- name: counts
 -- How many rows of each outbox became jobs, had the unique key of a live one, and were refused, in all
 -- its tables.

@@ -73,17 +73,6 @@ class Outboxes:
             if not self._database.run(self._sql["forget"], name, digest, number):
                 raise OutboxTaken(name)
 
-    def note_look(self, name: str, digest: str) -> None:
-        """Note that a host looks for rows in this table now."""
-        with self._database.write(durable=False):
-            now_ms = self._database.clock.wall_ms()
-            self._database.run(self._sql["note-look"], name, digest, now_ms)
-
-    def is_drained(self, name: str, within_ms: int) -> bool:
-        """Return whether a host has noted that it looks for rows, not longer ago than this."""
-        last_ms = self._database.value(self._sql["last-look"], name)
-        return last_ms is not None and self._database.clock.wall_ms() - last_ms < within_ms
-
     def counts(self) -> dict[str, OutboxCounts]:
         """Return by outbox how many of its rows were taken since the database was made."""
         return {row[0]: OutboxCounts(*row[1:]) for row in self._database.all(self._sql["counts"])}

@@ -271,12 +271,11 @@ CREATE TABLE alerts (
 -- table. `in_flight`: the ids of rows that became jobs and are not deleted there yet. `batch`: the
 -- number of the last batch; a drainer that stood still names an old one and changes nothing. `held`:
 -- rows whose unique key a live job had. `refused_now`: how many refused rows there are, and the id
--- and reason of the first. `looked_at_ms`: when a host last looked for rows of an outbox in a file.
+-- and reason of the first.
 CREATE TABLE outboxes (
     name TEXT NOT NULL, place TEXT NOT NULL, in_flight TEXT NOT NULL DEFAULT '[]',
     batch INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0, refused_now TEXT,
-    looked_at_ms INTEGER,
     PRIMARY KEY (name, place)
 ) STRICT, WITHOUT ROWID;
 

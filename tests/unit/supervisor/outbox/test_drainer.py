@@ -1,7 +1,7 @@
 """What a drainer does with the batch of another that was killed."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Rows:
         return bool(self.rows)
 
     @contextmanager
-    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
+    def batch(self) -> Iterator[Sequence[Row]]:
         yield self.rows
 
     def refused(self) -> RefusedRows | None:
@@ -182,7 +182,7 @@ class OwnRows(Rows):
         return self.shared.may_have_rows()
 
     @contextmanager
-    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
+    def batch(self) -> Iterator[Sequence[Row]]:
         read = list(self.shared.rows)
         self.happen("read")
         yield read

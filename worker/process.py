@@ -102,7 +102,6 @@ def run_worker(
         store = _retry(control, lambda: _open_store(settings, create=control.is_alone))
         cell_file = store.state.cell(incarnation)
         ring = _retry(control, partial(LineRing.create, cell_file))
-        control.awaits.path = store.state.awaits(incarnation)
         stray = StrayOutput(stray_path(cell_file), ring)
         held = _retry(control, lambda: _new_leases(settings, cell_file, ring))
         holder = Holder(slot, incarnation, os.getpid())

@@ -152,9 +152,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     job: RunningJob | None
     at: Time
     stack: str
-    """The Python frames of each job's coroutines, down to what they await, and of every thread; the
-    latest call first. What runs the job comes first.
-    """
+    """The Python frames of every thread, the latest call first. What runs the job comes first."""
 
 
 def exit_of(ended: processes.LastExit) -> LastExit:

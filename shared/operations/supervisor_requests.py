@@ -17,7 +17,7 @@ import msgspec
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
-from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
+from orpheus.shared.domain.stacks import job_first
 from orpheus.shared.domain.words import duration, named
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.messages.encoding import encode, time_of
@@ -194,8 +194,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     `host` may be None if one host alone has that slot; the caller is on `own_host`. The supervisor
     of another host reads it there. Blocks for at most 4 s, or 6 s for another host. Raises
     NotFound, TransitionRefused for a slot without a process, and NoAnswer, which says why the
-    process does not answer. The coroutines of jobs are missing while no Python code of the process
-    can run.
+    process does not answer.
     """
     slot = slot_for(store, RequestAction.STACK, name, host)
     if slot.pid is None or slot.incarnation is None:
@@ -204,24 +203,21 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         return _stack_of_other_host(store, name, slot.host)
     file = store.state.stack(slot.incarnation)
     start_bytes = _size_bytes(file)
-    awaits = store.state.awaits(slot.incarnation)
-    awaits_before = _version(awaits)
     ask = partial(store.supervision.put_request, RequestAction.STACK, slot.host, name)
-    wait = partial(_wait_for_answer, file, start_bytes, awaits, awaits_before)
+    wait = partial(_wait_for_answer, file, start_bytes)
     request_id = ask()
-    told = wait(_ASK_AGAIN_AFTER_S)
-    if told is None:
+    stack = wait(_ASK_AGAIN_AFTER_S)
+    if stack is None:
         if not store.supervision.is_waiting(request_id):
             request_id = ask()
-        told = wait(_ANSWER_WITHIN_S - _ASK_AGAIN_AFTER_S)
-    if told is None:
+        stack = wait(_ANSWER_WITHIN_S - _ASK_AGAIN_AFTER_S)
+    if stack is None:
         silent = f"{name} (process {slot.pid}) did not answer within {_ANSWER_WITHIN_S:.0f} s: "
         if store.supervision.is_waiting(request_id):
             raise NoAnswer(f"{silent}its supervisor has not asked it yet")
         why = _WHY_SILENT.get(os_state(slot.pid), "it does not react to signals; try again")
         still = store.maintenance.standstill()  # nor can it write its stack then
         raise NoAnswer(silent + (still.why if still and still.why else why))
-    stack, coroutines = told
     job = store.jobs.running().get(slot.incarnation)
     return Stack(
         slot=name,
@@ -229,7 +225,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         incarnation=slot.incarnation,
         job=running_job_of(job),
         at=time_of(store.clock.wall_ms()),
-        stack=job_first(stack, coroutines, job.id if job else None),
+        stack=job_first(stack),
     )
 
 
@@ -324,25 +320,19 @@ def _slots_in_words(store: Store, pool: str, host: str) -> str:
     return f"{len(slots)}, {ending} of them ending" if ending else str(len(slots))
 
 
-def _wait_for_answer(
-    file: Path, start_bytes: int, awaits: Path, before: tuple[int, int] | None, within_s: float
-) -> tuple[str, str] | None:
-    """Return the threads, and the coroutines of jobs; None if there is no answer in time.
+def _wait_for_answer(file: Path, start_bytes: int, within_s: float) -> str | None:
+    """Return what is added to the file of the stacks; None if nothing is in time.
 
-    A worker answers with both in `awaits`, which is replaced. Else a signal adds the threads to
-    `file`, line by line, until that stops growing: nothing marks the last line.
+    It is added line by line, until the file stops growing: nothing marks the last line.
     """
     give_up_at_s = time.monotonic() + within_s
     size_bytes, grew_at_s = start_bytes, float("inf")
     while (now_s := time.monotonic()) < give_up_at_s:
-        if _version(awaits) not in (None, before):
-            coroutines, _, threads = _text_from(awaits, 0).partition(THREADS_BELOW)
-            return threads, coroutines
         if (found_bytes := _size_bytes(file)) != size_bytes:
             size_bytes, grew_at_s = found_bytes, now_s
         elif size_bytes and now_s - grew_at_s >= _STILL_FOR_S:
             # The supervisor may have emptied a file that had grown too long.
-            return _text_from(file, start_bytes if size_bytes > start_bytes else 0), ""
+            return _text_from(file, start_bytes if size_bytes > start_bytes else 0)
         time.sleep(_LOOK_EVERY_S)
     return None
 
@@ -354,15 +344,6 @@ def _text_from(file: Path, start_bytes: int) -> str:
             return stacks.read(_LARGEST_STACK_BYTES).decode(errors="replace").strip()
     except OSError:  # the process has just ended, and its file was deleted
         return ""
-
-
-def _version(file: Path) -> tuple[int, int] | None:
-    """Return what changes when the file is replaced; None if there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
 
 
 def _size_bytes(file: Path) -> int:

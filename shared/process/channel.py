@@ -1,7 +1,7 @@
 """The control channel between the supervisor and each child: a socketpair of JSON lines.
 
 The supervisor's first line is the handover (the child's settings). Then the child says `ready`
-and `beat`, the supervisor says `drain`, `stack` (tell what the coroutines of jobs await) and `stop`
+and `beat`, the supervisor says `drain`, `stack` (write the stacks of all threads) and `stop`
 (`within_s`: jobs that are unfinished after so long are given up; only this message shortens a stop,
 because others can send the same signal). EOF tells the child that its supervisor died, without
 polling a pid that may be reused by now.

@@ -27,6 +27,7 @@ INCARNATION_VARIABLE = "_ORPHEUS_INCARNATION"
 
 _PR_SET_PDEATHSIG = 1
 _HANDOVER_TIMEOUT_S = 30.0
+_stacks_fd = -1
 
 
 class ChildStart(msgspec.Struct, frozen=True):
@@ -47,6 +48,7 @@ def enter_child(control_fd: int) -> ChildStart:
     ignored. Exits 1 if the supervisor is already gone. Raises DatabaseUnusable if the folder of
     the crash file is gone, which is beside the database.
     """
+    global _stacks_fd
     _reset_signals()
     die_with_parent(signal.SIGTERM)
     channel = Channel.from_fd(control_fd)
@@ -55,10 +57,19 @@ def enter_child(control_fd: int) -> ChildStart:
     if not isinstance(handover, dict) or os.getppid() != handover["supervisor_pid"]:
         sys.exit("The supervisor that started this process is gone.")
     faulthandler.enable(_open_for_faults(handover["crash_file"]), all_threads=True)
-    stacks_fd = _open_for_faults(handover["stack_file"])
-    faulthandler.register(signal.SIGUSR1, stacks_fd, all_threads=True, chain=False)
+    _stacks_fd = _open_for_faults(handover["stack_file"])
+    faulthandler.register(signal.SIGUSR1, _stacks_fd, all_threads=True, chain=False)
     os.register_at_fork(after_in_child=_reset_stack_signal)
     return ChildStart(channel, handover["slot"], handover["incarnation"], handover)
+
+
+def write_stacks() -> None:
+    """Write the stacks of all threads, as SIGUSR1 does, while no thread can begin or end.
+
+    The handler of a signal runs while other threads go on, and one that just began or ended has
+    crashed the process. So the signal is for a process in which no Python code can run.
+    """
+    faulthandler.dump_traceback(_stacks_fd, all_threads=True)
 
 
 def _open_for_faults(path: str) -> int:

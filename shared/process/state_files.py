@@ -60,12 +60,8 @@ class StateFiles(msgspec.Struct, frozen=True):
         return self.cells / f"{incarnation}.crash"
 
     def stack(self, incarnation: str) -> Path:
-        """Return where an incarnation writes its stacks on SIGUSR1."""
+        """Return where an incarnation writes its stacks when it is asked for them."""
         return self.cells / f"{incarnation}.stack"
-
-    def awaits(self, incarnation: str) -> Path:
-        """Return where an incarnation writes its stacks itself: coroutines and threads."""
-        return self.cells / f"{incarnation}.awaits"
 
     def program_log(self, slot: str) -> Path:
         """Return the folder of the output of a program's slot."""

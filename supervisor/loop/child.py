@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orpheus.shared.domain.processes import Role
-from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
+from orpheus.shared.domain.stacks import job_first
 from orpheus.shared.process.channel import EVIDENCE_LENGTH, Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
@@ -25,7 +25,6 @@ from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
-_FRESH_S = 10.0
 _SILENT_FOR_S = 2.05
 """More than the usual `heartbeats.interval`, and less than the time after which
 shared/operations/supervisor_requests.py asks again."""
@@ -56,17 +55,12 @@ class ChildHandle(ProcessHandle):
         self._cell_file = state.cell(incarnation)
         self._crash_file = state.crash(incarnation)
         self._stack_file = state.stack(incarnation)
-        self._awaits_file = state.awaits(incarnation)
-        self._is_aborted = False
-        """It was told to write its stacks and die."""
         self._tells_stacks = tells_stacks
         """It is a worker, so its Python code answers with its stacks."""
         self._asked_at_s = math.inf
-        """When it was first asked for its stacks since it last said anything; infinite: never."""
-        self._answer_before: int | None = None
-        """When the answer in its file was written before that, in nanoseconds; None: no answer."""
-        self._heard_at_s = 0.0
-        """When it last said anything."""
+        """When it was first asked for its stacks since it last wrote some; infinite: never."""
+        self._stack_bytes = 0
+        """How large the file of its stacks was then."""
 
     @classmethod
     def spawn(cls, spec: ProcessSpec, incarnation: str, state: StateFiles) -> "ChildHandle":
@@ -109,8 +103,6 @@ class ChildHandle(ProcessHandle):
                 self._bound_stack_file()
                 if self._tells_stacks and self._may_answer():
                     return
-            if command is ProcessCommand.ABORT:
-                self._is_aborted = True
             if command is ProcessCommand.TERMINATE and within_s is not None:
                 self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
@@ -120,21 +112,16 @@ class ChildHandle(ProcessHandle):
     def messages(self, *, has_exited: bool, serves: bool) -> list[dict[str, Any]]:  # noqa: ARG002
         """Return what it has said since the last call; all that is left if it `has_exited`."""
         self.channel.flush()
-        found = self.channel.receive_last() if has_exited else self.channel.receive()
-        if found:
-            self._heard_at_s = time.monotonic()
-        return found
+        return self.channel.receive_last() if has_exited else self.channel.receive()
 
     def _may_answer(self) -> bool:
         """Ask a worker for its stacks; return whether its Python code may still answer.
 
-        If it has said nothing at all since it was asked before, only the handler of a signal can.
-        The handler may crash a process whose threads go on (worker/control/awaits_file.py).
+        If it has written nothing for 2 s since it was asked, only the handler of a signal can.
         """
-        now_s, answer = time.monotonic(), _written_at_ns(self._awaits_file)
-        has_answered = answer != self._answer_before
-        if has_answered or self._heard_at_s > self._asked_at_s or math.isinf(self._asked_at_s):
-            self._asked_at_s, self._answer_before = now_s, answer
+        now_s, size_bytes = time.monotonic(), _size_of(self._stack_file)
+        if math.isinf(self._asked_at_s) or size_bytes != self._stack_bytes:
+            self._asked_at_s, self._stack_bytes = now_s, size_bytes
         self.channel.send({"do": "stack"})
         return now_s - self._asked_at_s < _SILENT_FOR_S
 
@@ -164,8 +151,7 @@ class ChildHandle(ProcessHandle):
 
     def _close(self) -> None:
         self.channel.close()
-        unfinished = self._awaits_file.with_suffix(".new")
-        for file in (self._crash_file, self._stack_file, self._awaits_file, unfinished):
+        for file in (self._crash_file, self._stack_file):
             with contextlib.suppress(OSError):  # a read-only folder: the next start deletes them
                 file.unlink()
 
@@ -183,17 +169,7 @@ class ChildHandle(ProcessHandle):
 
     def _evidence(self) -> str | None:
         text = _text_of(self._crash_file, _MOST_STACK_BYTES)
-        awaits = self._last_awaits() if text and self._is_aborted else ""
-        stacks = job_first(text.partition("\nExtension modules:")[0], awaits)
-        return stacks[:EVIDENCE_LENGTH] or None
-
-    def _last_awaits(self) -> str:
-        """Return what the coroutines of overdue jobs awaited just before its death."""
-        written_ns = _written_at_ns(self._awaits_file)
-        if written_ns is None or time.time() - written_ns / 1e9 >= _FRESH_S:
-            return ""
-        text = _text_of(self._awaits_file, EVIDENCE_LENGTH // 2)
-        return text.partition(THREADS_BELOW)[0]  # the crash file has the threads
+        return job_first(text.partition("\nExtension modules:")[0])[:EVIDENCE_LENGTH] or None
 
 
 def _text_of(file: Path, most_bytes: int) -> str:
@@ -205,8 +181,8 @@ def _text_of(file: Path, most_bytes: int) -> str:
         return ""
 
 
-def _written_at_ns(file: Path) -> int | None:
+def _size_of(file: Path) -> int:
     try:
-        return file.stat().st_mtime_ns
+        return file.stat().st_size
     except OSError:
-        return None
+        return 0

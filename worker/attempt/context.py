@@ -6,9 +6,9 @@ written by one thread and read by others, in single steps.
 
 import contextlib
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import Any, Protocol, Unpack
 
 import msgspec
 
@@ -27,9 +27,6 @@ from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.child_jobs import ChildJobs
 from orpheus.worker.attempt.job_log import JobLog
-
-if TYPE_CHECKING:
-    import asyncio
 
 _MAX_MESSAGE_CHARS = 500
 _ROUNDING = 1e-6
@@ -84,12 +81,6 @@ class RunningAttempt(msgspec.Struct, eq=False):
     """The progress that the handler reported and that is not stored yet."""
     on_stop: Callable[[], object] | None = None
     """Called from another thread when the handler should stop: cancels a coroutine."""
-    handler: Coroutine[Any, Any, Any] | None = None
-    """The coroutine of an `async def` handler, while it runs."""
-    tasks: "Callable[[], Iterable[asyncio.Task[Any]]] | None" = None
-    """Called from another thread: the task of an `async def` handler, and those that it starts."""
-    thread_id: int | None = None
-    """The thread that runs its code, while it does; None if the event loop does."""
     kill_program: Callable[[], object] | None = None
     """Called from any thread before this process exits: ends the program that the attempt runs."""
     note_overdue: Callable[[], object] | None = None

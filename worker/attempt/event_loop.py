@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -76,7 +75,6 @@ class EventLoop:
     def start(self, attempt: RunningAttempt) -> None:
         """Run the attempt on the loop."""
         self._tasks[attempt] = WeakSet()
-        attempt.tasks = partial(self._tasks_of, attempt)
         self._loop.call_soon_threadsafe(self._begin, attempt, context=self._context.copy())
 
     def stop(self) -> None:
@@ -117,10 +115,6 @@ class EventLoop:
     def _owner_of(self, task: "asyncio.Task[Any]") -> RunningAttempt | None:
         owners = (attempt for attempt, tasks in list(self._tasks.items()) if task in tasks)
         return next(owners, None)
-
-    def _tasks_of(self, attempt: RunningAttempt) -> "list[asyncio.Task[Any]]":
-        own = self._tasks.get(attempt, ())
-        return [task for task in asyncio.all_tasks(self._loop) if task in own]
 
     def _put_off_deadlines(self, blocking: RunningAttempt, now_s: float) -> None:
         for attempt in list(self._tasks):

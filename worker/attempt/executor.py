@@ -6,7 +6,6 @@ sets there is gone afterwards. Avoid slow system calls here: they dominate the c
 """
 
 import os
-import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
@@ -112,7 +111,6 @@ class Executor:
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
-        attempt.thread_id = threading.get_ident()
         try:
             try:
                 try:
@@ -129,7 +127,6 @@ class Executor:
             return self.ended_by(error, attempt.lease)
         finally:
             self.has_raised |= self.alarm.has_raised
-            attempt.thread_id = None
             if attempt.log is not None:
                 attempt.log.finish_lines()
 
@@ -191,8 +188,6 @@ class Executor:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         assert task is not None
-        # By default, all tasks of the loop. If jobs share the loop, the caller has set `tasks`.
-        attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
         attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
         deadline_s = loop.time() + attempt.lease.timeout_s
         limit = asyncio.timeout_at(deadline_s)
@@ -207,7 +202,6 @@ class Executor:
                         work: Coroutine[Any, Any, Any] = job_type.call(
                             context, attempt.lease.payload
                         )
-                        attempt.handler = work
                         result = await work
                         if not limit.expired() and loop.time() >= deadline_s:
                             attempt.job_log().warning(_BLOCKED_PAST_TIMEOUT)
@@ -224,7 +218,7 @@ class Executor:
                 context.check_cancelled()
                 raise
             finally:
-                attempt.on_stop = attempt.handler = None
+                attempt.on_stop = None
         return None  # a context manager has swallowed the exception
 
     def ended_by(self, error: BaseException, lease: Lease) -> Finished:

@@ -27,15 +27,14 @@ from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger, stop_logging
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.child_start import write_stacks
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.stop_signals import stop_signals
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.control.awaits_file import AwaitsFile
 from orpheus.worker.control.database_watch import DatabaseWatch
 
 _ORPHAN_GRACE_S = 10.0
 _SECOND_SIGNAL_GRACE_S = 3.0
-_WRITE_WITHIN_S = 0.2
 _NEVER = float("inf")
 
 log = get_logger()
@@ -62,7 +61,6 @@ class ControlThread(threading.Thread):
         """Counts the turns of the main loop: a beat shows that it moves."""
         self.jobs_done = 0
         self.database = DatabaseWatch(settings.beat_interval_s)
-        self.awaits = AwaitsFile()
         self.on_order: Callable[[], None] = lambda: None
         """Called in this thread when an order has come: wakes the other threads."""
         self._channel = channel
@@ -164,7 +162,7 @@ class ControlThread(threading.Thread):
                 within_s = min(message.get("within_s", _NEVER), self._settings.stop_timeout_s)
                 self.stop(within_s, "told by the supervisor")
             elif message.get("do") == "stack":
-                self.awaits.write(self._running())
+                write_stacks()
         if channel.closed:
             self.stop(_ORPHAN_GRACE_S, "the supervisor is gone")
         return channel.closed
@@ -191,8 +189,6 @@ class ControlThread(threading.Thread):
             for attempt in overdue:
                 if attempt.note_overdue is not None:
                     attempt.note_overdue()
-            # The supervisor reads it after it has killed the process, as this beat tells it to.
-            self.awaits.write(overdue, _WRITE_WITHIN_S)
         return {
             "id": first.lease.job_id,
             "type": first.lease.type,

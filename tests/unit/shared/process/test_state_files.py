@@ -13,7 +13,6 @@ def test_the_files_of_an_incarnation_are_together(tmp_path: Path) -> None:
     assert files.cell("life-1") == tmp_path / "orpheus.db-cells" / "life-1"
     assert files.crash("life-1") == Path(f"{files.cell('life-1')}.crash")
     assert files.stack("life-1") == Path(f"{files.cell('life-1')}.stack")
-    assert files.awaits("life-1") == Path(f"{files.cell('life-1')}.awaits")
 
 
 def test_two_databases_of_one_name_have_different_files(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction, reload_name
-from orpheus.shared.domain.stacks import THREADS_BELOW
 from orpheus.shared.storage import Store, open_store, state_files
 from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.conftest import URL
@@ -21,7 +20,6 @@ from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
-AWAITS = "Coroutine of job 1 (t), which awaits a Future (most recent call first):\n  File a.py"
 
 
 @pytest.fixture
@@ -31,8 +29,7 @@ def taken(supervised: Store) -> Iterator[list[Request]]:
     ended, listening = threading.Event(), threading.Event()
     file = state_files(URL).stack("life-of-default-1")
     file.parent.mkdir(exist_ok=True)
-    awaits = state_files(URL).awaits("life-of-default-1")
-    awaits.write_text("Coroutine of job 1 (t), of an earlier answer")
+    file.write_text("Thread 0x1 (most recent call first): of an earlier answer\n")
 
     def take() -> None:
         store = open_store(URL)
@@ -44,9 +41,8 @@ def taken(supervised: Store) -> Iterator[list[Request]]:
             for request in store.supervision.take_requests("host-1"):
                 requests.append(request)
                 if request.action is RequestAction.STACK:
-                    new = awaits.with_suffix(".new")
-                    new.write_text(f"{AWAITS}{THREADS_BELOW}{STACK}")
-                    new.replace(awaits)
+                    with file.open("a") as stacks:
+                        stacks.write(STACK)
                 elif request.action is RequestAction.RELOAD:
                     why = reload_name(request.id)
                     changed = {"changed": ["api.port"], "restarts": ["api"], "why": why}
@@ -92,7 +88,7 @@ def test_a_stack_is_printed_under_what_it_is_of(orpheus: Orpheus) -> None:
     title, *lines = out.splitlines()
     assert (code, err) == (0, "")
     assert title.startswith(f"default-1, process {os.getpid()}, at 2")
-    assert lines == [*AWAITS.splitlines(), "", *STACK.splitlines()]
+    assert lines == STACK.splitlines()
     assert STACK.strip() in orpheus("stack", "default-1", "--json").json["stack"]
 
 

@@ -39,7 +39,7 @@ from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
 
 MOST_CHOSEN = 10_000
-"""How many jobs one call may choose by their ids, or change with a `limit`."""
+"""How many jobs one call may choose by their ids."""
 _NONE: Any = ()
 """The default of a list. Copying a list each time would take pydantic longer than all checks."""
 WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
@@ -304,15 +304,9 @@ class BulkChange(Reason):
     meanwhile."""
     dry_run: bool = False
     """Only count them."""
-    limit: int | None = Field(None, ge=1, le=MOST_CHOSEN)
-    """Change at most so many in this call; `next_cursor` says how to go on."""
-    cursor: Cursor | None = None
-    """The `next_cursor` of the call before, with the same action and filter."""
 
     @model_validator(mode="after")
     def _with_what_they_need(self) -> Self:
-        if self.cursor is not None and self.limit is None:
-            raise ValueError("cursor needs limit: without it, one call changes all jobs")
         if self.or_fewer and self.expected_count is None:
             raise ValueError("or_fewer needs expected_count: without it, nothing is compared")
         return self

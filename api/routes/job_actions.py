@@ -18,25 +18,22 @@ from orpheus.api.http.calls import (
     parse_job_id,
     read_body,
 )
-from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.messages.jobs import Changed, ListedJob, listed_job_of
-from orpheus.shared.storage import Actor, BulkCursor, NoSuchCursor, Store
+from orpheus.shared.storage import Actor, Store
 
 T = TypeVar("T")
 
 router = APIRouter(tags=["actions"])
 
 _ALL_JOBS = "is required with an empty filter, which means every job: count them with dry_run first"
-_NOT_OF_THESE = "is not a next_cursor of this action with this filter"
 _PART_OF_JOBS = (
     "changed {} of the jobs. Send it again with the count of now, for those that are left."
 )
 _PART_OF_LOG = "deleted at most a part of the log of this job. Send it again."
-_STEPS = "bulk"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
 _ANSWERS = answers(ListedJob) | _PROBLEMS
 
@@ -97,52 +94,19 @@ async def _change(
     openapi_extra=body(BulkChange),
 )
 async def change_many(request: Request) -> Response:
-    """Cancel, retry or delete every job that matches and allows it; in steps, not all or none.
-
-    With a `limit`, a call does one part and says how to go on: its caller can show how far it is,
-    and stop.
-    """
+    """Cancel, retry or delete every job that matches and allows it; in parts, not all or none."""
     services, bulk = services_of(request), read_body(request, BulkChange)
-    at = _decoded(bulk.cursor)
-    first = at is None and not bulk.dry_run
-    if first and bulk.filter == BulkFilter() and bulk.expected_count is None:
+    if not bulk.dry_run and bulk.filter == BulkFilter() and bulk.expected_count is None:
         raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
     actor = audit_actor(request, bulk)
     if bulk.dry_run:
         return json_response(await services.readers.read(lambda store: _counted(store, bulk)))
     before_each = partial(_refuse_to_go_on, services.long_calls.stopping, _PART_OF_JOBS)
-    if bulk.limit is None:
-        change = _whole(bulk, actor, before_each)
-    else:
-        change = _step(bulk, bulk.limit, at, actor, before_each)
-    return json_response(await services.long_calls.run(change))
-
-
-def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
-    """Raise Refusal, which says what was done `so_far`, if the API is stopping."""
-    if stopping.is_set():
-        raise Refusal(503, f"This API stops, and has {so_far.format(changed)}")
-
-
-def _decoded(cursor: str | None) -> BulkCursor | None:
-    """Return the cursor in a text. It must be of a later step, as the first one makes the entry."""
-    numbers = decode_cursor(cursor, _STEPS, len(BulkCursor._fields))
-    decoded = None if numbers is None else BulkCursor(*numbers)
-    if decoded is not None and not decoded.audit_id:
-        raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)])
-    return decoded
-
-
-def _whole(
-    bulk: BulkChange, actor: Actor, before_each: Callable[[int], None]
-) -> Callable[[Store], Changed]:
-    """Return a function that changes all jobs of the filter."""
 
     def change(store: Store) -> Changed:
-        matching = listing.chosen(bulk.filter, store.clock.wall_ms())
         changed = store.bulk.change(
             bulk.action,
-            matching,
+            listing.chosen(bulk.filter, store.clock.wall_ms()),
             max_id=bulk.max_id,
             expected_count=bulk.expected_count,
             or_fewer=bulk.or_fewer,
@@ -152,47 +116,16 @@ def _whole(
         )
         return Changed(changed)
 
-    return change
+    return json_response(await services.long_calls.run(change))
+
+
+def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
+    """Raise Refusal, which says what was done `so_far`, if the API is stopping."""
+    if stopping.is_set():
+        raise Refusal(503, f"This API stops, and has {so_far.format(changed)}")
 
 
 def _counted(store: Store, bulk: BulkChange) -> Changed:
     """Return how many jobs of the filter the action would change."""
     matching = listing.chosen(bulk.filter, store.clock.wall_ms())
-    if bulk.limit is None:
-        return Changed(store.bulk.count(bulk.action, matching, bulk.max_id))
-    with store.snapshot():
-        max_id = store.bulk.first_cursor(bulk.max_id).max_id
-        changed = store.bulk.count(bulk.action, matching, max_id)
-    return Changed(changed, max_id=max_id, next_cursor=None)
-
-
-def _step(
-    bulk: BulkChange,
-    limit: int,
-    at: BulkCursor | None,
-    actor: Actor,
-    before_each: Callable[[int], None],
-) -> Callable[[Store], Changed]:
-    """Return a function that changes some jobs of the filter, from `at` on."""
-
-    def change(store: Store) -> Changed:
-        matching = listing.chosen(bulk.filter, store.clock.wall_ms())
-        cursor = at or store.bulk.first_cursor(bulk.max_id)
-        try:
-            step = store.bulk.step(
-                bulk.action,
-                matching,
-                limit,
-                cursor,
-                expected_count=bulk.expected_count,
-                or_fewer=bulk.or_fewer,
-                by=actor.name,
-                reason=actor.reason,
-                before_each=before_each,
-            )
-        except NoSuchCursor as error:
-            raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)]) from error
-        next_cursor = step.next_cursor and encode_cursor(step.next_cursor, _STEPS)
-        return Changed(step.changed, step.so_far, cursor.max_id, next_cursor)
-
-    return change
+    return Changed(store.bulk.count(bulk.action, matching, bulk.max_id))

@@ -7,7 +7,7 @@ an answer of the API, so both kinds of client return the same.
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from orpheus.shared.domain import graph, jobs
 from orpheus.shared.domain.events import Kind
@@ -198,12 +198,6 @@ class Changed(Struct, frozen=True):
     """How many jobs were changed; with `dry_run`, how many would be."""
 
     changed: int
-    so_far: int | UnsetType = UNSET
-    """Of a call with a `limit`: how many all calls from the first to this one have changed."""
-    max_id: int | UnsetType = UNSET
-    """Of the same: no newer job is changed by those that go on from there."""
-    next_cursor: str | UnsetType | None = UNSET
-    """Of the same: null: nothing is left to do."""
 
 
 class GraphNode(Struct, frozen=True):

@@ -126,32 +126,6 @@ class BulkAction(StrEnum):
     DELETE = "delete"
 
 
-class BulkCursor(NamedTuple):
-    """Where a step of a bulk action begins: behind the job `after`; 0: at the first one.
-
-    `audit_id`: the entry that its steps are counted in; 0: there is none yet.
-    """
-
-    audit_id: int
-    max_id: int
-    after: int
-
-
-class BulkStep(msgspec.Struct, frozen=True):
-    """What a step did. `next_cursor`: where the next one begins; None: it was the last.
-
-    `so_far`: how many jobs all steps of the action have changed, also steps whose answer was lost.
-    """
-
-    changed: int
-    so_far: int
-    next_cursor: BulkCursor | None
-
-
-class NoSuchCursor(OrpheusError):
-    """The cursor of a step belongs to another action, or to none."""
-
-
 class CountChanged(TransitionRefused):
     """The number of matching jobs differs from what the operator confirmed; nothing was changed."""
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Dashboard, wait_until_held
-from tests.browser.interception import Route, intercept
-from tests.browser.job_list import confirm, row, rows, statuses
+from tests.browser.conftest import Dashboard
+from tests.browser.job_list import confirm, row, rows
 from tests.variants import variants
 
 
@@ -39,60 +38,6 @@ def test_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     assert set(attempts.values()) == {1, 2} and attempts[seen[0]] == 2
     (entry,) = [one for one in system.get("/audit")["items"] if f"tag={tag}" in one["target"]]
     assert (entry["action"], entry["count"], entry["reason"]) == ("retry", many, "the disk is back")
-
-
-def hold_steps(page: Page) -> list[Route]:
-    """Return where each step of a bulk action waits until the test lets it go."""
-    waiting: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if "dry_run" in (route.request.post_data or ""):
-            route.continue_()
-        else:
-            waiting.append(route)
-
-    intercept(page, "**/jobs/bulk", hold)
-    return waiting
-
-
-def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    system = lasting_dashboard.system
-    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["stopped"]}
-    system.client.post("/jobs/batch", json={"jobs": [job] * 450})
-    page = lasting_dashboard.open("/ui/jobs?tag=stopped")
-    waiting = hold_steps(page)
-    page.get_by_role("button", name="All that match: select them").click()
-    cancel = page.get_by_role("button", name="Cancel …")
-    cancel.click()
-    confirm(page, typed="450")
-    wait_until_held(page, waiting)
-    page.get_by_role("button", name="Do nothing").click()
-    expect(cancel).to_be_disabled()
-    waiting.pop().fulfill(status=409, json={"detail": "Nothing was changed."})
-    expect(page.locator("#confirm-problem")).to_have_text("Nothing was changed.")
-    page.locator("#confirm-yes").click()
-    wait_until_held(page, waiting)
-    page.get_by_role("button", name="Do nothing").click()
-    waiting.pop().continue_()
-    told = "Stopped: 100 jobs were cancelled or asked to stop, 350 of 450 were left as they were."
-    expect(page.locator("#result")).to_have_text(told)
-    assert not waiting
-    cancel.click()
-    confirm(page, typed="350")
-    wait_until_held(page, waiting)
-    waiting.pop().continue_()
-    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 350")
-    expect(page.locator("#working")).to_be_visible()
-    wait_until_held(page, waiting)
-    page.locator("#stop").click()
-    waiting.pop().continue_()
-    told = "Stopped: 200 jobs were cancelled or asked to stop, 150 of 350 were left as they were."
-    expect(page.locator("#result")).to_have_text(told)
-    assert lasting_dashboard.never_reloaded()
-    assert statuses(system, "stopped") == {"cancelled": 300, "pending": 150}
-    assert system.get("/audit")["items"][0]["count"] == 200
 
 
 def test_a_selection_is_kept_while_rows_arrive_and_only_it_is_changed(

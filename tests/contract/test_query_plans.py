@@ -52,7 +52,6 @@ HOT = {
         "jobs-after",
     ): "COVERING INDEX job_dependents (depends_on=?)",
     ("graphs.sql", "links-of-graph"): "job_dependencies USING PRIMARY KEY (job_id=?)\n",
-    ("audit.sql", "jobs-of"): "audit_jobs USING PRIMARY KEY (job_id=? AND audit_id=?)",
     ("audit.sql", "to-target"): "audit USING INDEX audit_by_target (target=?)",
     ("audit.sql", "entries-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",

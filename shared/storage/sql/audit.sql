@@ -15,14 +15,6 @@ id, at_ms, action, target, by, reason, count, before, after
 -- What operators did, below an id, newest first.
 SELECT {entry-columns} FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT ?;
 
--- name: begun-by
--- Who began an action, if this entry is of it.
-SELECT by FROM orpheus.audit WHERE id = ? AND action = ? AND target = ?;
-
--- name: count-of
--- How many jobs an action has changed.
-SELECT count FROM orpheus.audit WHERE id = ?;
-
 -- name: add-jobs
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?, value FROM {listed-ids} AS changed;
@@ -35,11 +27,6 @@ SELECT {entry-columns} FROM (
     SELECT audit.* FROM orpheus.audit_jobs CROSS JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
     WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
 ORDER BY id DESC LIMIT ?;
-
--- name: jobs-of
--- Those of a JSON list of jobs that an action has changed already.
-SELECT job_id FROM {listed-ids} AS wanted
-    CROSS JOIN orpheus.audit_jobs ON job_id = wanted.value WHERE audit_id = ?;
 
 -- name: to-target
 -- Each time that somebody did this to a target, since a time.

@@ -93,29 +93,6 @@ class Audit:
             if kept:
                 self._database.run(self._sql["add-jobs"], audit_id, json.dumps(job_ids))
 
-    def left_of(self, audit_id: int, job_ids: Sequence[int]) -> list[int]:
-        """Return the jobs that the action has not changed yet, in their order.
-
-        No other process adds jobs to the entry before this transaction ends.
-        """
-        self._database.lock("audit entry", [str(audit_id)])
-        rows = self._database.all(self._sql["jobs-of"], json.dumps(job_ids), audit_id)
-        changed = {row[0] for row in rows}
-        return [job_id for job_id in job_ids if job_id not in changed]
-
-    def has(self, audit_id: int, action: str, target: str, by: str) -> bool:
-        """Return whether there is such an entry, made in this or another session of `by`.
-
-        An action in steps may outlive a browser's session, and goes on after the next login. From
-        another address it does not: the entry would name somebody else.
-        """
-        row = self._database.one(self._sql["begun-by"], audit_id, action, target)
-        return row is not None and _without_session(row[0]) == _without_session(by)
-
-    def count_of(self, audit_id: int) -> int:
-        """Return how many jobs an action has changed."""
-        return int(self._database.value(self._sql["count-of"], audit_id) or 0)
-
     def last_of_slot(
         self, action: RequestAction, slot: str, host: str, since_ms: int
     ) -> AuditRow | None:
@@ -182,8 +159,3 @@ class Audit:
             rows = self._database.all(self._sql["entries-of-job"], *values)
         entries = [AuditRow(*row) for row in rows[:limit]]
         return AuditPage(entries, entries[-1].id if len(rows) > limit else None)
-
-
-def _without_session(by: str) -> str:
-    """Return `api:ADDRESS` of `api:ADDRESS#SESSION`; another name as it is."""
-    return by.partition("#")[0]

@@ -141,22 +141,17 @@ class JobLists:
         statuses: Iterable[Status],
         *,
         max_id: int,
-        limit: int = NO_BOUND,
-        order: JobOrder = JobOrder.OLDEST,
-        cursor: JobCursor | None = None,
-        budget: Budget | None = None,
-    ) -> tuple[list[int], JobCursor | None]:
-        """Return ids of matching jobs of these statuses, up to `max_id`, and where to go on."""
-        select = Condition(self._sql["select-ids"])
+    ) -> list[int]:
+        """Return the ids of matching jobs of these statuses, up to `max_id`, ascending."""
+        select, order = Condition(self._sql["select-ids"]), JobOrder.OLDEST
         with self._database.planned_for_values():
             each = [
                 self._read(
-                    select, self._source(part, order, max_id), cursor, limit, NO_BOUND, budget
+                    select, self._source(part, order, max_id), None, NO_BOUND, NO_BOUND, None
                 )
                 for part in _of_statuses(wanted, statuses)
             ]
-        found = _up_to(_merged(each, order), limit, NO_BOUND)
-        return [row[0] for _, row in found.rows], found.cursor
+        return [row[0] for _, row in _merged(each, order).rows]
 
     def _time_of(self, cursor: JobCursor | None) -> int | None:
         if cursor is None or cursor.ended_ms:

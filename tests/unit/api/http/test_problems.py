@@ -28,7 +28,7 @@ from orpheus.shared.errors import (
     UnexpectedAnswer,
     WaitTimedOut,
 )
-from orpheus.shared.storage import BackupRefused, MoveRefused, NoSuchCursor
+from orpheus.shared.storage import BackupRefused, MoveRefused
 
 PROGRAMS = ("orpheus.api", "orpheus.shared")
 NO_CLIENTS = {
@@ -36,7 +36,6 @@ NO_CLIENTS = {
     CannotBind,
     ModulesNotDescribed,
     ConfigurationError,
-    NoSuchCursor,  # its route tells it of the field
     BackupRefused,  # of the command line
     MoveRefused,
     TooLarge,  # of clients

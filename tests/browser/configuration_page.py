@@ -19,8 +19,6 @@ name = "pay"
 argv = ["true"]
 env = {KEY = "hush"}
 """
-LIMIT = "# few", "# few\n\n[queues.letters]\nmax_running = 3"
-"""A change to rewrite: unlike one of the workers, it starts no process."""
 _KEEP_TOLD = """() => {
     window.told = [];
     const became = document.getElementById("became");

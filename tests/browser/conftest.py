@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from playwright.sync_api import (
 )
 
 from tests.browser.configuration_page import TEXT, put_back
-from tests.browser.interception import Route
 from tests.browser.panel import Panel
 from tests.conftest import System
 from tests.machine import PATIENCE_S, wait_until
@@ -253,16 +252,6 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
     if not shared_path.exists() or shared_path.read_text(encoding="utf-8") != TEXT:
         put_back(shared_system, shared_path)
     assert watched.problems == []
-
-
-def wait_until_held(page: Page, held: Sequence[Route]) -> None:
-    """Wait until a request of the page has come to its route, which keeps it."""
-
-    def has_come() -> bool:
-        page.title()  # Playwright hears of requests only while it is asked for something
-        return bool(held)
-
-    wait_until(has_come, "the request")
 
 
 @pytest.fixture

@@ -104,14 +104,7 @@ class _Calls:
         self._handlers.insert(0, (pattern, handler))
         self._tell()
 
-    def remove(self, pattern: str) -> None:
-        self._handlers = [one for one in self._handlers if one[0] != pattern]
-        self._tell()
-
     def _tell(self) -> None:
-        if not self._handlers:
-            self._session.send("Fetch.disable")  # what is held goes to the API
-            return
         asked = [
             {"urlPattern": re.sub(r"\*+", "*", one.replace("?", r"\?")), "resourceType": "Fetch"}
             for one, _ in self._handlers
@@ -139,11 +132,6 @@ def intercept(page: Page, pattern: str, handler: Handler) -> None:
     if page not in _CALLS:
         _CALLS[page] = _Calls(page)
     _CALLS[page].add(pattern, handler)
-
-
-def stop_intercepting(page: Page, pattern: str) -> None:
-    """Let the API answer these calls again, and after the last pattern what is still held too."""
-    _CALLS[page].remove(pattern)
 
 
 def _matches(pattern: str, url: str) -> bool:

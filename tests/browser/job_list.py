@@ -13,13 +13,6 @@ def row(page: Page, job_id: int) -> Any:
     return page.locator(f"#rows tr[data-id='{job_id}']")
 
 
-def statuses(system: Any, tag: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for job in system.get(f"/jobs?tag={tag}&limit=500&preview=true")["items"]:
-        found[job["status"]] = found.get(job["status"], 0) + 1
-    return found
-
-
 def wait_submitted(system: Any, queue: str, tag: str, type: str = "sum_range") -> int:
     """Submit a job to a queue that is paused; its id."""
     body = {"type": type, "payload": {"n": 1}, "queue": queue, "tags": [tag]}

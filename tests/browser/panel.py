@@ -61,7 +61,6 @@ class Panel:
 
     def _relay(self, socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
-        self._socket = socket
 
         def pass_on(text: str | bytes) -> None:
             message = json.loads(text)
@@ -77,10 +76,6 @@ class Panel:
         page: Page = self.dashboard.open()
         self.row(workers[0]["slot"]).first.wait_for()
         return page
-
-    def cut(self) -> None:
-        """Close the stream, as an API does that ends; the page opens another."""
-        self._socket.close()
 
     def row(self, slot: str) -> Any:
         return self.page.locator("#slots .slot").filter(has=self.page.get_by_text(slot, exact=True))

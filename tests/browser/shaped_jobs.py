@@ -52,11 +52,6 @@ class Note(BaseModel):
 
 
 @job
-def agree(terms: bool, plan: Speed) -> None:
-    """Take what has to be chosen."""
-
-
-@job
 def ship(
     to: Address,
     parcels: list[Parcel],

@@ -32,30 +32,3 @@ def test_an_action_is_told_with_who_what_on_what_and_why(
     expect(rows.first.locator(".why")).to_be_hidden()  # no dash stands for none
     row.get_by_role("link", name="queue told").click()
     expect(page.locator("#queue-told")).to_have_class("target")
-
-
-def test_new_entries_wait_while_somebody_reads_and_older_ones_are_a_page_away(
-    lasting_dashboard: Dashboard,
-) -> None:
-    client = lasting_dashboard.system.client
-    for _ in range(30):
-        client.post("/queues/paged/pause")
-        client.post("/queues/paged/resume")
-    page = lasting_dashboard.open("/ui/audit")
-    rows = page.locator("#rows tr")
-    expect(rows).to_have_count(50)
-    rows.first.hover()
-    client.post("/queues/newest-of-all/pause")
-    client.post("/queues/newest-of-all/resume")
-    with page.expect_response("**/audit"):
-        pass
-    expect(rows.first).to_contain_text("queue paged")
-    page.locator("h1").hover()
-    expect(rows.first).to_contain_text("queue newest-of-all")
-    client.post("/queues/last-of-all/resume")
-    expect(rows.first).to_contain_text("queue last-of-all")
-    page.locator("#older").click()
-    expect(rows.first).to_contain_text("queue paged")
-    page.locator("#newest").click()
-    expect(rows.first).to_contain_text("queue last-of-all")
-    expect(page.locator("h1")).to_be_focused()

@@ -1,12 +1,11 @@
 """The configuration page: checked as one writes, saved with what will restart in view."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
@@ -117,22 +116,6 @@ def test_a_file_changed_by_somebody_else_is_not_overwritten(
     assert "rate = '9/s'" in page.locator("#text").input_value()
 
 
-def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path) -> None:
-    page = shared.open()
-    page.keyboard.type("gc")
-    expect(page.locator("#settings tr").first).to_be_visible()
-    page.locator("#text").focus()
-    page.keyboard.press("ControlOrMeta+Home")
-    page.keyboard.type("# first\n")
-    expect(page.locator("#save")).to_be_enabled()
-    page.keyboard.press("Tab")
-    expect(page.locator("#diff")).to_be_focused()
-    page.keyboard.press("Tab")
-    page.keyboard.type("why not")
-    save(page, by_key=True)
-    assert shared_path.read_text() == "# first\n" + TEXT
-
-
 @READ_ONLY
 def test_read_only_shows_it_without_an_editor(page: Page, read_only_system: Any) -> None:
     shown = opened(Dashboard(page, read_only_system))
@@ -143,30 +126,6 @@ def test_read_only_shows_it_without_an_editor(page: Page, read_only_system: Any)
     expect(shown.locator("#in-force")).to_contain_text("version 1, since ")
     assert Axe().run(shown).violations_count == 0
     assert TEXT.splitlines()[1] in shown.locator("#text").input_value()
-
-
-def test_own_settings_come_first_and_are_named_by_their_file(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    expect(page.locator("#settings tr").first.locator(".own")).to_have_count(1)
-    own = page.locator("#settings tr", has_text="pools.default.workers").locator(".own")
-    expect(own).to_have_text(re.compile(r"^own\.toml:\d+$"))
-    expect(own).to_have_attribute("title", re.compile(rf"^{re.escape(str(shared_path))}:\d+$"))
-    own.get_by_role("button").press("Enter")
-    marked = "area => area.value.slice(area.selectionStart, area.selectionEnd)"
-    assert page.locator("#text").evaluate(marked) == "workers = 1 # few"
-    page.keyboard.press("Escape")
-    page.keyboard.press("/")
-    page.keyboard.type("Shutdown_DEADLINE")
-    shown = page.locator(".settings tbody tr:visible")
-    expect(shown).to_have_count(1)
-    expect(shown.locator("td").first).to_have_text('"40s"')
-    expect(page.locator("#defaults-count")).to_have_text(
-        re.compile(r"^1 of \d+ settings at the default$")
-    )
-    page.locator("#search").fill("no such setting")
-    expect(page.locator("#no-match")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", variants([1280, 360], 360))
@@ -201,64 +160,3 @@ def test_a_rejected_file_is_told_at_the_top_of_the_page_and_a_mistyped_key_is_me
     expect(page.locator("#save")).to_be_enabled()
     save(page)
     assert shared_path.read_text() == TEXT + "[jobs]\nmax_retries = 4\n"
-
-
-def test_a_file_that_is_not_toml_is_told_once_with_the_way_out_and_nothing_to_edit(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
-    expect(page.locator("#obstacle")).to_be_visible()
-    page.reload()
-    expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
-    expect(page.locator("#obstacle")).to_contain_text("is not TOML")
-    expect(page.locator("#obstacle")).to_contain_text("go back by orpheus config rollback")
-    for gone in ("#text", "#gutter", "#undo", "#problems li"):
-        expect(page.locator(gone)).to_be_hidden()
-    expect(page.locator("#verdict")).to_have_text("")
-    assert page.locator("main").inner_text().count("own.toml:2:") == 1
-    row = page.locator("#settings tr", has_text="pools.default.workers")
-    expect(row.locator("td").first).to_have_text("1")
-    shared_path.write_text(TEXT, encoding="utf-8")
-    expect(page.locator("#rejected")).to_be_hidden()
-
-
-def test_what_an_editor_saves_is_a_version_and_going_back_asks_before_typed_text_is_lost(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    versions = page.locator("#versions li").count()
-    shared_path.write_text(TEXT + "# by hand\n", encoding="utf-8")
-    expect(page.locator("#versions li")).to_have_count(versions + 1)
-    newest = page.locator("#versions li").first
-    expect(newest).to_contain_text("edited on the machine")
-    expect(newest).to_contain_text("in the file, in force")
-    newest.locator("summary").press("Enter")
-    expect(newest.locator(".added")).to_have_text("+ # by hand")
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        dialog.dismiss()
-
-    page.on("dialog", stay)
-    rewrite(page, "# few", "# mine")
-    back = page.locator("#versions button").first
-    name = back.inner_text()
-    back.click()
-    assert asked == [f"{name}? The text that you have not saved would be lost."]
-    assert "# mine" in page.locator("#text").input_value()
-    expect(page.locator("#save")).to_have_text("Save the file")
-    page.remove_listener("dialog", stay)
-    page.once("dialog", lambda dialog: dialog.accept())
-    back.click()
-    expect(page.locator("#save")).to_have_text(name)
-    title = page.locator("#file-title")
-    expect(title).to_have_text(f"{name.removeprefix('Go back to ').capitalize()} of the file")
-    page.locator(
-        "#versions button:visible"
-    ).last.click()  # nothing was typed since, so nobody is asked
-    expect(page.locator("#text")).not_to_have_value(re.compile("# mine"))
-    expect(page.locator("#save")).not_to_have_text("Save the file")
-    page.locator("#undo").click()
-    expect(title).to_have_text("The file")

@@ -5,7 +5,6 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.interception import intercept
 
 
 def fail(system: Any, text: str, times: int = 1) -> list[int]:
@@ -58,61 +57,3 @@ def test_a_group_that_has_changed_is_left_alone(lasting_dashboard: Dashboard) ->
     page.locator("#confirm-yes").click()
     expect(page.locator("#confirm-problem")).to_contain_text("nothing was changed")
     assert page.locator("#confirm-title").inner_text() == title
-
-
-def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page = lasting_dashboard.page
-    at = "2026-01-31T12:00:00.000Z"
-    group = {"type": "add", "error": "ValueError", "where": None, "count": 1234}
-    group |= {"last_hour": 1000, "hour_before": 0}
-    group |= {"first_seen": at, "last_seen": at, "newest": 7, "max_id": 9, "message": "too much"}
-    group["messages"] = 1
-    began = {"type": "resize", "count": 2, "last_hour": 0, "first_seen": "2026-02-01T00:00:00.000Z"}
-    items = [group, group | began]
-    intercept(
-        page,
-        f"{lasting_dashboard.system.url}/errors",
-        lambda route: route.fulfill(json={"items": items}),
-    )
-    bodies: list[Any] = []
-
-    def answer(route: Any) -> None:
-        bodies.append(route.request.post_data_json)
-        route.fulfill(json={"changed": 1234})
-
-    intercept(page, "**/jobs/bulk", answer)
-    lasting_dashboard.open("/ui/errors?sort=%0A")
-    types = page.locator("#rows .name")
-    expect(types).to_have_text(["add", "resize"])
-    jobs = page.get_by_role("columnheader", name="jobs")
-    expect(jobs).to_have_attribute("aria-sort", "descending")
-    page.get_by_role("button", name="oldest of these").focus()
-    page.keyboard.press("Enter")
-    expect(types).to_have_text(["resize", "add"])
-    page.reload()
-    expect(types).to_have_text(["resize", "add"])
-    order = "sorted by when the oldest of these failed"
-    summary = f"1,236 failed jobs in 2 groups, {order} · 1,000 in the last hour"
-    expect(page.locator("#summary")).to_have_text(summary)
-    page.get_by_role("button", name="Retry the jobs with ValueError of add").click()
-    expect(page.locator("#confirm-yes")).to_be_disabled()
-    page.get_by_label("Type 1234 to confirm").fill("123")
-    expect(page.locator("#confirm-yes")).to_be_disabled()
-    page.keyboard.press("Enter")
-    page.get_by_label("Type 1234 to confirm").fill("1234")
-    page.keyboard.press("Enter")
-    expect(page.locator("#confirm")).to_be_hidden()
-    wanted = {"status": "failed", "type": "add", "error": "ValueError", "where": ""}
-    body = {"filter": wanted, "max_id": 9, "expected_count": 1234}
-    assert bodies == [{"action": "retry", **body}]
-    page.get_by_role("button", name="Delete the jobs with ValueError of add").click()
-    expect(page.locator("#confirm-yes")).to_be_disabled()
-    page.get_by_label("Type 1234 to confirm").fill("1234")
-    page.locator("#confirm-yes").click()
-    expect(page.locator("#confirm")).to_be_hidden()
-    assert bodies[1:] == [{"action": "delete", **body}]
-    items.extend(group | {"error": f"Error{n}", "count": 1} for n in range(498))
-    page.reload()
-    expect(page.locator("#summary")).to_contain_text(f"in the 500 groups that failed last, {order}")

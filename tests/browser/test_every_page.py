@@ -21,17 +21,12 @@ PATHS = {
     "/ui/errors": "#rows .error",
     "/ui/audit": "#rows .on a",
     "/ui/configuration": "#settings tr",
-    "/ui/submit?type=flaky": "#payload-failures",
+    "/ui/submit?type=ship": "#payload-to",
 }
-ELSEWHERE = ("/ui/queues", "/ui/schedules", "/ui/types", "/ui/errors", "/ui/audit")
-"""Of these, tests/browser/test_lists.py asks axe."""
 
 
 def pages(dashboard: Any, *, is_done_too: bool) -> list[tuple[str, str]]:
-    """Each page, and what shows its content; one job has failed, one has a graph.
-
-    The page of a job that is done is also examined by tests/browser/test_job_page.py.
-    """
+    """Each page, and what shows its content; one job has failed, one has a graph."""
     system = dashboard.system
     tags = ["eu", "a-long-tag"]
     failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=tags)
@@ -67,7 +62,6 @@ def examine_disconnected(page: Page, sockets: list[WebSocketRoute]) -> None:
 def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_be_pressed(
     lasting_dashboard: Any, widths: tuple[int, ...]
 ) -> None:
-    """The lists are measured with their longest names by tests/browser/test_lists.py."""
     small, over, wide = {}, {}, {}
     sockets: list[WebSocketRoute] = []
 
@@ -82,15 +76,13 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
         page = lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
-        if shown != "#rows tr td":
-            small[path] = small_targets(page)
-            page.evaluate("scrollTo(0, 0)")  # else the bar of actions lies over rows, as it should
+        small[path] = small_targets(page)
+        page.evaluate("scrollTo(0, 0)")  # else the bar of actions lies over rows, as it should
         for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             over[path, width] = overprints(page)
-        if shown != "#graph .node" and path not in ELSEWHERE:
-            page.set_viewport_size(WIDE)
-            examine(page)
+        page.set_viewport_size(WIDE)
+        examine(page)
         if path == "/":
             examine_disconnected(page, sockets)
     assert {path: most for path, most in wide.items() if most > PHONE["width"]} == {}

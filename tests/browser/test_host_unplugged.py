@@ -26,24 +26,16 @@ from tests.many_hosts.conftest import (  # noqa: F401 - fixtures
 )
 from tests.many_hosts.database_server import DatabaseServer
 
-THREE = ("ada", "bob", "eve")
 
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        pytest.param(("ada", "eve"), id="two hosts", marks=pytest.mark.long),
-        pytest.param(THREE, id="three hosts", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
 def test_the_jobs_of_a_host_that_is_unplugged_run_elsewhere_and_it_is_shown_as_lost(
     page: Page,
     shared_server: DatabaseServer,  # noqa: F811 - a fixture
     start_hosts: StartHosts,  # noqa: F811
     tmp_path: Path,
-    names: tuple[str, ...],
 ) -> None:
-    pictures = Path(os.environ.get("PICTURES", tmp_path)) if names == THREE else tmp_path
+    names = ("ada", "bob", "eve")
+    pictures = Path(os.environ.get("PICTURES", tmp_path))
     hosts_now = start_hosts({name: shared_server.url() for name in names})
     ada, eve = hosts_now[0], hosts_now[-1]
     for host in hosts_now:

@@ -66,45 +66,6 @@ def test_a_selection_is_kept_while_rows_arrive_and_only_it_is_changed(
     expect(page.locator("#selected")).to_have_text("None selected")
 
 
-def test_a_page_is_selected_and_those_of_other_pages_stay_so(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    ids = fail(60, "pages")
-    page = lasting_dashboard.open("/ui/jobs?tag=pages")
-    expect(rows(page)).to_have_count(50)
-    page.get_by_label("Select every job of this page").click()
-    expect(page.locator("#selected")).to_have_text("50 selected")
-    page.locator("#older").click()
-    expect(rows(page)).to_have_count(10)
-    expect(page.locator("#selected")).to_have_text("50 selected, 50 not on this page")
-    row(page, ids[0]).get_by_role("checkbox").click()
-    expect(page.locator("#selected")).to_have_text("51 selected, 50 not on this page")
-    page.locator("#status").select_option("done")
-    expect(page.locator("#selected")).to_have_text("None selected")
-
-
-def test_a_job_that_does_not_allow_it_stays_as_it_is(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    system = lasting_dashboard.system
-    (failed,) = fail(1, "mixed")
-    done = system.submit("sum_range", {"n": 1}, tags=["mixed"])
-    system.wait_for_job(done)
-    page = lasting_dashboard.open("/ui/jobs?tag=mixed")
-    expect(rows(page)).to_have_count(2)
-    page.get_by_label("Select every job of this page").click()
-    page.get_by_role("button", name="Retry …").click()
-    text = page.locator("#confirm-text")
-    expect(text).to_contain_text("1 other of the selection stays as it is")
-    system.client.delete(f"/jobs/{failed}")
-    confirm(page)
-    expect(page.locator("#confirm-problem")).to_contain_text("nothing was changed")
-    page.keyboard.press("Escape")
-    expect(page.locator("#selected")).to_have_text("1 selected")  # the other is gone
-    page.get_by_role("button", name="Retry …").click()
-    expect(page.locator("#result")).to_contain_text("Nothing to do")
-
-
 def asked(
     dashboard: Dashboard, queue: str, tag: str, jobs: int, leave_out: int = 0
 ) -> tuple[Page, list[int]]:
@@ -122,17 +83,6 @@ def asked(
         "If fewer match by then, it is done with those; if more do, nothing"
     )
     return page, ids
-
-
-def test_of_a_queue_that_runs_the_jobs_that_are_left_are_cancelled(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    page, ids = asked(lasting_dashboard, held, "fewer", 5)
-    for one in ids[:2]:
-        lasting_dashboard.system.client.post(f"/jobs/{one}/cancel")
-    confirm(page)
-    expect(page.locator("#result")).to_contain_text("3 jobs were cancelled")
-    expect(page.locator("#confirm")).to_be_hidden()
 
 
 def test_more_jobs_than_were_confirmed_are_left_as_they_are(

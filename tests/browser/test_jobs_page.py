@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
@@ -106,18 +106,6 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     expect(page.locator("#query")).to_be_focused()
 
 
-def test_the_number_of_a_job_leads_to_it(lasting_dashboard: Dashboard) -> None:
-    done = lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["numbered"])
-    page = lasting_dashboard.open("/ui/jobs?tag=numbered")
-    page.locator("#query").fill(f"#{done}")
-    page.wait_for_url("**/ui/jobs?q=*")
-    page.get_by_role("link", name=f"Open job {done}").click()
-    expect(page.locator("h1")).to_have_text(f"sum_range {done}")
-    page.go_back()
-    page.locator("#query").fill(f"job {done}")
-    expect(page.locator("#numbered")).to_be_hidden()
-
-
 def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/jobs?tag=none")
     read = """async (texts) => {
@@ -148,67 +136,6 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
         assert (filter, problems, again) == (wanted, 0, wanted), text
     wrong = page.evaluate(read, ["status:lost", "type:a type:b", "where:x"])
     assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
-
-
-def test_a_search_says_how_far_it_looked_and_goes_on(lasting_dashboard: Dashboard) -> None:
-    page, calls = lasting_dashboard.page, []
-    at = "2026-01-31T12:00:00.000Z"
-
-    def answer(route: Route) -> None:
-        calls.append(route.request.url)
-        searched = {"jobs": 20_000, "back_to": at}
-        total = {"value": 0, "relation": "gte"}
-        body = {"items": [], "total": total, "searched": searched, "unknown": []}
-        route.fulfill(json={**body, "next_cursor": str(len(calls))})
-
-    # While the page looks further, however long an answer takes, time passes fast.
-    page.add_init_script("""
-        const now = performance.now.bind(performance);
-        const isLooking = () => document.querySelector("#total")?.textContent.startsWith("looking");
-        let leapt = 0;
-        performance.now = () => now() + (isLooking() ? (leapt += 1000) : leapt);
-    """)
-    intercept(page, "**/jobs?**", answer)
-    lasting_dashboard.open("/ui/jobs?q=needle")
-    expect(page.locator("#total")).to_contain_text(re.compile(r"looked at [\d,]+0,000 jobs, back"))
-    expect(page.locator("#older")).to_have_text("look further →")
-    expect(page.locator("#no-match")).to_contain_text("Nothing found so far.")
-    expect(page.locator("#older")).to_have_attribute("href", re.compile(r"cursor=\d+"))
-    assert len(calls) > 1
-
-
-def by_status(page: Page, status: str) -> Any:
-    return page.locator(f"#by-status [data-status={status}]")
-
-
-def test_above_the_list_of_a_queue_stands_how_many_it_has_and_a_click_keeps_the_filter(
-    lasting_dashboard: Dashboard,
-) -> None:
-    system = lasting_dashboard.system
-    name, tag = "by-status", "counted"
-    done = system.submit("sum_range", {"n": 1}, queue=name, tags=[tag])
-    system.wait_for_job(done)
-    system.client.post(f"/queues/{name}/pause")
-    waiting = [wait_submitted(system, name, tag) for _ in range(2)]
-    page = lasting_dashboard.open(f"/ui/jobs?queue={name}&tag={tag}")
-    expect(rows(page)).to_have_count(3)
-    for status, number in (("pending", 2), ("done", 1), ("failed", 0), ("in_progress", 0)):
-        expect(by_status(page, status)).to_have_text(
-            re.compile(rf"^\s*{number}\s+{status.replace('_', ' ')}\s*$")
-        )
-    by_status(page, "done").get_by_role("link").click()
-    page.wait_for_url(f"**/ui/jobs?status=done&queue={name}&tag={tag}")
-    expect(rows(page)).to_have_count(1)
-    expect(row(page, done)).to_be_visible()
-    expect(by_status(page, "pending").locator("b")).to_have_text("2")
-    by_status(page, "pending").get_by_role("link").click()
-    expect(rows(page)).to_have_count(2)
-    expect(row(page, waiting[0])).to_be_visible()
-    chosen = by_status(page, "pending").get_by_role("link")
-    expect(chosen).to_have_attribute("aria-current", "true")
-    chosen.click()
-    page.wait_for_url(f"**/ui/jobs?queue={name}&tag={tag}")
-    expect(rows(page)).to_have_count(3)
 
 
 @pytest.mark.parametrize(
@@ -276,30 +203,6 @@ def test_a_list_that_cannot_be_read_says_so_keeps_its_filter_and_comes_by_itself
     expect(page.locator("#selected")).to_have_text("None selected")
 
 
-def test_a_deleted_job_looks_deleted_and_cannot_be_selected(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    system = lasting_dashboard.system
-    ids = fail(3, "gone")
-    page = lasting_dashboard.open("/ui/jobs?tag=gone")
-    expect(rows(page)).to_have_count(3)
-    page.get_by_label("Select every job of this page").click()
-    expect(page.locator("#selected")).to_have_text("3 selected")
-    system.client.delete(f"/jobs/{ids[1]}")
-    gone = row(page, ids[1])
-    expect(gone).to_have_class("other")
-    expect(gone.locator(".status")).to_have_text("deleted")
-    expect(gone.get_by_role("checkbox")).to_be_disabled()
-    expect(page.locator("#selected")).to_have_text("2 selected")
-    expect(page.locator("#pick-page")).to_be_checked()
-
-
-def test_the_overview_of_an_older_version_leads_to_the_list(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.page
-    page.goto(lasting_dashboard.system.url + "/?status=failed&tag=none")
-    page.wait_for_url("**/ui/jobs?status=failed&tag=none")
-
-
 def test_rows_change_in_place_under_the_pointer_and_new_ones_wait(
     lasting_dashboard: Dashboard, held: str
 ) -> None:
@@ -317,35 +220,3 @@ def test_rows_change_in_place_under_the_pointer_and_new_ones_wait(
     page.locator("h1").hover()
     expect(rows(page).first).to_have_attribute("data-id", str(later))
     expect(page.locator("#new")).to_be_disabled()
-
-
-def test_many_new_jobs_wait_behind_the_button_and_a_job_that_no_longer_matches_goes(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    system = lasting_dashboard.system
-    first = wait_submitted(system, held, "many")
-    page = lasting_dashboard.open("/ui/jobs?tag=many&status=pending")
-    expect(rows(page)).to_have_count(1)
-    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["many"]}
-    system.client.post("/jobs/batch", json={"jobs": [job] * 70})
-    expect(page.locator("#new")).to_have_text("70 new")
-    expect(rows(page)).to_have_count(1)
-    page.keyboard.press("n")
-    expect(rows(page)).to_have_count(50)
-    expect(row(page, first)).to_have_count(0)
-    newest = rows(page).first
-    job_id = newest.get_attribute("data-id")
-    system.client.post(f"/jobs/{job_id}/cancel", json={})
-    expect(row(page, int(job_id or 0))).to_have_count(0)
-
-
-def test_a_search_is_repeated_only_when_it_is_asked_for(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    system = lasting_dashboard.system
-    page = lasting_dashboard.open("/ui/jobs?tag=search&q=sum_range")
-    wait_submitted(system, held, "search")
-    expect(page.locator("#new")).to_have_text("search again")
-    expect(rows(page)).to_have_count(0)
-    page.locator("#new").click()
-    expect(rows(page)).to_have_count(1)

@@ -8,13 +8,10 @@ import signal
 import subprocess
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, ViewportSize, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import READ_ONLY, Dashboard
 from tests.browser.interception import Route, intercept
-from tests.browser.layout import small_targets
-from tests.browser.panel import SYSTEM, Panel, worker
 
 
 def test_a_new_orpheus_shows_its_first_job_and_its_workers_also_one_that_is_killed_without_a_reload(
@@ -107,41 +104,6 @@ def test_the_commands_to_try_are_of_types_that_are_there_and_work_and_a_lost_api
     assert dashboard.problems == []
 
 
-def test_a_row_shows_the_beginning_of_payload_and_result_also_one_that_came_before_its_event(
-    lasting_dashboard: Any,
-) -> None:
-    page = lasting_dashboard.open("/ui/jobs?tag=long")
-    text = "word " * 200_000
-    system = lasting_dashboard.system
-    long = system.submit("wordcount", {"text": text}, tags=["long"])
-    exact = system.submit("sum_range", {"n": 4_000_000_000}, tags=["long"])
-    system.wait_for_job(long)
-    system.wait_for_job(exact)
-    row = page.locator(f"#rows tr[data-id='{exact}']")
-    expect(row).to_contain_text("n=4000000000 → sum=8000000002000000000")
-    row = page.locator(f"#rows tr[data-id='{long}']")
-    expect(row).to_contain_text("word word word")
-    expect(row).to_contain_text("… → count=200000")
-    with page.expect_response(re.compile(r"\d/jobs\?")) as answer:
-        page.reload()
-    assert int(answer.value.header_value("content-length") or 0) in range(1, 10_000)
-
-
-def test_older_pages_are_reached_and_left_without_skipping_a_job(lasting_dashboard: Any) -> None:
-    jobs = [{"type": "sum_range", "payload": {"n": n}, "tags": ["older"]} for n in range(60)]
-    answer = lasting_dashboard.system.client.post("/jobs/batch", json={"jobs": jobs})
-    ids = answer.json()["ids"]
-    page = lasting_dashboard.open("/ui/jobs?tag=older")
-    expect(page.locator("#rows tr")).to_have_count(50)
-    page.locator("#older").press("Enter")
-    expect(page.locator("#rows tr")).to_have_count(10)
-    expect(page.locator("#newest")).to_be_focused()
-    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[9]))
-    page.locator("#newest").press("Enter")
-    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[-1]))
-    expect(page.get_by_role("heading", name="Jobs")).to_be_focused()
-
-
 def test_a_paused_table_shows_later_what_came_meanwhile_and_a_lost_stream_makes_it_read_anew(
     lasting_dashboard: Any,
 ) -> None:
@@ -168,37 +130,6 @@ def test_a_paused_table_shows_later_what_came_meanwhile_and_a_lost_stream_makes_
     expect(page.locator("#rows tr[data-status=done]")).to_have_count(2)
 
 
-def test_the_newest_jobs_are_few_lead_to_all_of_them_and_do_not_move_under_the_pointer(
-    lasting_dashboard: Any,
-) -> None:
-    system = lasting_dashboard.system
-    jobs = [{"type": "sum_range", "payload": {"n": n}} for n in range(12)]
-    ids = system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
-    page = lasting_dashboard.open()
-    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
-    first = page.locator("#rows tr").first
-    expect(first).to_have_attribute("data-id", str(ids[-1]))
-    newer = system.submit("sum_range", {"n": 1})
-    expect(first).to_have_attribute("data-id", str(newer))
-    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
-
-    row = page.locator("#rows tr").nth(5)  # what is above may grow, as a test before has left it
-    row.hover()
-    place = """row => {
-        const {top, left, width, height} = row.getBoundingClientRect();
-        return [row.dataset.id, top - document.getElementById("jobs").getBoundingClientRect().top,
-            left, width, height];
-    }"""
-    before = row.evaluate(place)
-    newest = system.submit("sum_range", {"n": 2})
-    expect(page.locator("#new")).to_have_text("1 new")
-    assert row.evaluate(place) == before
-    page.keyboard.press("n")
-    expect(first).to_have_attribute("data-id", str(newest))
-    page.get_by_role("link", name="All jobs").click()
-    expect(page.locator("h1")).to_have_text("Jobs")
-
-
 def test_the_keyboard_reaches_everything_and_theme_and_zone_are_remembered(
     lasting_dashboard: Any,
 ) -> None:
@@ -220,48 +151,6 @@ def test_the_keyboard_reaches_everything_and_theme_and_zone_are_remembered(
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     expect(page.locator("#theme")).to_have_text("dark")
     expect(page.locator("#zone")).to_have_text("UTC")
-
-
-PHONE: ViewportSize = {"width": 360, "height": 740}
-RULE = {
-    "name": "failed",
-    "on": ["job.failed"],
-    "types": ["*"],
-    "queues": ["*"],
-    "after": 1,
-    "within": None,
-    "every": 300,
-    "type": "webhook",
-    "last_fired": "2026-01-31T12:00:00.000Z",
-    "last_job": 7,
-    "last_job_status": "done",
-    "held_back": 2,
-    "holding": [],
-}
-LATE = RULE | {"name": "late", "on": ["queue.late"], "held_back": 0}
-LATE["holding"] = ["queue.late mail", "queue.late media/a b"]
-
-
-def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
-    panel.answer("/alerts", 200, {"items": [RULE, LATE]})
-    page = panel.open(worker("default-1"), *SYSTEM)
-    rules = page.locator("#alert-rows li")
-    expect(rules.nth(0)).to_contain_text("2 alerts of this rule held back")
-    expect(rules.nth(0).locator("a")).to_have_attribute("href", "/ui/jobs/7")
-    holds = rules.nth(1).locator(".bad")
-    expect(holds).to_have_text(re.compile(r"^\s*mail, media/a b$"))  # what it is on stands before
-    late = holds.get_by_role("link", name="media/a b")
-    expect(late).to_have_attribute("href", "/ui/queues#queue-media%2Fa%20b")
-    expect(page.locator("#alerts-summary")).to_have_text("2 rules, 1 with a condition that holds")
-    assert Axe().run(page, "#alerts").violations_count == 0
-    page.set_viewport_size(PHONE)
-    assert [small for small in small_targets(page) if "/ui/" in small] == []
-
-
-def test_without_rules_there_is_no_panel_of_alerts(lasting_dashboard: Any) -> None:
-    with lasting_dashboard.page.expect_response("**/alerts"):
-        page = lasting_dashboard.open()
-    expect(page.locator("#alerts")).to_be_hidden()
 
 
 @READ_ONLY
@@ -305,33 +194,3 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, read_only_sys
         offered = page.locator("button:visible").all_inner_texts()
         assert [text for text in offered if changes.search(text)] == [], path
     expect(page.locator("#in-force")).to_contain_text("In force since ")
-
-
-HEAR = """(node) => {
-    window.told = [];
-    const tell = (changes) => changes.forEach(({ target }) => {
-        const element = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
-        if (element.closest("[role=status], [aria-live]") === node)
-            window.told.push(node.textContent);
-    });
-    const all = { childList: true, characterData: true, subtree: true };
-    new MutationObserver(tell).observe(node, all);
-}"""
-
-
-def test_a_lost_connection_is_told_once_and_its_return_once(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.open("/ui/queues")
-    said = page.locator("#connection-said")
-    assert said.get_attribute("role") == "status"
-    said.evaluate(HEAR)
-    page.context.set_offline(True)
-    expect(page.locator("#banner-what")).to_contain_text(re.compile(r"for ([3-9]|\d\d) s"))
-    page.context.set_offline(False)
-    page.locator("#banner-now").dispatch_event("click")  # it may be hidden again already
-    expect(page.locator("#banner")).to_be_hidden()
-    expect(said).to_have_text("Connected again.")
-    assert page.evaluate("window.told") == [
-        "Disconnected. The page shows the state at that time.",
-        "Connected again.",
-    ]
-    assert page.locator("#banner").get_attribute("role") is None

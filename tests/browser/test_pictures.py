@@ -41,7 +41,7 @@ PAGES = {
     "types": ("/ui/types", "#type-flaky"),
     "errors": ("/ui/errors", "#rows tr td"),
     "audit": ("/ui/audit", "#rows tr td"),
-    "submit": ("/ui/submit?type=ship", "#payload-to-street"),
+    "submit": ("/ui/submit?type=ship", "#payload-to"),
 }
 WITHOUT_FOLDER = """
 folder => {
@@ -100,13 +100,12 @@ def a_flow(system: Any) -> int:
 
 
 def fill_in(page: Page) -> None:
-    """Fill in the form of a job."""
+    """Fill in the form of a job, with a list that is not valid."""
     page.locator("#example").click()
-    page.locator("#payload-to-street").fill("Ring 1")
     page.locator("#payload-speed").select_option("fast")
-    page.locator("#payload-pay-0-number").fill("")
+    page.locator("#payload-parcels").fill("[{")
     page.locator("#send").click()
-    page.locator("#payload-pay-0-number-problem").wait_for()
+    page.locator("#payload-parcels-problem").wait_for()
     page.evaluate("scrollTo(0, 0)")
 
 

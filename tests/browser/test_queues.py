@@ -6,7 +6,6 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.interception import intercept
 
 
 def row(dashboard: Dashboard, queue: str) -> Any:
@@ -47,38 +46,3 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
     expect(mine.locator("[data-status=done]")).to_have_text("2done")
     expect(mine.locator(".backlog")).to_have_text("empty")
     assert lasting_dashboard.never_reloaded()
-
-
-def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: Dashboard) -> None:
-    for _ in range(3):
-        lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="limited")
-    lasting_dashboard.open("/ui/queues")
-    limited = row(lasting_dashboard, "limited")
-    expect(limited.locator("[data-status=done]")).to_have_text("3done")
-    expect(limited.locator(".flow")).to_have_text(re.compile(r"^in [123].*out [123]"))
-    expect(limited.locator(".limits")).to_contain_text("0 of 4 running")
-    expect(limited.locator(".limits")).to_contain_text("starts 100/s")
-    expect(limited.locator(".pools")).to_have_text("default: 2 of 2 ready")
-    head = lasting_dashboard.page.locator("th.flow")
-    expect(head).to_have_text("/min lately")  # `orpheus queues` counts those of five
-
-
-def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:
-    job = lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="linked")
-    lasting_dashboard.system.wait_for_job(job)
-    page = lasting_dashboard.open("/ui/queues")
-    row(lasting_dashboard, "linked").locator("[data-status=done]").click()
-    expect(page.locator("#rows tr[data-id]")).to_have_count(1)
-    assert page.url.endswith("/ui/jobs?queue=linked&status=done")
-
-
-def test_a_refused_action_says_why_in_its_dialog(lasting_dashboard: Dashboard) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="refused")
-    page = lasting_dashboard.open("/ui/queues")
-    problem = {"title": "Full", "status": 507, "detail": "The disk is full."}
-    intercept(page, "**/pause", lambda route: route.fulfill(status=507, json=problem))
-    page.get_by_label("Pause refused", exact=True).click()
-    page.locator("#confirm-yes").click()
-    expect(page.locator("#confirm-problem")).to_have_text("The disk is full.")
-    page.keyboard.press("Escape")
-    expect(page.get_by_label("Pause refused", exact=True)).to_be_focused()

@@ -6,35 +6,10 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.interception import Route, intercept, stop_intercepting
 
 
 def row(dashboard: Dashboard, name: str) -> Any:
     return dashboard.page.locator(f"#schedule-{name}")
-
-
-def test_a_schedule_tells_its_times_in_words(lasting_dashboard: Dashboard) -> None:
-    def before(route: Route) -> None:
-        body = route.fetch().json()
-        body["items"] = [{**one, "timezone": "UTC"} for one in body["items"]]
-        route.fulfill(json=body)
-
-    page, schedules = lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules"
-    intercept(page, schedules, before)
-    lasting_dashboard.open("/ui/schedules")
-    nightly = row(lasting_dashboard, "nightly")
-    expect(nightly.locator(".next .zone")).to_have_text("in UTC")
-    expect(nightly.locator(".next .all time").first).to_have_text(re.compile("(^| )0[12]:00$"))
-    stop_intercepting(page, schedules)
-    expect(nightly.locator(".words")).to_have_text("At 03:00 on Monday through Friday")
-    expect(nightly.locator(".when small")).to_have_text("0 3 * * MON-FRI · Europe/Vienna")
-    expect(nightly.locator(".next .all time")).to_have_count(5)
-    for time in nightly.locator(".next .all time").all():
-        expect(time).to_have_text(re.compile("(^| )03:00$"))
-    expect(nightly.locator(".next .zone")).to_have_text("in Europe/Vienna")
-    expect(nightly.locator(".next time").first).to_have_text(re.compile(r"^in \d"))
-    expect(row(lasting_dashboard, "often").locator(".words")).to_have_text("Every hour")
-    expect(row(lasting_dashboard, "often").locator(".next .zone")).to_be_empty()
 
 
 def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashboard) -> None:

@@ -4,12 +4,9 @@ import json
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.examine import examine
-from tests.variants import variants
 
 
 def opened(dashboard: Dashboard, query: str) -> Page:
@@ -70,47 +67,6 @@ def test_a_refusal_stands_at_its_field_and_nothing_is_stored(lasting_dashboard: 
     assert lasting_dashboard.system.get("/jobs")["total"]["value"] == before
 
 
-def test_all_options_go_with_the_job_and_are_told_while_folded(
-    lasting_dashboard: Dashboard,
-) -> None:
-    first = lasting_dashboard.system.submit("sum_range", {"n": 1})
-    page = opened(lasting_dashboard, "type=sum_range")
-    page.locator("#payload-n").fill("3")
-    expect(page.locator("#options-given")).to_have_text("all at their defaults")
-    page.locator("#options summary").click()
-    expect(page.locator("#option-max_retries")).to_have_attribute("placeholder", "3")
-    expect(page.locator("#option-timeout")).to_have_attribute("placeholder", "15m")
-    given = {
-        "queue": "reports", "priority": "-5", "delay": "1h", "max_retries": "7", "timeout": "30s",
-        "unique_key": "only one", "concurrency_key": "ada", "depends_on": str(first), "tags": "a b",
-    }  # fmt: skip
-    for name, value in given.items():
-        page.locator(f"#option-{name}").fill(value)
-    page.locator("#option-on_dependency_failure").select_option("run")
-    page.locator("#options summary").click()
-    expect(page.locator("#options-given")).to_contain_text("queue reports · priority -5")
-    page.locator("#payload-n").press("Enter")
-    expect(page.locator("#sent li")).to_have_count(1)
-    job = newest(lasting_dashboard)
-    assert (job["queue"], job["priority"], job["max_retries"], job["timeout"]) == (
-        "reports", -5, 7, 30,
-    )  # fmt: skip
-    assert (job["unique_key"], job["concurrency_key"]) == ("only one", "ada")
-    assert (job["depends_on"], job["tags"]) == ([first], ["a", "b"])
-    lasting_dashboard.system.client.post(f"/jobs/{job['id']}/cancel", json={})
-
-
-def test_nothing_is_chosen_that_nobody_has_chosen(lasting_dashboard: Dashboard) -> None:
-    page = opened(lasting_dashboard, "type=agree")
-    assert sent(page)["payload"] == {}
-    page.locator("#send").click()
-    for name in ("terms", "plan"):
-        expect(page.locator(f"#payload-{name}-problem")).to_have_text("is required")
-    page.locator("#payload-terms").select_option("false")
-    page.locator("#payload-plan").select_option(label="fast")
-    assert sent(page)["payload"] == {"terms": False, "plan": "fast"}
-
-
 def test_a_list_is_written_as_json_and_every_digit_is_kept(lasting_dashboard: Dashboard) -> None:
     page = opened(lasting_dashboard, "type=ship")
     page.locator("#payload-parcels").fill("[{")
@@ -123,29 +79,6 @@ def test_a_list_is_written_as_json_and_every_digit_is_kept(lasting_dashboard: Da
     page.locator("#payload-json").fill('{"unknown": 1}')
     page.locator("#as-form").click()
     expect(page.locator("#payload-json-problem")).to_contain_text("so it stays JSON")
-
-
-@pytest.mark.parametrize("width", variants([360, 1280], 360))
-def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
-    lasting_dashboard: Dashboard, width: int
-) -> None:
-    page = opened(lasting_dashboard, "type=ship")
-    page.locator("#options summary").click()
-    page.locator("#send").click()
-    page.locator("#payload-to-problem").wait_for()
-    page.set_viewport_size({"width": width, "height": 740})
-    examine(page)
-    page.locator("#as-json").click()
-    examine(page)
-
-
-def test_a_command_is_a_job_type_too(lasting_dashboard: Dashboard) -> None:
-    shown = opened(lasting_dashboard, "type=say")
-    shown.locator("#payload-word").fill("hello")
-    shown.locator("#payload-times").fill("2.0")
-    shown.keyboard.press("Enter")
-    expect(shown.locator("#sent")).to_contain_text("done")
-    assert newest(lasting_dashboard)["payload"] == {"word": "hello", "times": "2.0"}
 
 
 def test_a_failed_job_is_edited_and_submitted_again_and_the_two_name_each_other(
@@ -179,23 +112,3 @@ def test_a_failed_job_is_edited_and_submitted_again_and_the_two_name_each_other(
     expect(page.locator("#details")).to_contain_text(f"made fromjob {failed}")
     page.locator("#details").get_by_role("link", name=f"job {failed}").click()
     expect(page.locator("#details")).to_contain_text(f"resubmittedas job {made['id']}")
-
-
-def test_an_origin_that_is_not_there_is_said_not_to_be(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/ui/submit?from=123456789")
-    expect(page.locator("#problem")).to_contain_text("there is no job 123456789")
-    expect(page.locator("#origin")).to_have_count(0)
-    expect(page.locator("#type option").first).to_be_attached()
-
-
-def test_of_an_unknown_type_there_is_no_form_until_one_is_chosen(
-    lasting_dashboard: Any,
-) -> None:
-    page = lasting_dashboard.open("/ui/submit?type=nope")
-    expect(page.locator("#problem")).to_have_text("No job type is called nope.")
-    expect(page.locator("#send")).to_be_hidden()
-    expect(page.locator("#type")).to_have_value("")
-    page.locator("#type").select_option("sum_range")
-    expect(page.locator("#problem")).to_be_hidden()
-    expect(page.locator("#send")).to_be_visible()
-    assert "" not in page.locator("#type option").evaluate_all("all => all.map((o) => o.value)")

@@ -33,36 +33,6 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     expect(page.locator("#fields-sum_range")).to_be_hidden()
 
 
-def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard) -> None:
-    system, page = lasting_dashboard.system, lasting_dashboard.page
-    system.wait_for_job(system.submit("sum_range", {"n": 1}))
-    ran = system.get("/stats/types")
-    ran["items"] = [one for one in ran["items"] if one["name"] == "sum_range"]
-    intercept(page, "**/stats/types", lambda route: route.fulfill(json=ran))
-    intercept(page, "**/errors", lambda route: route.fulfill(json={"items": []}))
-    lasting_dashboard.open("/ui/types")
-    expect(page.locator("#type-sum_range")).to_be_visible()
-    expect(page.locator("#type-ship")).to_be_hidden()
-    fold = page.get_by_role("button", name=re.compile(r"^\d+ types that never ran$"))
-    fold.click()
-    expect(page.locator("#type-ship")).to_be_visible()
-    expect(page.locator("#type-ship .ended")).to_have_text("none yet")
-    for width in (1440, 1024, 768, 360):
-        page.set_viewport_size({"width": width, "height": 800})
-        expect(
-            page.locator("#type-ship .times").get_by_text("–").locator("visible=true")
-        ).to_have_count(0)
-    name = page.locator("#type-ship .name > a")
-    expect(name).to_have_css("text-decoration-line", "underline")
-    expect(fold).to_have_attribute("aria-expanded", "true")
-    fold.click()
-    expect(page.locator("#type-ship")).to_be_hidden()
-    page.locator("#search").fill("parcels")
-    expect(page.locator("#type-ship")).to_be_visible()
-    lasting_dashboard.open("/ui/types?again#type-ship")
-    expect(page.locator("#type-ship")).to_be_in_viewport()
-
-
 def test_a_type_says_which_fields_it_has_and_a_quarantined_one_why_until_it_is_released(
     lasting_dashboard: Dashboard,
 ) -> None:

@@ -6,14 +6,9 @@ States that are hard to bring about are put into the stream on its way to the pa
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.examine import examine
-from tests.browser.interception import stop_intercepting
 from tests.browser.panel import SYSTEM, Panel, worker
-from tests.machine import slowness
-from tests.variants import variants
 
 JOB = {
     "id": 12,
@@ -41,28 +36,6 @@ OUT_OF_MEMORY = CRASH | {
     "evidence": None,
     "out_of_memory": True,
 }
-REJECTED = (
-    "configuration rejected: orpheus.toml: pools.defualt: unknown key\nand api.port: 0 to 65535"
-)
-STATES = {
-    "draining": "it has done 100 jobs (max_jobs)",
-    "backoff": "exited with code 3",
-    "fatal": "exited with code 3 (6 failures within 180 s)",
-    "stuck": "still there 5 s after SIGKILL",
-    "down": "an operator drained it",
-}
-
-
-def test_a_drained_slot_is_started_again_and_has_no_drain(panel: Panel) -> None:
-    page = panel.open(worker("default-1", state="down", pid=None), *SYSTEM)
-    panel.answer("/workers/default-1/restart", 202, {})
-    fold = panel.unfold("default-1")
-    expect(fold.locator("[data-action=drain]")).to_have_attribute("aria-disabled", "true")
-    fold.locator("[data-action=drain]").click(force=True)
-    expect(page.locator("#confirm")).to_be_hidden()
-    expect(fold.locator("[data-action=restart]")).to_have_text("Start …")
-    fold.locator("[data-action=restart]").click()
-    expect(page.locator("#confirm")).to_contain_text("It starts now.")
 
 
 def test_a_refusal_is_shown_where_it_was_asked_for(panel: Panel) -> None:
@@ -73,18 +46,6 @@ def test_a_refusal_is_shown_where_it_was_asked_for(panel: Panel) -> None:
     page.locator("#confirm-yes").click()
     expect(page.locator("#confirm-problem")).to_have_text(why)
     expect(page.locator("#confirm-yes")).to_be_focused()
-
-
-def test_only_what_can_be_done_is_offered(panel: Panel) -> None:
-    panel.open(worker("default-1"), worker("mail@99", "mail"), *SYSTEM)
-    expect(panel.unfold("default-1").locator("[data-action]:visible")).to_have_count(3)
-    expect(panel.unfold("mail@99").locator("[data-action]:visible")).to_have_count(0)
-    expect(panel.unfold("supervisor").locator("[data-action]:visible")).to_have_count(0)
-    assert panel.unfold("api").locator("[data-action]:visible").all_inner_texts() == [
-        "Restart …",
-        "Show its stack",
-    ]
-    expect(panel.page.locator("#pools form")).to_have_count(1)
 
 
 def test_a_stack_is_shown_as_text_and_a_silent_process_is_told(panel: Panel) -> None:
@@ -176,49 +137,6 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(4\)"))
 
 
-def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
-    page = panel.open(worker("default-1"), *SYSTEM)
-    expect(page.locator("#verdict")).to_have_text(re.compile(r"\w"))
-    expect(page.locator("#stale")).to_be_hidden()
-    panel.answer("/stats", 503, {"title": "Busy", "status": 503, "detail": "the database is busy"})
-    panel.workers = [worker("default-1", state="draining"), *SYSTEM]  # it is asked for at once
-    expect(page.locator("#stale")).to_contain_text("is old, as it cannot be read: ")
-    expect(page.locator("#stale")).to_contain_text("the database is busy")
-    stop_intercepting(page, "**/stats")  # they are read soon again, although nothing happens
-    expect(page.locator("#stale")).to_be_hidden(timeout=12_000 * slowness())
-
-
-def test_slots_come_and_go_without_moving_the_focus_or_redrawing_others(panel: Panel) -> None:
-    page = panel.open(worker("default-1"), worker("default-3"), *SYSTEM)
-    panel.row("default-3").locator(".more button").focus()
-    page.evaluate("window.kept = document.querySelectorAll('#slots .slot')[1]")
-    panel.workers.insert(1, worker("default-2"))
-    expect(page.locator("#slots .slot .name b")).to_have_text(
-        ["default-1", "default-2", "default-3", "api", "supervisor"]
-    )
-    expect(panel.row("default-3").locator(".more button")).to_be_focused()
-    assert page.evaluate("window.kept === document.querySelectorAll('#slots .slot')[2]")
-    points = "window.kept.querySelector('.spark path').getAttribute('d').split('L').length"
-    assert page.evaluate(points) > 1
-    panel.workers = [worker("default-1"), worker("default-2"), *SYSTEM]
-    expect(page.locator("#slots .slot")).to_have_count(4)
-    expect(panel.row("api").locator(".more button")).to_be_focused()
-
-
-@pytest.mark.parametrize("width", variants([360, 1280], 360))
-def test_an_unfolded_panel_is_readable_by_everyone(panel: Panel, width: int) -> None:
-    panel.page.set_viewport_size({"width": width, "height": 740})
-    states = [
-        worker(f"default-{i}", state=s, reason=why * 3, last_exit=CRASH)
-        for i, (s, why) in enumerate(STATES.items())
-    ]
-    rejecting = worker("supervisor", None, degraded=True, reason=REJECTED)
-    page = panel.open(*states, worker("api", None), rejecting)
-    for button in page.locator("#slots .more button").all():
-        button.click()
-    examine(page)
-
-
 def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
     page = panel.open(worker("default-1"), *SYSTEM)
     calls = panel.answer("/workers/default-1/restart", 202, {})
@@ -233,80 +151,6 @@ def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
     expect(page.locator("#confirm")).to_be_hidden()
     expect(page.locator("#more-default-1 [data-action=restart]")).to_be_focused()
     assert len(calls) == 1
-
-
-SCALED = {"by": "cli:ada", "reason": "night load", "at": "2020-01-31T12:00:00.000Z"}
-
-
-def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
-    pools = [
-        {"host": "host-1", "name": "default", "workers": 1},
-        {"host": "host-1", "name": "mail", "workers": 3, "scaled": SCALED},
-    ]
-    programs = [{"host": "host-1", "name": "web", "workers": None}]
-    panel.answer("/workers?pools=true", 200, {"items": [], "pools": pools, "programs": programs})
-    web = worker("web-1", "web", role="program")
-    page = panel.open(worker("default-1"), web, *SYSTEM)
-    forms = page.locator("#pools form")
-    expect(forms).to_have_count(3)
-    expect(forms.nth(0).locator(".hint").first).to_have_text("1 worker")
-    told = (
-        r"^0 workers, the configuration says 3: scaled by cli:ada \d+ d \d+ h ago \(night load\)$"
-    )
-    expect(forms.nth(1).locator(".hint").first).to_have_text(re.compile(told))
-    expect(forms.nth(2).locator(".hint").first).to_have_text("1 instance")
-    calls = panel.answer("/pools/mail/scale", 202, {"pool": "mail", "workers": 2})
-    page.get_by_label("Workers of pool mail").fill("2")
-    page.get_by_label("Scale pool mail").click()
-    expect(page.locator("#confirm")).to_contain_text("It has 0 workers now.")
-    page.locator("#confirm-yes").click()
-    expect(page.locator("#confirm")).to_be_hidden()
-    assert [call.request.post_data_json for call in calls] == [{"workers": 2}]
-    page.get_by_label("Instances of program web").fill("0")
-    page.get_by_label("Scale program web").click()
-    expect(page.locator("#confirm")).to_contain_text("Those that go are asked to stop.")
-    page.locator("#confirm [value=no]").click()
-    expect(page.get_by_label("Instances of program web")).to_have_value("1")
-    panel.workers = [worker("default-1"), *SYSTEM]
-    expect(forms.nth(2)).to_contain_text("0 instances")
-
-
-def killed(at: str) -> dict[str, Any]:
-    return {
-        "at": f"2026-01-02T03:04:{at}Z",
-        "reason": "killed by SIGKILL",
-        "signal": "SIGKILL",
-        "code": None,
-        "evidence": None,
-        "uptime_s": 1.2,
-        "out_of_memory": None,
-        "failed": True,
-        "output": None,
-        "jobs": [],
-    }
-
-
-def test_a_silent_worker_and_one_that_has_prefetched_say_so(panel: Panel) -> None:
-    panel.open(
-        worker("default-1", heartbeat_age_s=12.0, silent=True),
-        worker("default-3", heartbeat_age_s=12.0),  # its configuration allows for it
-        worker("default-2", job=JOB, jobs_in_progress=2, places=1),
-        *SYSTEM,
-    )
-    state = panel.row("default-1").locator(".state")
-    expect(state).to_contain_text("ready, silent")
-    expect(state).to_contain_text("no heartbeat for 12 s")
-    expect(panel.row("default-1")).to_have_attribute("data-state", "degraded")
-    expect(panel.row("default-3")).to_have_attribute("data-state", "ready")
-    expect(panel.page.locator("#workers-summary")).to_contain_text("1 silent")
-    expect(panel.page.locator("#sentence")).to_contain_text("2 of 3 workers ready, 1 silent")
-    expect(panel.row("default-2").locator(".now")).to_contain_text("+ 1 next")
-    fold = panel.unfold("default-2")
-    expect(fold).to_contain_text("Holds 2 jobs, runs at most 1 at once.")
-    fold.locator("[data-action=drain]").click()
-    dialog = panel.page.locator("#confirm")
-    expect(dialog).to_contain_text("It runs resize 12 and finishes it first")
-    expect(dialog).to_contain_text("stays down until it is started, or Orpheus is restarted.")
 
 
 def test_of_several_hosts_each_has_its_rows_and_its_actions_and_a_lost_one_says_so(

@@ -1,7 +1,6 @@
 """What an operator does to jobs, one or many, and the trail it leaves."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -181,13 +180,3 @@ def test_every_action_is_in_the_trail_with_who_and_why(api: Any) -> None:
     ]
     assert {e["by"] for e in entries} == {"api:127.0.0.1"}
     assert all(e["at"].endswith("Z") for e in entries)
-
-
-def test_a_cursor_leads_on_in_its_own_list_only(start: Callable[..., Any]) -> None:
-    api = start()
-    for _ in range(2):
-        api.client.post(f"/jobs/{api.submit()}/cancel")
-    cursor = api.client.get("/audit?limit=1").json()["next_cursor"]
-
-    assert api.client.get(f"/audit?cursor={cursor}").status_code == 200
-    assert api.client.get(f"/jobs?cursor={cursor}").status_code == 422

@@ -140,8 +140,8 @@ def test_a_job_shows_its_attempts_oldest_first(api: Any) -> None:
         ("DELETE", ""),
     ],
 )
-def test_an_unknown_id_is_a_404_problem(api: Any, id: str, method: str, rest: str) -> None:
-    answer = api.client.request(method, f"/jobs/{id}{rest}")
+def test_an_unknown_id_is_a_404_problem(shared_api: Any, id: str, method: str, rest: str) -> None:
+    answer = shared_api.client.request(method, f"/jobs/{id}{rest}")
 
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"

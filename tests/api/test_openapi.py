@@ -92,26 +92,6 @@ def test_every_refusal_is_a_problem_with_its_headers(
                 assert needed[status] in answer["headers"], (call, status)
 
 
-def test_the_headers_of_answers_are_told(document: dict[str, Any]) -> None:
-    found = {
-        (call, status, name)
-        for call, operation in calls(document)
-        for status, answer in operation["responses"].items()
-        for name in answer.get("headers", ())
-        if status < "400"
-    }
-    assert found == {
-        ("POST /jobs", "201", "Location"),
-        ("POST /jobs", "200", "Location"),
-        ("POST /jobs", "201", "Idempotent-Replayed"),
-        ("POST /jobs", "200", "Idempotent-Replayed"),
-        ("POST /jobs/batch", "201", "Idempotent-Replayed"),
-        ("POST /schedules/{name}/run", "201", "Location"),
-        ("GET /config", "200", "ETag"),
-        ("PUT /config", "200", "ETag"),
-    }
-
-
 def test_with_a_token_it_tells_how_to_show_it_and_where_none_is_needed(
     start: Callable[..., Any],
 ) -> None:

@@ -6,14 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
-from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.messages import audit, http, job_types, jobs, schedules
-from orpheus.shared.messages import workers as workers_
-from orpheus.shared.messages.queues import Queues
-from orpheus.shared.messages.status import Stats
-from tests.api.shapes import checked
 from tests.machine import slowness
 
 
@@ -175,32 +168,3 @@ def test_the_documentation_works_without_the_internet(api: Any) -> None:
     for path in named:
         assert path.startswith("/docs/")
         assert api.client.get(path).status_code == 200
-
-
-def test_every_answer_is_what_the_document_says(api: Any) -> None:
-    job_id = api.submit()
-    (lease,) = api.lease()
-    api.store.logs.append(job_id, lease.token, 1, [NewLine(1, "info", "hello")])
-    api.finish(lease)
-    api.client.post("/queues/mail/pause", json={"reason": "to see it"})
-    api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=60)])
-    api.process("default@101")
-    api.process("supervisor", Role.SUPERVISOR)
-    ended = LastExit(1, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
-    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, exits=(ended,))])
-    declared: list[tuple[str, Any]] = [
-        ("/jobs", jobs.JobPage),
-        (f"/jobs/{job_id}", jobs.Job),
-        (f"/jobs/{job_id}/logs", jobs.LogLines),
-        (f"/jobs/{job_id}/events", jobs.Events),
-        ("/workers", workers_.Workers),
-        ("/types", job_types.JobTypes),
-        ("/queues", Queues),
-        ("/schedules", schedules.Schedules),
-        ("/audit", audit.AuditPage),
-        ("/stats", Stats),
-        ("/healthz", http.Health),
-        ("/readyz", http.Readiness),
-    ]
-    for path, answer in declared:
-        checked(answer, api.client.get(path).text)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks import publish
 from benchmarks.results import Results
 from tests.unit.benchmarks.some_results import some_results
@@ -21,19 +19,6 @@ def test_only_the_block_between_the_markers_changes(tmp_path: Path) -> None:
     assert publish.with_block(page, "new\n") == (
         f"before\n{publish.BEGIN}new\n{publish.END}\nafter\n"
     )
-
-
-def test_a_page_without_a_block_is_an_error(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("no markers")
-    with pytest.raises(SystemExit, match="has no block"):
-        publish.with_block(page, "")
-
-
-def test_the_readme_shows_the_chart_and_the_machine() -> None:
-    block = publish.summary(some_results())
-    assert "(docs/benchmarks.svg)" in block
-    assert "2 cores" in block
 
 
 def test_the_report_and_the_page_have_everything() -> None:

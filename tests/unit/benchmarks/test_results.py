@@ -39,12 +39,6 @@ def test_a_goal_is_met_or_not_or_not_measured(
     assert results(orpheus, huey).judged(DRAIN_GOAL)[1] == verdict
 
 
-def test_a_bound_from_above_is_met_below_it() -> None:
-    found = results([1.0], [])
-    assert found.judged(Goal("", "drain", 1.0))[1] == MET
-    assert found.judged(Goal("", "drain", 0.9))[1] == NOT_MET
-
-
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     found = results([1.5, 2.5], [1.0])
     found.machine["cores"] = "2"

@@ -143,21 +143,15 @@ argv = ["sh"]
     ("text", "key", "reason"),
     [
         ("name = 'one'\nargv = ['sh']", "commands.one.name", "is the name of an earlier one"),
-        ("name = 'a b'\nargv = ['sh']", "commands.1.name", "letters, digits"),
-        ("name = 'two'\nargv = []", "commands.two.argv", "must not be empty"),
         ("name = 'two'\nargv = ['']", "commands.two.argv", "must begin with a program"),
         ("name = 'two'\nargv = ['/bin/{x}']", "commands.two.argv", "cannot come from the payload"),
         ("name = 'two'\nargv = ['sh', \"a\\u0000\"]", "commands.two.argv.1", "NUL"),
-        ("name = 'two'\nargv = ['sh']\nenv = {'A=' = 'x'}", "commands.two.env.", "not the name of"),
         (
             "name = 'two'\nargv = ['sh']\nenv = {_ORPHEUS_INCARNATION = 'x'}",
             "commands.two.env._ORPHEUS_INCARNATION",
             "not the name of",
         ),
-        ("name = 'two'\nargv = ['sh']\nsuccess_codes = []", "commands.two.success_codes", "empty"),
         ("name = 'two'\nargv = ['sh']\nsuccess_codes = [256]", "commands.two.success_codes", "255"),
-        ("name = 'two'\nargv = 'sh -c x'", "commands.two.argv", "list"),
-        ("name = 'two'\nargv = ['sh']\ntimeout = 0", "commands.two.timeout", "more than 0"),
     ],
 )
 def test_a_command_that_cannot_be_is_refused(
@@ -219,13 +213,11 @@ type = "sleep"
             "schedules.two.every",
             "either",
         ),
-        ("name = 'two'\ntype = 't'\nevery = '500ms'", "schedules.two.every", "at least 1 s"),
         (
             "name = 'two'\ntype = 't'\ncron = '0 0 30 2 *'",
             "schedules.two.cron",
             "'0 0 30 2 *': ",
         ),
-        ("name = 'two'\ntype = 't'\ncron = 'daily'", "schedules.two.cron", "'daily': "),
         (
             "name = 'two'\ntype = 't'\ncron = '* * * * *'\ntimezone = 'Mars/Base'",
             "schedules.two.timezone",
@@ -235,11 +227,6 @@ type = "sleep"
             "name = 'two'\ntype = 't'\nevery = 60\npayload = {a = [{at = 2026-01-01}]}",
             "schedules.two.payload",
             'a.0.at is a date or time without quotes, which JSON does not have: write "2026-01-01"',
-        ),
-        (
-            "name = 'two'\ntype = 't'\nevery = 60\npayload = {x = nan}",
-            "schedules.two.payload",
-            "is not JSON",
         ),
     ],
 )
@@ -282,8 +269,6 @@ def test_an_url_that_leads_to_no_database_is_refused_and_not_repeated(
     [
         ("table = 'a b'", "outboxes.shop.table: must be the name of a table"),
         ("table = 'main.jobs'", "outboxes.shop.table: must have no schema: SQLite has none"),
-        ("poll = 0", "outboxes.shop.poll: must be at least 0.01"),
-        ("interval = 1", "outboxes.shop.interval: unknown key"),
         (
             OUTBOX.format("shop", "sqlite:///b.db"),
             "outboxes.shop.name: 'shop' is the name",

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 
 import pytest
-from pydantic import ValidationError
 
 from orpheus.config.settings import Settings
 from orpheus.config.values import parse_size_bytes
@@ -40,40 +39,21 @@ def test_another_pool_has_one_worker_and_stands_alone_if_it_is_the_only_one_name
     assert settings.pools["mail"].workers == 1
 
 
-def test_settings_cannot_be_changed(load: Load) -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        load().api.port = 1  # type: ignore[misc]
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
         "api.port=65536",
         "api.port='x'",
-        "api.port=true",
-        "api.enabled=1",
-        "api.host=''",
-        "api.max_body=0",
-        "api.allowed_hosts='x'",
         "database.url='mysql://x'",
         "database.durability='none'",
-        "database.state_dir=1",
         'database.state_dir="a\\u0000b"',
-        "pools={}",
         "pools.Mail.workers=1",
-        "pools.default.queues=[]",
-        "pools=1",
         "queues.mail.rate='10'",
-        "queues.mail.rate_per_key='5'",
         "jobs.modules=['os; import x']",
         "jobs.timeout=0",
-        "jobs.timeout='366d'",
-        "jobs.backoff_factor=nan",
         "leases.ttl=-1",
         "supervisor.on_fatal='panic'",
-        "logging.level='loud'",
         "schedules=[{name='n', type='t', every='1h', priority=1001}]",
-        "commands=[{name='c'}]",
     ],
 )
 def test_a_value_out_of_range_is_refused(wrong: str, problems: Problems) -> None:
@@ -85,16 +65,12 @@ def test_a_value_out_of_range_is_refused(wrong: str, problems: Problems) -> None
     ("wrong", "help"),
     [
         ("queues.mail.rate='10 per second'", '"10/s", "100/m", "5/h", "2/d"'),
-        ("queues.'a b'.paused=true", "letters, digits"),
         ("pools.Mail.workers=1", "small letters"),
-        ("pools.default.queues=['a b']", '"*" for all queues'),
         ("jobs.modules=['jobs.py', 'a-b']", '"shop.jobs"'),
         ("jobs.around=['shop.tracing']", '"shop.tracing:around_job"'),
         ("database.url='mysql://x'", '"sqlite:///FILE"'),
         ("database.listen_url='h/d'", '"postgresql://USER@HOST/DATABASE"'),
-        ("schedules=[{name='a b', type='t', every=60}]", "letters, digits"),
         ("api.max_body='20kB'", 'of B, KB, MB, GB, KiB, MiB or GiB, such as "10MB"'),
-        ("api.max_body='2GB'", "must be at most 1GiB"),
     ],
 )
 def test_a_text_of_the_wrong_form_is_told_what_is_right(
@@ -103,23 +79,6 @@ def test_a_text_of_the_wrong_form_is_told_what_is_right(
     (problem,) = problems(sets=[wrong])
     assert help in problem
     assert not set("^$\\") & set(problem)
-
-
-@pytest.mark.parametrize(
-    "right",
-    [
-        "queues.mail.rate='100/m'",
-        "queues.mail.burst=20",
-        "queues.'A.b-c_1'.paused=true",
-        "pools.default.workers=0",
-        "api.port=0",
-        "database.url=sqlite:////var/lib/orpheus.db",
-        "jobs.modules=['my.jobs', 'orpheus.worker.handlers']",
-        "leases.ahead=0",
-    ],
-)
-def test_a_value_in_range_is_taken(right: str, load: Load) -> None:
-    load(sets=[right])
 
 
 @pytest.mark.parametrize(

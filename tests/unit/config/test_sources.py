@@ -8,9 +8,7 @@ from time import thread_time
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
-from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.storage import state_files
 
 Load = Callable[..., Settings]
@@ -108,13 +106,6 @@ def test_what_nests_too_deeply_is_refused_at_once_wherever_it_is_set(
     assert thread_time() - began_s < 1
 
 
-def test_a_line_of_spaces_costs_no_more_than_another(toml: Toml) -> None:
-    began_s = thread_time()
-    with pytest.raises(ConfigurationError):
-        load_settings(toml(f"[api]\nport{' ' * 100_000}\n"), (), {})
-    assert thread_time() - began_s < 1
-
-
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
 def test_only_a_regular_file_of_a_sensible_size_is_read(
     kind: str, problems: Problems, own_directory: Path
@@ -175,20 +166,10 @@ def test_every_problem_is_told_at_once_with_its_source_and_key(
     }
 
 
-def test_a_key_in_the_wrong_table_is_shown_the_right_one(problems: Problems) -> None:
-    (problem,) = problems(sets=["api.max_retries=1"])
-    assert problem == "--set: api.max_retries: unknown key (did you mean jobs.max_retries?)"
-
-
 @pytest.mark.parametrize("table", ["api=1", "database='x'", "pools.default=3", "queues=[]"])
 def test_a_value_where_a_table_belongs_is_refused(table: str, problems: Problems) -> None:
     (problem,) = problems(sets=[table])
     assert problem.endswith("must be a table")
-
-
-@pytest.mark.parametrize("wrong", ["=1", "a b=1", "x", "api.port", "a]\n[b=1", ".=1", "a=1\nb=2=3"])
-def test_a_set_that_is_no_assignment_is_refused(wrong: str, problems: Problems) -> None:
-    assert problems(sets=[wrong])
 
 
 def test_variables_that_are_no_settings_are_let_be(load: Load) -> None:
@@ -210,21 +191,6 @@ def test_failpoints_are_refused_outside_tests(problems: Problems) -> None:
         assert problem.startswith("ORPHEUS_FAILPOINTS: is for tests only")
 
 
-@pytest.mark.parametrize(
-    "name", ["ORPHEUS_API_PORT", "ORPHEUS_PORT_8080_TCP", "ORPHEUS_SERVICE_HOST"]
-)
-def test_a_variable_without_two_underscores_is_told_what_it_may_be(
-    name: str, problems: Problems
-) -> None:
-    (problem,) = problems(environ={name: "8080"})
-    assert problem.startswith(f"{name}: variables are called ORPHEUS_TABLE__KEY")
-    assert "enableServiceLinks: false" in problem
-
-
-def test_a_variable_may_set_a_whole_list(load: Load) -> None:
-    assert load(environ={"ORPHEUS_PROGRAMS": "[]", "ORPHEUS_ALERTS": "[]"}).alerts == ()
-
-
 def test_it_is_known_what_set_a_value(toml: Toml, load: Load) -> None:
     path = toml("[api]\nport = 1\n")
     sources = load(path, ["logging.level=debug"], {"ORPHEUS_LEASES__TTL": "1m"}).sources
@@ -232,12 +198,6 @@ def test_it_is_known_what_set_a_value(toml: Toml, load: Load) -> None:
     assert sources.origin(("logging", "level")) == "--set"
     assert sources.origin(("leases", "ttl")) == "ORPHEUS_LEASES__TTL"
     assert sources.origin(("api", "host")) is None
-
-
-def test_a_problem_that_may_only_follow_from_another_is_not_told(problems: Problems) -> None:
-    wrong = ["database.url=5", "database.listen_url=postgresql://h/d"]
-    (problem,) = problems(sets=wrong)
-    assert problem.startswith("--set: database.url: must be text")
 
 
 def test_a_digest_tells_values_apart_but_not_ways_of_writing(toml: Toml, load: Load) -> None:

@@ -160,14 +160,6 @@ def test_the_settings_on_the_page_are_settings(tmp_path: Path) -> None:
     assert f"`max_clients` ({settings.api.max_clients})" in PAGE
 
 
-def test_the_numbers_in_the_comments_are_the_defaults() -> None:
-    for text in ALL.values():
-        for key, seconds in re.findall(
-            r"`?\b(shutdown_deadline|start_timeout)`?\s+\((\d+) s", text
-        ):
-            assert getattr(SUPERVISOR, key) == float(seconds)
-
-
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         reason = "no systemd-analyze found: install systemd"

@@ -1,6 +1,5 @@
 """docs/moving.md: what it prints is what the command prints, and its examples run."""
 
-import ast
 import re
 import sys
 import types
@@ -75,19 +74,3 @@ def test_the_jobs_do_what_those_before_them_did(jobs: dict[str, Any]) -> None:
     assert run_job(jobs["resize"], path="a.tmp").outcome == "snoozed"
     assert run_job(jobs["count_words"], text="a b c").result == 3
     assert run_job(jobs["clean"]).result == "cleaned"
-
-
-def test_the_examples_before_a_move_are_python() -> None:
-    for name in ("celery", "rq", "huey"):
-        (text,) = blocks("python", name)
-        ast.parse(text)
-
-
-def test_every_command_of_orpheus_that_is_named_exists() -> None:
-    from click import Context
-
-    from orpheus.supervisor.cli.app import orpheus
-
-    named = set(re.findall(r"\borpheus (?!\{)([a-z]+)\b", " ".join(re.findall(r"`[^`\n]+`", PAGE))))
-    assert named - set(orpheus.list_commands(Context(orpheus))) == set()
-    assert {"import", "programs", "logs", "restart", "drain", "scale"} <= named

@@ -1,6 +1,5 @@
 """docs/outbox.md: every block of it is run as it is printed."""
 
-import asyncio
 import re
 import shutil
 import subprocess
@@ -10,8 +9,6 @@ from typing import Any
 
 import apsw
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Outbox
@@ -83,40 +80,3 @@ def test_the_examples_write_an_order_and_its_job(
     assert shop("SELECT path FROM orders") == [(path,)]
     query = f"SELECT type, payload ->> 'path', {column} IS NOT NULL FROM orpheus_outbox"
     assert shop(query) == [("resize", path, 1)]
-
-
-def test_the_example_with_an_asynchronous_session_writes_a_job(
-    shop: Callable[[str], list[Any]],
-) -> None:
-    """There is no asynchronous driver for SQLite here: SQLAlchemy itself does not ask for one."""
-    names: dict[str, Any] = {}
-    exec(PYTHON[4], names)
-    engine = create_engine("sqlite:///shop.db")
-
-    async def application() -> None:
-        session = AsyncSession()
-        session.sync_session.bind = engine
-        await names["place_order"](session)
-        await session.commit()
-        await session.close()
-
-    asyncio.run(application())
-    engine.dispose()
-    assert shop("SELECT type, queue FROM orpheus_outbox") == [("resize", "media")]
-
-
-def test_the_asynchronous_example_executes_one_statement() -> None:
-    executed = []
-
-    class Connection:
-        async def execute(self, statement: bytes, values: dict[str, Any]) -> None:
-            executed.append((statement.decode(), values))
-
-    names: dict[str, Any] = {}
-    exec(PYTHON[3], names)
-    asyncio.run(names["place_order"](Connection()))
-    [(statement, values)] = executed
-    assert statement % dict.fromkeys(values, "?") == (
-        'INSERT INTO "orpheus_outbox" (type, payload) VALUES (?, ?)'
-    )
-    assert values == {"type": "resize", "payload": '{"path": "c.jpg"}'}

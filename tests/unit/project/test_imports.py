@@ -63,42 +63,6 @@ def test_the_api_imports_no_templates_and_no_settings(tmp_path: Path) -> None:
     assert found & {"jinja2", "tomlkit"} == set()
 
 
-def test_the_models_of_fastapi_are_built_only_for_the_document(tmp_path: Path) -> None:
-    program = (
-        "from orpheus.api.__main__ import import_fastapi\n"
-        "import_fastapi()\nimport orpheus.api.run\n"
-        "from fastapi.openapi.models import OpenAPI\n"
-        "from pydantic import BaseModel\n"
-        "class Other(BaseModel): pass\n"
-        "assert not OpenAPI.__pydantic_complete__, 'it was built'\n"
-        "assert Other.__pydantic_complete__, 'models of others must not be deferred'\n"
-        "from orpheus.api.contract.requests import SubmitJob\n"
-        "assert SubmitJob.__pydantic_complete__, 'several threads use it'\n"
-    )
-    imported_by(program, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("orpheus.api", "--help"),
-        ("orpheus.supervisor", "--help"),
-        ("orpheus.worker", "--describe", "--module", "orpheus.worker.handlers"),
-    ],
-)
-def test_no_garbage_is_looked_for_among_what_a_program_imports(argv: tuple[str, ...]) -> None:
-    code = (
-        "import atexit, gc, runpy, sys\n"
-        "looks = lambda: sum(one['collections'] for one in gc.get_stats())\n"
-        "before = looks()\n"
-        "atexit.register(lambda: print(looks() - before, file=sys.stderr))\n"
-        "sys.argv = sys.argv[1:]\n"
-        "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
-    )
-    ended = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, check=True)
-    assert int(ended.stderr) < 18  # the package `orpheus` comes before the program
-
-
 @pytest.fixture
 def beside_a_supervisor(tmp_path: Path) -> Path:
     """A folder with a configuration and a database, of which this process is the supervisor."""
@@ -114,7 +78,6 @@ def beside_a_supervisor(tmp_path: Path) -> Path:
 
 
 COMMANDS = ("jobs", "workers", "status", "schedules", "queues", "audit", "errors", "types")
-RUN = "from orpheus.supervisor.__main__ import run\nrun(sys.argv[1:])"
 RUN_ALL = "from orpheus.supervisor.__main__ import run\nfor one in sys.argv[1:]: run([one])"
 
 
@@ -122,13 +85,3 @@ def test_commands_beside_a_supervisor_check_no_settings(beside_a_supervisor: Pat
     found = imported_by(RUN_ALL, beside_a_supervisor, *COMMANDS)
     assert found & (PYDANTIC | SETTINGS | ALL_BUT_THE_API | {"structlog"}) == set()
     assert len(found) < 400
-
-
-def test_a_command_that_is_given_something_else_checks_it(beside_a_supervisor: Path) -> None:
-    found = imported_by(RUN, beside_a_supervisor, "jobs", "--set", "jobs.timeout=5")
-    assert "pydantic" in found
-
-
-def test_a_command_while_nothing_runs_checks_its_settings(beside_a_supervisor: Path) -> None:
-    (beside_a_supervisor / "supervisor.json").unlink()
-    assert "pydantic" in imported_by(RUN, beside_a_supervisor, "jobs")

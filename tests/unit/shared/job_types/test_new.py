@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import jsonschema_rs
@@ -27,14 +27,6 @@ def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class Colour(Enum):
     RED = "red"
-
-
-class Size(IntEnum):
-    LARGE = 3
-
-
-class Word(StrEnum):
-    YES = "yes"
 
 
 class Place(NamedTuple):
@@ -79,10 +71,6 @@ class Account(BaseModel):
     customer: Customer
 
 
-class NoComparison:
-    pass
-
-
 NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
 CUSTOMER = Customer(name="Ada", born=date(1815, 12, 10), **{"e-mail": "a@b"})
 KINDS: list[tuple[Any, Any]] = [
@@ -95,26 +83,16 @@ KINDS: list[tuple[Any, Any]] = [
     (dict[str, list[float]], {"a": [1.5]}),
     (int | None, None),
     (datetime, NOW),
-    (datetime, NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))),
     (date, date(2026, 1, 31)),
-    (timedelta, timedelta(days=3, microseconds=5)),
     (Decimal, Decimal("1.10")),
     (UUID, UUID(int=7)),
     (Path, Path("a/b.png")),
     (bytes, b"\xff\x00text"),
     (Colour, Colour.RED),
-    (Size, Size.LARGE),
-    (Word, Word.YES),
-    (Literal["a", 1], 1),
-    (tuple[int, str], (1, "a")),
-    (set[int], {1, 2}),
     (dict[int, str], {1: "a"}),
-    (dict[UUID, date], {UUID(int=1): date(2026, 1, 1)}),
     (Place, Place(1, 2)),
-    (Options, {"deep": True}),
     (Data, Data(b"\xff\x00")),
     (list[Data] | None, [Data(b"ab")]),
-    (dict[str, bytes], {"a": b"\xff"}),
     (RawModel, RawModel(raw=b"ab")),
     (Order, Order([Item("a", Decimal(1))], {"b": "c"})),
     (Account | None, Account(id=UUID(int=3), customer=CUSTOMER)),
@@ -143,7 +121,6 @@ def plain(ctx: Context, path: str, width: int = 640, *, sizes: list[int] | None 
 def anything(value: Any) -> None: ...
 def rich(ctx: Context, when: datetime, order: Order | None = None, *, n: int = 1) -> None: ...
 def limited(n: Annotated[int, Field(gt=3)], raw: bytes = b"") -> None: ...
-def raw_model(value: RawModel) -> None: ...
 def account(value: Account, secret: SecretStr | None = None) -> None: ...
 
 
@@ -151,27 +128,18 @@ REFUSED: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] =
     (plain, (), {}, "plain: path: is missing"),
     (plain, (1,), {}, "plain: path: must be a string, not an integer"),
     (plain, ("a", "b"), {}, "plain: width: must be an integer, not a string"),
-    (plain, ("a", 1, 2), {}, "plain: arguments: takes 2 by position"),
     (plain, ("a",), {"path": "b"}, "plain: path: is given twice"),
-    (plain, ("a",), {"ctx": None}, "plain: ctx: is not a field of this job type"),
     (plain, ("a",), {"widht": 1}, "plain: widht: is not a field of this job type"),
     (plain, ("a",), {"width": True}, "plain: width: must be an integer, not true or false"),
     (plain, ("a",), {"width": 2**64}, "plain: width: is an integer over 64 bits"),
     (plain, ("a",), {"sizes": (1, 2)}, "plain: sizes: is not plain JSON: the job would get [1, 2]"),
-    (plain, ("a",), {"sizes": [1, "2"]}, "plain: sizes.1: must be an integer, not a string"),
     (plain, ("a\0b",), {}, "plain: path: contains a NUL character"),
     (plain, ("\ud800",), {}, "plain: path: has a lone surrogate"),
     (anything, (NOW,), {}, "anything: value: is of type datetime"),
     (anything, ({"a": [float("nan")]},), {}, "anything: value.a.0: is nan"),
-    (anything, ({1: 2},), {}, "anything: value: is not plain JSON: the job would get {'1': 2}"),
-    (anything, (NoComparison(),), {}, "anything: value: is of type NoComparison"),
     (rich, ("2026",), {}, "rich: when: must be datetime, not str"),
-    (rich, (NOW,), {"n": "1"}, "rich: n: must be an integer, not a string"),
     (rich, (NOW, Order([Item(1, Decimal(1))])), {}, "rich: order.name: must be str, not int"),  # type: ignore[arg-type]
-    (rich, (NOW, {"items": []}), {}, "rich: order: must be "),
     (limited, (3,), {}, "limited: n: Input should be greater than 3"),
-    (limited, (4, "text"), {}, "limited: raw: must be bytes, not str"),
-    (raw_model, (RawModel(raw=b"\xff"),), {}, "raw_model: value: Error serializing to JSON"),
     (account, ({"id": "x"},), {}, "account: value: must be Account, not dict"),
     (
         account,
@@ -201,43 +169,3 @@ def test_a_request_does_not_change_with_the_values_it_was_made_of() -> None:
     request = job(plain).new("a", sizes=sizes)
     sizes.append(3)
     assert request.payload["sizes"] == [1, 2]
-
-
-def test_a_transformation_runs_once_where_the_job_runs() -> None:
-    def handler(n: Annotated[int, AfterValidator(lambda n: n + 1)]) -> None: ...
-
-    request = job("plus")(handler).new(1)
-    assert request.payload == {"n": 1}
-    assert registered_types()["plus"].bind(json.dumps(request.payload)) == {"n": 2}
-
-
-def test_a_type_without_an_equality_of_its_own_is_taken() -> None:
-    @dataclass(eq=False)
-    class Plain:
-        n: int
-
-    def handler(value: Any) -> None: ...
-
-    handler.__annotations__["value"] = Plain
-    assert job("taken")(handler).new(Plain(3)).payload == {"value": {"n": 3}}
-
-
-def test_the_context_is_handed_in_where_it_stands() -> None:
-    got: list[Any] = []
-    context: Any = object()
-
-    @job
-    def first(ctx: Context, n: int) -> None:
-        got.append((ctx, n))
-
-    @job
-    def keyword(n: int, *, c: Context) -> None:
-        got.append((c, n))
-
-    @job
-    def missing(n: int) -> None:
-        got.append((None, n))
-
-    for name in ("first", "keyword", "missing"):
-        registered_types()[name].call(context, '{"n": 1}')
-    assert got == [(context, 1), (context, 1), (None, 1)]

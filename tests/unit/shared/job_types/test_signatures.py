@@ -1,11 +1,9 @@
 """A signature reads payloads, with pydantic only where it must, and gives their schema."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Optional, Protocol
+from typing import Annotated, Any, Literal, Optional
 
 import jsonschema_rs
 import pytest
@@ -57,22 +55,13 @@ BAD = [
     (plain, {}, "/n", "is missing"),
     (plain, {"n": 1, "m": 2}, "/m", "is not a field"),
     (plain, {"n": -1}, "/n", "between 0 and 9"),
-    (plain, {"n": 10}, "/n", "between 0 and 9"),
     (plain, {"n": "3"}, "/n", "an integer, not a string"),
-    (plain, {"n": 1.5}, "/n", "an integer, not a number"),
     (plain, {"n": True}, "/n", "an integer, not true or false"),
-    (plain, {"n": 1, "ratio": "x"}, "/ratio", "a number, not a string"),
-    (plain, {"n": 1, "name": 5}, "/name", "a string, not an integer"),
-    (plain, {"n": 1, "flags": {}}, "/flags", "an array, not an object"),
     (plain, {"n": 1, "flags": [True, 0]}, "/flags/1", "true or false, not an integer"),
     (plain, {"n": 1, "sizes": {"a": None}}, "/sizes/a", "an integer, not null"),
-    (plain, {"n": 1, "nothing": 0}, "/nothing", "null, not an integer"),
-    (plain, {"n": 1, "raw": []}, "/raw", "an object, not an array"),
     (rich, {"when": "x"}, "/when", "valid datetime"),
     (rich, {"when": "2026-01-01T00:00:00Z", "schema": "c"}, "/schema", "'a' or 'b'"),
-    (rich, {"when": "2026-01-01T00:00:00Z", "_hidden": 1}, "/_hidden", "greater than"),
     (rich, {"schema": "a"}, "/when", "is missing"),
-    (rich, {"when": "2026-01-01T00:00:00Z", "x": 1}, "/x", "is not a field"),
 ]
 
 
@@ -104,20 +93,9 @@ def test_a_payload_is_an_object(payload: Any) -> None:
     assert "must be an object" in refused.value.problems[0].detail
 
 
-def test_an_integer_may_be_written_with_a_fraction_of_zero() -> None:
-    bound = signature(plain).bind({"n": 3.0})
-    assert type(bound["n"]) is int
-
-
 def test_pydantic_makes_values_of_the_annotated_type() -> None:
     bound = signature(rich).bind({"when": "2026-01-01T00:00:00Z", "pair": [1, "x"]})
     assert bound == {"when": datetime(2026, 1, 1, tzinfo=UTC), "pair": (1, "x")}
-
-
-def test_defaults_and_bounds_stand_in_the_schema() -> None:
-    properties = signature(plain).schema("t")["properties"]
-    assert properties["n"] == {"type": "integer", "minimum": 0, "maximum": 9}
-    assert properties["ratio"] == {"type": "number", "default": 0.5}
 
 
 def test_what_is_not_given_is_left_to_the_functions_default() -> None:
@@ -163,20 +141,12 @@ def test_a_parameter_that_no_payload_can_fill_is_refused() -> None:
         signature(takes_plain).schema("takes_plain")
 
 
-class Own(Context, Protocol):
-    """A Context by another name."""
-
-
 def none(n: int) -> None: ...
 def first(ctx: Context, n: int) -> None: ...
-def first_by_position(context: Context, /, n: int) -> None: ...
 def middle(n: int, ctx: Context, m: int = 1) -> None: ...
 def keyword(n: int, *, c: Context) -> None: ...
 def optional(n: int, ctx: Context | None = None) -> None: ...
-def optional_text(n: int, ctx: "Optional[Context]" = None) -> None: ...  # noqa: UP045
-def text(n: int, *, ctx: "Context") -> None: ...
 def by_module(n: int, *, ctx: "orpheus.Context") -> None: ...  # type: ignore[name-defined]  # noqa: F821
-def derived(n: int, mine: Own) -> None: ...
 def bare(n, ctx) -> None: ...
 
 
@@ -185,14 +155,10 @@ def bare(n, ctx) -> None: ...
     [
         (none, None, False),
         (first, "ctx", True),
-        (first_by_position, "context", True),
         (middle, "ctx", False),
         (keyword, "c", False),
         (optional, "ctx", False),
-        (optional_text, "ctx", False),
-        (text, "ctx", False),
         (by_module, "ctx", False),
-        (derived, "mine", False),
         (bare, "ctx", False),
     ],
 )
@@ -220,20 +186,3 @@ def test_another_class_called_context_is_a_field() -> None:
     def handler(ctx: Context) -> None: ...
 
     assert signature(handler).bind({"ctx": {"n": 1}}) == {"ctx": Context(1)}
-
-
-def test_a_type_without_a_schema_is_refused() -> None:
-    def impossible(ctx: Context, n: Callable[[], int]) -> None: ...
-
-    with pytest.raises(ConfigurationError, match="no JSON Schema"):
-        signature(impossible).schema("t")
-
-
-def test_plain_types_need_no_pydantic() -> None:
-    code = (
-        "import sys; from orpheus.shared.job_types.registry import load_job_types; "
-        "types = load_job_types(['orpheus.worker.handlers']); "
-        "types['sum_range'].bind('{\"n\": 1}'); "
-        "assert not {'pydantic', 'asyncio', 'annotated_types'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

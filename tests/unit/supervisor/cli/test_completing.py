@@ -56,17 +56,6 @@ def test_what_is_there_is_offered(words: str, offered: list[str]) -> None:
     assert completed(*words.split(" ")) == offered
 
 
-def test_the_database_that_the_options_name_is_asked(
-    filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = f"database.url=sqlite:///{tmp_path}/data/orpheus.db"
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    assert completed("show", "") == []
-    assert completed("--set", url, "show", "") == completed("show", "--set", url, "") == ["2", "1"]
-    assert [one.name for one in (tmp_path / "elsewhere").iterdir()] == []
-
-
 def test_nothing_is_said_whatever_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

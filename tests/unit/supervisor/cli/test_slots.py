@@ -1,6 +1,5 @@
 """`orpheus restart`, `drain`, `scale`, `stack`, `stop`, `reload`: asked of rows and a thread."""
 
-import json
 import os
 import select
 import threading
@@ -170,19 +169,3 @@ def test_a_request_names_one_of_several_hosts_which_alone_takes_it(
     assert [request.action for request in taken] == ["restart", "drain", "scale"]
     targets = [row.target for row in entries_of(two_hosts, 10, None)]
     assert targets == ["pool default on host-2 to 2", *["slot default-1 on host-2"] * 2]
-
-
-def test_hosts_are_a_column_only_where_there_are_several(
-    orpheus: Orpheus, two_hosts: Store
-) -> None:
-    out = orpheus("workers").out
-    assert out.split()[0] == "HOST"
-    assert "host-2" in out
-    told = orpheus("status").out
-    assert "- default-1 on host-2 failed (fatal): 6 failures." in told
-    assert "orpheus restart default-1 --host host-2" in told
-    two_hosts.processes.clear_slots("host-2")
-    two_hosts.processes.forget("other")
-    assert orpheus("workers").out.split()[0] == "SLOT"
-    items = json.loads(orpheus("workers", "--json").out)["items"]
-    assert {item["host"] for item in items} == {"host-1"}

@@ -19,9 +19,7 @@ from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, state_files
-from orpheus.shared.storage.sqlite import standstill
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
-from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.supervisor.startup import lock_database, note_supervisor
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -52,14 +50,6 @@ def supervised(store: Store) -> Iterator[Store]:
     os.close(fd)
 
 
-@pytest.fixture
-def held(supervised: Store) -> Iterator[None]:
-    """Somebody has held the write lock since then."""
-    with supervised.write(durable=False):
-        let_log_be_quiet()
-        yield
-
-
 def let_log_be_quiet(for_s: float = QUIET_S) -> None:
     quiet_since_s = time.time() - for_s
     os.utime("data/orpheus.db-wal", (quiet_since_s, quiet_since_s))
@@ -67,18 +57,6 @@ def let_log_be_quiet(for_s: float = QUIET_S) -> None:
 
 def status(orpheus: Orpheus) -> Any:
     return json.loads(orpheus("status", "--json").out)
-
-
-@pytest.mark.usefixtures("held")
-def test_who_holds_the_write_lock_is_all_that_is_told(orpheus: Orpheus) -> None:
-    found = status(orpheus)
-    (concern,) = found["verdict"]["concerns"]
-    runs = Path("/proc/self/comm").read_text().strip()
-    holder = f"process {os.getpid()} ({runs}) holds the database's write lock"
-    text = f"No write can begin: {re.escape(holder)}, and nothing has been written for {QUIET}."
-    assert concern["code"] == "no_writes"
-    assert re.fullmatch(text, concern["text"])
-    assert concern["command"] == f"ps -fp {os.getpid()}"
 
 
 @pytest.mark.usefixtures("supervised")
@@ -149,30 +127,3 @@ def test_what_cannot_be_committed_is_told_though_it_can_begin(supervised: Store)
     assert found is not None and found.why == str(not_ready.value)
     assert supervised.maintenance.standstill() is None
     assert supervised.writable()
-
-
-@pytest.mark.usefixtures("supervised")
-def test_who_holds_the_lock_for_a_moment_after_a_quiet_time_keeps_nobody_from_writing(
-    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the first writer after a suspend, or of a tick."""
-    let_log_be_quiet()
-    monkeypatch.setattr(standstill, "write_lock_holder", lambda _: os.getpid())
-    codes = [one["code"] for one in status(orpheus)["verdict"]["concerns"]]
-    assert codes == ["silent", "silent"]
-
-
-@pytest.mark.usefixtures("held")
-def test_who_commits_while_it_is_tried_keeps_nobody_from_writing(
-    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Others wrote, one after the other, and the trial had no turn."""
-    tried = StandstillWatch._is_held
-
-    def is_held(watch: StandstillWatch) -> bool:
-        let_log_be_quiet(for_s=0)
-        return tried(watch)
-
-    monkeypatch.setattr(StandstillWatch, "_is_held", is_held)
-    codes = [one["code"] for one in status(orpheus)["verdict"]["concerns"]]
-    assert "no_writes" not in codes

@@ -76,20 +76,3 @@ def test_in_a_pipe_there_is_a_line_for_each_change(
     assert code == 0
     told = [line.partition("  ")[2] for line in out.splitlines()]
     assert told == ["no jobs yet. Nothing runs.", "1 pending. Nothing runs."]
-
-
-def test_a_terminal_is_drawn_over_without_being_cleared_again(
-    orpheus: Orpheus, store: Store, looks: Looks, terminal: Terminal, monkeypatch: Any
-) -> None:
-    terminal(80)
-    monkeypatch.setenv("LINES", "6")
-    looks += [lambda: store.jobs.submit(NewJob("words"))]
-    code, out, _ = orpheus("status", "--watch")
-    assert code == 0
-    assert (out.count("\x1b[2J"), out.count("\x1b[H")) == (1, 2)
-    first, second = out.split("\x1b[H")[1:]
-    assert "none yet\x1b[K\n" in first
-    assert "1 pending\x1b[K\n" in second
-    assert "… and " in second and second.partition("\x1b[J")[0].count("\n") == 5
-    monkeypatch.setenv("TERM", "dumb")
-    assert "\x1b" not in orpheus("status", "--watch").out

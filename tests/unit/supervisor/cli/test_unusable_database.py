@@ -94,6 +94,7 @@ def test_one_of_a_newer_orpheus_is_left_as_it_is(orpheus: Orpheus, database: Pat
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No command waits for a lock."""
     monkeypatch.setattr(apsw_errors.BusyHandler, "__call__", lambda *_: False)
+    monkeypatch.setattr("orpheus.shared.storage.sqlite.turns.BUSY_BOUND_S", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -27,7 +27,7 @@ from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.upkeep import LateRetention, Leadership, Upkeep
+from orpheus.shared.operations.upkeep import Leadership, Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
@@ -109,7 +109,6 @@ class Recorder:
         self._stopping = False
         self._troubled = False
         self._turns_written = -1
-        self._late_retention = LateRetention()
         self._stall = StallWatch()
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
 
@@ -304,8 +303,8 @@ class Recorder:
             beat(beat=turns)
         while self.loop_lags_s:
             self._lag_s = max(self._lag_s, self.loop_lags_s.popleft())
-        late = self._late_retention.gauges(store, leads=self._leadership.led())
-        for name, value in {"loop_lag_s": self._lag_s, **late}.items():
+        late_s = store.retention.lag_s if self._leadership.led() else 0.0  # only the leader deletes
+        for name, value in {"loop_lag_s": self._lag_s, "retention_lag_s": late_s}.items():
             store.supervision.put_gauge(self._myself.host, name, value)
 
     def leads(self) -> bool:

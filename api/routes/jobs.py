@@ -32,7 +32,6 @@ from orpheus.api.services import read_facts, services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.explain.answers import why_of
-from orpheus.shared.explain.unknown_names import unknown_in_filter
 from orpheus.shared.messages.encoding import optional_time
 from orpheus.shared.messages.events import event_of
 from orpheus.shared.messages.jobs import (
@@ -170,9 +169,6 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             searched=None
             if found.looked_at is None
             else SearchedJobs(found.looked_at, optional_time(found.reached_ms)),
-            unknown=[]
-            if found.jobs or not is_all
-            else unknown_in_filter(store, services.options.storage.pools, matching),
             quarantined=quarantined,
         )
         return json_response(page)

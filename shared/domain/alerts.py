@@ -2,8 +2,8 @@
 
 A rule counts what it is about: an event of one of its kinds, or a condition that begins to hold.
 When it has counted `after` within `within`, it is due and counts anew. It fires at most once in
-`every`; what comes due meanwhile is held back: the next alert, sent as soon as it may be, covers it
-and names every condition that began meanwhile, since none of them begins again.
+`every`; what comes due meanwhile is held back: the next alert, sent as soon as it may be, counts
+it.
 
 A condition has ended once it did not hold for a minute. A fatal slot is started again every few
 minutes, and is fatal a second later: that is one trouble, and no new one. Where the rule asks for

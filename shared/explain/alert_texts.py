@@ -5,7 +5,7 @@ replaced in it; a text that is nothing else becomes the fact itself, so a number
 `{alert}` is all of them as an object. So the facts fit a job type whatever its schema asks for.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import asdict
@@ -23,17 +23,9 @@ from orpheus.shared.domain.words import duration
 
 ALL_FACTS = "alert"
 """The field that stands for all facts."""
-MOST_NAMED = 10
-"""At most so many of the conditions that began together are named."""
 _MOST_CHARS = 300
 _REASONS = ("text", "why", "details")
 """The fields of a Topic that an alert does not get as they are."""
-_BEGUN = {
-    AlertCondition.SCHEDULE_MISSED: "schedule {} was missed",
-    AlertCondition.QUEUE_LATE: "queue {} is late",
-    AlertCondition.SUPERVISOR_DEGRADED: "{} needs a person",
-}
-
 _JOB_WORDS = {
     Kind.JOB_ENQUEUED: "was submitted",
     Kind.JOB_STARTED: "has started",
@@ -113,15 +105,10 @@ def facts(
     last: Occurrence,
     held_back: int,
     at: str,
-    begun: Sequence[str] = (),
     *,
-    is_first: bool = False,
     is_over: bool = False,
 ) -> Mapping[str, object]:
-    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over.
-
-    `is_first`: the rule has sent none before.
-    """
+    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over."""
     about = last.about
     why = _why(about, rule.error)
     what = f"{about.text}: {why}" if why else about.text
@@ -131,11 +118,8 @@ def facts(
     elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
         often = f"{rule.after} times within {duration(rule.within_s)}"
         text = f"{rule.name}: {often}, the last: {what}"
-    more = _also([name for name in begun if name != last.name])
     if held_back:
-        more += f" ({held_back} more {'with this one' if is_first else 'since the last alert'})"
-    if more:
-        text = text.removesuffix(".") + more
+        text = f"{text.removesuffix('.')} ({held_back} more since the last alert)"
     return {
         "action": "resolve" if is_over else "trigger",
         "rule": rule.name,
@@ -155,19 +139,6 @@ def _why(about: Topic, error: ErrorDetail) -> str:
     if error == "type":
         line = line.partition(": ")[0]
     return line if len(line) <= _MOST_CHARS else f"{line[:_MOST_CHARS]}…"
-
-
-def _also(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    some = ", ".join(_in_words(name) for name in names[:MOST_NAMED])
-    more = len(names) - MOST_NAMED
-    return f"; also: {some} and {more} more" if more > 0 else f"; also: {some}"
-
-
-def _in_words(name: str) -> str:
-    kind, _, subject = name.partition(" ")
-    return _BEGUN[AlertCondition(kind)].format(subject)
 
 
 def filled_in(value: Any, known: Mapping[str, object]) -> Any:

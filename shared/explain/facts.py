@@ -1,6 +1,6 @@
 """Reads what explanations need, in one snapshot of the database."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -116,20 +116,15 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """By type, of the last `LATELY_MINUTES`: how often jobs ended done, and how often failed."""
     failing: Mapping[str, int] = {}
     """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
-    awaiting_gone_hosts: Sequence[str] = ()
-    """Types with jobs that wait for code of hosts that are gone."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
     refused_rows: Mapping[str, RefusedRows] = {}
     """By outbox."""
-    retention_lag_s: float = 0.0
-    """How long ago the oldest expired row should have been deleted, if that grows; else 0."""
     standstill: Standstill | None = None
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
     free_bytes: int | None = None
     database: str = ""
-    log_bytes: int = 0
 
 
 def read(
@@ -163,7 +158,7 @@ def read_job(store: Store, job_id: int) -> JobFacts:
     return store.waiting.of_job(job_id)
 
 
-def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
+def read_system(store: Store) -> SystemFacts:
     """Return what else the verdict needs."""
     with store.snapshot():
         now_ms = store.clock.wall_ms()
@@ -174,15 +169,12 @@ def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
                 for name, by_status in store.stats.finished_by_type(LATELY_MINUTES).items()
             },
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
-            awaiting_gone_hosts=store.versions.awaiting_gone_hosts(),
             late_schedules=list(_late_schedules(store, now_ms)),
             refused_rows=store.outboxes.refused_now(),
-            retention_lag_s=_retention_lag_s(store, workers),
             standstill=store.maintenance.standstill(),
             gone=gone[-1].pid if gone else None,
             free_bytes=store.maintenance.free_bytes(),
             database=store.state.database,
-            log_bytes=store.maintenance.wal_bytes(),
         )
 
 
@@ -250,11 +242,3 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
         tick_ms = overdue_tick_ms(row.tick_ms, now_ms, LATE_MS, paused=row.paused)
         if tick_ms is not None:
             yield row.definition.name, (now_ms - tick_ms) / 1000
-
-
-def _retention_lag_s(store: Store, workers: Iterable[Worker]) -> float:
-    """Return by how much deleting is late, if that grows, as the supervisor that leads says."""
-    hosts = {worker.host for worker in workers if worker.role == Role.SUPERVISOR}
-    gauges = [store.supervision.gauges(host) for host in sorted(hosts)]
-    late_s = [told["retention_lag_s"] for told in gauges if told.get("retention_grows")]
-    return max(late_s, default=0.0)

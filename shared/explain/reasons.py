@@ -12,7 +12,7 @@ import msgspec
 
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.explain.facts import (
     FAILING_LEAST,
@@ -34,10 +34,9 @@ LATE_S = 60.0
 FAILING_SHARE = 0.1
 """A type fails if this share of its jobs did lately, and at least `FAILING_LEAST`."""
 RESTARTS_LEAST = 3
-"""A slot is restless if its processes failed this often within `FAILURES_WITHIN_S`."""
+"""A slot is restless if its processes failed this often within 10 minutes."""
 LITTLE_SPACE_BYTES = 256_000_000
 """Less than this on the file system of the database is a concern."""
-_LARGE_LOG_BYTES = 512 * 2**20
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -399,37 +398,20 @@ def _targets(facts: Facts, workers: Sequence[Worker]) -> str:
 
 
 def _restless(facts: Facts) -> Iterator[Reason]:
-    """Yield a concern for each pool with slots that fail again and again, but are not fatal yet."""
-    restless = [
-        worker
-        for worker in facts.workers
-        if worker.state not in _ALARMING and worker.failed_lately >= RESTARTS_LEAST
-    ]
-
-    def whose(worker: Worker) -> tuple[str, str]:
-        return worker.role, worker.pool or ""
-
-    for _, group in groupby(sorted(restless, key=whose), key=whose):
-        workers = list(group)
-        latest = max(workers, key=_failed_at_ms)
-        failed = latest.last_failure
-        (name,) = _names(facts, [latest])
+    """Yield slots whose processes fail again and again, but that are not fatal yet."""
+    for worker in facts.workers:
+        if worker.state in _ALARMING or worker.failed_lately < RESTARTS_LEAST:
+            continue
+        (name,) = _names(facts, [worker])
         data = {
-            "slots": _names(facts, workers),
-            "times": sum(worker.failed_lately for worker in workers),
-            "within_s": min(FAILURES_WITHIN_S, _watched_s(facts)),
-            "last": name,
-            "ago_s": (facts.now_ms - _failed_at_ms(latest)) / 1000,
-            "why": failed.reason if failed else "",
-            "target": _targets(facts, [latest]),
-            "slot": latest.slot,
-            "is_program": latest.role is Role.PROGRAM,
+            "name": name,
+            "slot": worker.slot,
+            "times": worker.failed_lately,
+            "why": worker.last_failure.reason if worker.last_failure else "",
+            "target": _targets(facts, [worker]),
+            "is_program": worker.role is Role.PROGRAM,
         }
         yield Reason(ConcernCode.RESTLESS, data, by=f"slot {name}")
-
-
-def _failed_at_ms(worker: Worker) -> int:
-    return parse_time_ms(worker.last_failure.at) if worker.last_failure else 0
 
 
 def _silent(facts: Facts) -> Iterator[Reason]:
@@ -464,15 +446,9 @@ def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     for name, data in sorted(failing.items(), key=lambda item: (-item[1]["failed"], item[0])):
         by = f"type {name}" if name else None
         yield Reason(ConcernCode.TYPE_FAILING, {"type": name, **data}, by=by)
-    for name in system.awaiting_gone_hosts:
-        yield Reason(ConcernCode.TYPE_AWAITS_HOST, {"type": name}, by=f"type {name}")
 
 
 def _storage(system: SystemFacts) -> Iterator[Reason]:
-    if system.retention_lag_s >= LATE_S:
-        yield Reason(ConcernCode.RETENTION_LATE, {"lag_s": system.retention_lag_s})
     if system.free_bytes is not None and system.free_bytes < LITTLE_SPACE_BYTES:
         data = {"mb": system.free_bytes // 1_000_000, "database": system.database}
         yield Reason(ConcernCode.LITTLE_SPACE, data)
-    if system.log_bytes > _LARGE_LOG_BYTES:
-        yield Reason(ConcernCode.LARGE_LOG, {"mib": system.log_bytes // 2**20})

@@ -4,7 +4,6 @@ A text is a format string over the data of a reason, or a function of that data.
 clauses: "queue mail is paused by cli:ada". Concern texts are sentences.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
@@ -275,15 +274,6 @@ def _slot_command(data: _Data) -> str:
     return f"orpheus restart {data['targets']}" if data["state"] in _STATES else ""
 
 
-def _restless(data: _Data) -> str:
-    within = math.ceil(data["within_s"])
-    last = f"{data['last']} {duration(round(data['ago_s']))} ago{_FORMS['why'](data['why'])}"
-    return (
-        f"{named(data['slots'])} failed {data['times']:,} times in the last {duration(within)}, "
-        f"most recently {last}"
-    )
-
-
 def _restless_command(data: _Data) -> str:
     is_program = data["is_program"]
     return f"orpheus logs {data['target']}" if is_program else f"orpheus workers {data['slot']}"
@@ -366,17 +356,15 @@ SENTENCES: Mapping[str, Sentence] = {
         "orpheus workers",
     ),
     ConcernCode.SLOT: Sentence(_slot, _slot_command),
-    ConcernCode.RESTLESS: Sentence(_restless, _restless_command),
+    ConcernCode.RESTLESS: Sentence(
+        "{name} failed {times:,} times in the last 10 minutes, most recently{why:why}",
+        _restless_command,
+    ),
     ConcernCode.SILENT: Sentence(_silent, _silent_command),
     ConcernCode.TYPE_QUARANTINED: Sentence(
         "Type {type} is quarantined until it is mended: {evidence}", "orpheus release {type}"
     ),
     ConcernCode.TYPE_FAILING: Sentence(_failing, "orpheus errors"),
-    ConcernCode.TYPE_AWAITS_HOST: Sentence(
-        "Jobs of type {type} wait for code that only a host has which is gone: start it, or deploy "
-        "that code to another",
-        "orpheus jobs --type {type} --status pending",
-    ),
     ConcernCode.QUEUE_LATE: Sentence(
         "the workers of pool {pools:named} are too slow", "orpheus queues"
     ),
@@ -384,13 +372,6 @@ SENTENCES: Mapping[str, Sentence] = {
         "Schedule {schedule} should have fired {late_s:span} ago, and has not", "orpheus schedules"
     ),
     ConcernCode.OUTBOX_ROWS_REFUSED: Sentence(_refused),
-    ConcernCode.RETENTION_LATE: Sentence(
-        "Jobs and events expire faster than they are deleted: the oldest should have gone "
-        "{lag_s:span} ago"
-    ),
     ConcernCode.LITTLE_SPACE: Sentence("Only {mb:,} MB are free where {database} is"),
-    ConcernCode.LARGE_LOG: Sentence(
-        "The write-ahead log has {mib:,} MiB, because a program keeps a read transaction open"
-    ),
 }
 """What is said of each code. A concern that has the code of a reason says the same."""

@@ -182,8 +182,6 @@ class JobPage(Struct, frozen=True):
     """Of a text only what this page has is counted."""
     searched: SearchedJobs | None
     """null: the page is full, or nothing is left to look at."""
-    unknown: list[str]
-    """Where nothing matches: that no job can, as nothing has the type or names the queue."""
     quarantined: list[str]
     """The types whose jobs are held back now, on whichever page they are."""
 

@@ -21,16 +21,13 @@ class ConcernCode(StrEnum):
     SILENT = "silent"
     TYPE_QUARANTINED = "type_quarantined"
     TYPE_FAILING = "type_failing"
-    TYPE_AWAITS_HOST = "type_awaits_host"
     QUEUE_PAUSED = "queue_paused"
     NO_POOL = "no_pool"
     NO_WORKER = "no_worker"
     QUEUE_LATE = "queue_late"
     SCHEDULE_LATE = "schedule_late"
     OUTBOX_ROWS_REFUSED = "outbox_rows_refused"
-    RETENTION_LATE = "retention_late"
     LITTLE_SPACE = "little_space"
-    LARGE_LOG = "large_log"
 
 
 class About(msgspec.Struct, frozen=True):

@@ -232,8 +232,7 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
     last = _last_occurrence(look.store, rule, decision, row.state.held)
     if decision.fires and last is not None:
-        is_first, at = row.state.fired_ms is None, rfc3339(last.at_ms)
-        what = facts(rule, last, decision.held_back, at, decision.begun, is_first=is_first)
+        what = facts(rule, last, decision.held_back, rfc3339(last.at_ms))
         job = _job_or_trouble(look, rule, what)
         if job is None:
             return _Outcome(row, refused(row.state, decision, last))
@@ -242,7 +241,7 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     if over is None:
         look.store.alerts.in_trouble.discard(rule.name)
     else:
-        what = facts(rule, over.told, 0, rfc3339(look.now_ms), over.names, is_over=True)
+        what = facts(rule, over.told, 0, rfc3339(look.now_ms), is_over=True)
         job = _job_or_trouble(look, rule, what)
         state = state if job is None else closed(state, over)
     return _Outcome(row, state, job, next_alert_ms(rule, state), is_end=over is not None)

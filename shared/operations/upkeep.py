@@ -31,7 +31,6 @@ _SHORTEST_PAUSE_S = 0.001
 _LATE_S = 2.0
 _SOON_S = 1.0  # what comes of age meanwhile is deleted together, not one by one
 _LATER_S = 5.0
-_COMPARED_EVERY_S = 60.0
 
 
 class Upkeep:
@@ -164,22 +163,6 @@ def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lamb
         is_polite = store.one_writer and store.retention.lag_s < _LATE_S
         time.sleep(max(_SHORTEST_PAUSE_S, store.retention.held_s if is_polite else 0.0))
     return 0.0
-
-
-class LateRetention:
-    """By how much deleting is late, and whether that grew within a minute."""
-
-    def __init__(self) -> None:
-        self._compare_at_s, self._lag_s, self._grows = 0.0, inf, False
-
-    def gauges(self, store: Store, *, leads: bool) -> dict[str, float]:
-        """Return what the supervisor tells of it. Only the leader deletes."""
-        lag_s = store.retention.lag_s if leads else 0.0
-        now_s = time.monotonic()
-        if now_s >= self._compare_at_s:
-            self._compare_at_s = now_s + _COMPARED_EVERY_S
-            self._grows, self._lag_s = lag_s > self._lag_s, lag_s
-        return {"retention_lag_s": lag_s, "retention_grows": float(self._grows)}
 
 
 _TTL_S = 9.0

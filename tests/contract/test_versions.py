@@ -273,13 +273,10 @@ def test_a_job_that_only_a_host_can_run_which_is_gone_waits_until_it_is_back(
     b.dies()
     job = accept(NEW_PAYLOAD)
     assert a.lease() == []
-    assert store.versions.awaiting_gone_hosts() == []
     look_for(store, clock, 6)
     assert store.types.all() == [OLD]
     upkeep(store)
     assert a.lease() == []
-    assert store.versions.awaiting_gone_hosts() == ["resize"]
     b = Worker(b.store, "b", [NEW], host="b")
     upkeep(store)
-    assert store.versions.awaiting_gone_hosts() == []
     assert b.lease() == [job]

@@ -36,16 +36,6 @@ SELECT type, versions, EXISTS (
             UNION SELECT build FROM orpheus.processes))
 FROM orpheus.awaited_versions ORDER BY type, versions;
 
--- name: awaiting-gone-hosts
--- The types of which jobs wait for versions that only hosts have which are gone.
-SELECT DISTINCT type FROM orpheus.awaited_versions WHERE NOT EXISTS (
-    SELECT 1 FROM orpheus.job_types
-    WHERE name = awaited_versions.type AND ' ' || versions || ' ' LIKE '% ' || version || ' %'
-        AND build IN (
-            SELECT build FROM orpheus.host_builds WHERE is_gone = 0
-            UNION SELECT build FROM orpheus.processes))
-ORDER BY type;
-
 -- name: some-awaiting
 -- Some jobs that wait for these versions of a type. What another transaction has locked is left to it.
 SELECT id FROM orpheus.jobs INDEXED BY jobs_awaiting

@@ -266,10 +266,6 @@ class Versions:
 
     # Reading
 
-    def awaiting_gone_hosts(self) -> list[str]:
-        """Return the types with jobs that wait for code of hosts that are gone."""
-        return [row[0] for row in self._database.all(self._sql["awaiting-gone-hosts"])]
-
     def lacks_reader(self, job_type: str, versions: str) -> bool:
         """Return whether no ready worker has one of these versions."""
         return self._database.one(self._sql["is-read"], job_type, versions) is None

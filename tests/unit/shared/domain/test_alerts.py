@@ -118,9 +118,9 @@ def test_the_end_of_what_an_alert_told_is_told_once_when_all_of_it_has_ended() -
     assert decision.over == OpenAlert(last, ("queue.late a", "queue.late b"))
     state = closed(decision.state, decision.over)
     assert decide(rule, state, [], [late("c")], now_ms + MINUTE_MS + 2).over is None
-    found = facts(rule, last, 0, "now", ("queue.late a", "queue.late b"), is_over=True)
+    found = facts(rule, last, 0, "now", is_over=True)
     assert (found["action"], found["queue"]) == ("resolve", "b")
-    assert found["text"] == "ops: resolved: b is late; also: queue a is late"
+    assert found["text"] == "ops: resolved: b is late"
 
 
 TELLS_END = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1, resolved=True)

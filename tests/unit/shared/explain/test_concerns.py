@@ -83,8 +83,8 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(worker(), worker("site-1", role=Role.PROGRAM, state=SlotState.FATAL)), WELL, "slot",
      "site-1 failed (fatal).", "orpheus logs site-1", "slot site-1"),
     (quiet(worker(failed_lately=3, last_failure=FAILED_AT)), WELL, "restless",
-     ("default-1 failed 3 times in the last 10 min, most recently default-1 1 min ago: exited with "
-     "code 1."), "orpheus workers default-1", "slot default-1"),
+     "default-1 failed 3 times in the last 10 minutes, most recently: exited with code 1.",
+     "orpheus workers default-1", "slot default-1"),
     (quiet(worker(silent=True, heartbeat_age_s=16.0), worker("default-2")), WELL, "silent",
      "default-1 has sent no heartbeat for 16 s; after 30 s it is taken for dead.",
      "orpheus stack default-1", "slot default-1"),
@@ -100,9 +100,6 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(ended={"pay": (0, 3)}, failing={"pay": 9}), "type_failing",
      "Jobs of pay failed all 9 times that they ended in the last hour.", "orpheus errors",
      "type pay"),
-    (quiet(), SystemFacts(awaiting_gone_hosts=["pay"]), "type_awaits_host",
-     ("Jobs of type pay wait for code that only a host has which is gone: start it, or deploy that "
-     "code to another."), "orpheus jobs --type pay --status pending", "type pay"),
     (facts(rule=PAUSED, pause=Pause("cli:ada", "a release")), WELL, "queue_paused",
      "Queue mail is paused by cli:ada: a release, and 3 jobs wait in it.", "orpheus resume mail",
      "queue mail"),
@@ -124,14 +121,8 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(refused_rows={"shop": RefusedRows(2, "7", "no type")}),
      "outbox_rows_refused", ("Outbox shop: 2 rows were refused, the first, with id 7: no type. "
      "Correct them and set refused_at to NULL, or delete them."), None, "outbox shop"),
-    (quiet(), SystemFacts(retention_lag_s=60.0), "retention_late",
-     "Jobs and events expire faster than they are deleted: the oldest should have gone 1 min ago.",
-     None, None),
     (quiet(), SystemFacts(free_bytes=99_000_000, database="a.db"), "little_space",
      "Only 99 MB are free where a.db is.", None, None),
-    (quiet(), SystemFacts(log_bytes=2**30), "large_log",
-     "The write-ahead log has 1,024 MiB, because a program keeps a read transaction open.", None,
-     None),
 ]  # fmt: skip
 
 

@@ -16,9 +16,6 @@ import { count, plural } from "../base/words.js";
 const MOST_AT_ONCE = 25;
 const MOST_READ = 500;
 
-/** "no job …" -> "No job ….", unless it is a question. @param {string} text */
-const sentence = (text) => text.replace(/^./, (first) => first.toUpperCase()).replace(/(?<!\?)$/, ".");
-
 export class JobsTable {
   /**
    * @param {{path: string, size?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void, gone?: (id: number) => void, told?: (error: any) => void}} how
@@ -112,7 +109,7 @@ export class JobsTable {
 
   /** Show the page that was read last. @param {boolean} [isLater] the same list was shown before: mark what is new in it */
   show(isLater = true) {
-    const { items, next_cursor: next, unknown } = this.page, { filter, cursor } = this;
+    const { items, next_cursor: next } = this.page, { filter, cursor } = this;
     const before = this.rows;
     this.rows = new Map(items.slice(0, this.isShort ? this.size : MOST_READ).map((job) => [job.id, before.get(job.id) ?? this.newRow(job)]));
     this.fresh = 0;
@@ -123,7 +120,7 @@ export class JobsTable {
     const isFiltered = Object.keys(filter).length > 0 || cursor !== null, isEmpty = !items.length;
     const nothing = this.page.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.";
     hide(byId("no-match"), !isEmpty || !isFiltered, byId("query") ?? byId("jobs-title"));
-    if (isFiltered) setText(byId("no-match-words"), [nothing, ...unknown.map(sentence), ...noFields(filter)].join(" "));
+    if (isFiltered) setText(byId("no-match-words"), [nothing, ...noFields(filter)].join(" "));
     byId("first-steps").hidden = !isEmpty || isFiltered;
     this.shown();
   }

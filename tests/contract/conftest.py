@@ -15,6 +15,14 @@ from tests.databases import make_database
 
 BACKENDS = ("sqlite", "postgresql")
 TTL_MS = 30_000
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+Fail = Callable[..., int]
+
+
+def ids(leases: list[Lease]) -> list[int]:
+    return [lease.job_id for lease in leases]
 
 
 class FakeClock:

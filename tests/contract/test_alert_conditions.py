@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.stored_settings import fire_schedules
@@ -47,41 +46,6 @@ def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
     clock.advance(MINUTE_MS + 1)
     look(store)
     assert len(alerts(store)) == 2
-
-
-def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
-    store: Store, submit: Any, lease: Any, clock: Any, log_lines: list[str]
-) -> None:
-    payload = '{"text": "{text}", "action": "{action}", "key": "{rule}-{queue}"}'
-    store.alerts.configure([replace(LATE, resolved=True, payload=payload)])
-    for _ in range(2):
-        submit(queue="mail")
-    clock.advance(MINUTE_MS + 1)
-    look(store)
-    store.alerts.configure([replace(LATE, resolved=True, payload=payload, every_s=600)])
-    look(store)
-    lease(limit=1, queues=("mail",))
-    for advanced_ms in (0, MINUTE_MS - 1):
-        clock.advance(advanced_ms)
-        look(store)
-        assert len(alerts(store)) == 1
-    clock.advance(1)
-    store.types.replace([replace(NOTIFY, name="other")])
-    look(store)
-    assert len(alerts(store)) == 1, "refused, and tried again"
-    store.types.replace([NOTIFY])
-    for _ in range(3):
-        look(store)
-        clock.advance(MINUTE_MS)
-    over, begun = alerts(store)
-    (row,) = store.alerts.all()
-    _, first = store.jobs.page(JobFilter(queue="alerts"), 2)
-    assert row.last_job_id == first.id, "that of the alert, as when it fired last"
-    assert log_lines == ["alert_fired", "alert_refused", "alert_resolved"]
-    assert (over["action"], over["key"]) == ("resolve", "late-mail")
-    assert (begun["action"], begun["key"]) == ("trigger", "late-mail")
-    assert over["text"] == begun["text"].replace("late: queue", "late: resolved: queue")
-    assert row.state.open == ()
 
 
 @pytest.mark.parametrize("catch_up", [CatchUp.ONE, CatchUp.NONE])

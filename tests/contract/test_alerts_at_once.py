@@ -15,9 +15,9 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, alerts, look
+from tests.contract.conftest import Fail
 from tests.machine import wait_until
 
-Fail = Callable[..., int]
 ROOT = Path(__file__).parents[2]
 KILLED = Path(__file__).with_name("alerts_killed.py")
 

@@ -1,7 +1,6 @@
 """What a rule has seen is stored, counts once, and makes one job."""
 
 import json
-from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -15,9 +14,8 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.operations.alerts import refused_alerts
 from orpheus.shared.storage import Store
-from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
-
-Fail = Callable[..., int]
+from tests.contract.alert_rules import LATE, NOTIFY, RULE, SETTINGS, alerts, look
+from tests.contract.conftest import Fail
 
 
 @pytest.fixture(autouse=True)
@@ -74,24 +72,6 @@ def test_a_restart_keeps_what_a_rule_has_seen(store: Store, another: Any, fail: 
     assert len(alerts(store)) == 1
 
 
-def test_a_changed_rule_begins_anew_and_fires_no_sooner_than_it_may(
-    store: Store, clock: Any, fail: Fail
-) -> None:
-    store.alerts.configure([RULE])
-    fail()
-    look(store)
-    fail()
-    store.alerts.configure([replace(RULE, queues=("mail",))])
-    fail()
-    fail("mail")
-    look(store)
-    assert len(alerts(store)) == 1
-    clock.advance(5 * MINUTE_MS)
-    look(store)
-    newest, _ = alerts(store)
-    assert (newest["alert"]["queue"], newest["alert"]["held_back"]) == ("mail", 0)
-
-
 def test_a_removed_rule_fires_no_more_and_one_of_its_name_begins_anew(
     store: Store, fail: Fail
 ) -> None:
@@ -102,23 +82,6 @@ def test_a_removed_rule_fires_no_more_and_one_of_its_name_begins_anew(
     store.alerts.configure([RULE])
     look(store)
     assert alerts(store) == []
-
-
-def test_what_is_held_back_is_told_as_soon_as_it_may_be(
-    store: Store, clock: Any, fail: Fail
-) -> None:
-    store.alerts.configure([RULE])
-    fail()
-    look(store)
-    last = [fail() for _ in range(3)][-1]
-    clock.advance(MINUTE_MS)
-    assert look(store) == 240
-    assert len(alerts(store)) == 1
-    clock.advance(4 * MINUTE_MS)
-    look(store)
-    newest, _ = alerts(store)
-    assert (newest["alert"]["held_back"], newest["alert"]["job"]) == (2, last)
-    assert newest["alert"]["text"].endswith("(2 more since the last alert)")
 
 
 def test_jobs_of_alerts_fire_no_rule(store: Store, fail: Fail) -> None:

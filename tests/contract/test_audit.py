@@ -1,6 +1,5 @@
 """The audit log: how it is read in pages, and what an action changed."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Actor, BulkAction, Pause, Store
 from tests.audit_log import entries_of
+from tests.contract.conftest import Submit
 
-Submit = Callable[..., int]
 ADA = Actor("cli:ada", "as asked")
 
 

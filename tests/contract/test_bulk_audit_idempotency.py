@@ -1,6 +1,5 @@
 """What operators do to many jobs, its trail, and answers given again."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +9,7 @@ from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.storage import Actor, BulkAction, CountChanged, KeptAnswer, Store
 from tests.audit_log import entries_of
-
-Submit = Callable[..., int]
+from tests.contract.conftest import Opener, Submit
 
 
 def test_only_what_was_seen_and_counted_is_changed(store: Store, submit: Submit) -> None:
@@ -121,7 +119,7 @@ def test_jobs_that_others_may_need_are_not_deleted_nor_counted(store: Store) -> 
 
 
 def test_the_jobs_of_a_bulk_action_are_those_of_one_moment(
-    store: Store, another: Callable[[], Store], submit: Submit, monkeypatch: pytest.MonkeyPatch
+    store: Store, another: Opener, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = another()
     submit()

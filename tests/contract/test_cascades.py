@@ -4,20 +4,16 @@
 """
 
 import os
-from collections.abc import Callable
 
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import dependencies
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
+from tests.contract.conftest import End, LeaseSome, Opener, Submit
 
 LENGTH = int(os.environ.get("CASCADE_JOBS", "110"))
 AT_ONCE = LENGTH * 5 // 11
@@ -100,7 +96,7 @@ def test_all_ends_of_one_transaction_share_its_bound(store: Store) -> None:
 
 
 def test_what_is_left_is_stored_and_another_process_goes_on(
-    store: Store, another: Callable[[], Store], lease: LeaseSome
+    store: Store, another: Opener, lease: LeaseSome
 ) -> None:
     ids = store.jobs.submit_many(chain(LENGTH))
     store.jobs.cancel(ids[0])
@@ -174,7 +170,7 @@ def test_a_batch_behind_a_job_that_has_ended_is_reached_in_steps_too(
     assert store.stats.counts()[Status.PENDING] == LENGTH
 
 
-def test_nothing_is_written_without_a_cascade(store: Store, another: Callable[[], Store]) -> None:
+def test_nothing_is_written_without_a_cascade(store: Store, another: Opener) -> None:
     store.data_changed()
     assert not another().dependencies.continue_cascades()
     assert not store.data_changed()

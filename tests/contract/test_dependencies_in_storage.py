@@ -7,14 +7,11 @@ import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.handover import RetentionRules
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import InvalidJob, TransitionRefused
 from orpheus.shared.storage import Store
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
+from tests.contract.conftest import End, LeaseSome, Submit
 
 
 def test_a_job_waits_until_all_it_depends_on_are_done(
@@ -139,15 +136,6 @@ def test_a_result_is_kept_while_a_job_may_still_read_it(
     while store.retention.step(rules):
         pass
     assert sum(store.stats.counts().values()) == 0
-
-
-def test_cancelling_a_job_answers_those_that_wait_for_it(store: Store, submit: Submit) -> None:
-    first = submit()
-    cancelled = submit(depends_on=(first,))
-    runs = submit(depends_on=(first,), on_dependency_failure="run")
-    store.jobs.cancel(first)
-    assert store.jobs.get(cancelled).status is Status.CANCELLED
-    assert store.jobs.get(runs).status is Status.PENDING
 
 
 def test_a_blocked_job_can_be_cancelled(store: Store, submit: Submit, lease, end) -> None:

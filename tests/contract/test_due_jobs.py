@@ -1,19 +1,19 @@
 """The next jobs of many queues are those that a sort of all would give, and cost as few reads."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.verbs import due_jobs
+from tests.contract.conftest import LeaseSome
 
-LeaseSome = Callable[..., list[Lease]]
 RULES = {
     "q0": QueueRules(paused=True),
     "q1": QueueRules(max_running=1),

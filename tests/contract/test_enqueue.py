@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +11,7 @@ from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import UniqueKeyHeld
 from orpheus.shared.storage import Store
+from tests.contract.conftest import LeaseSome, Submit
 from tests.sqlite_handle import handle_of
 
 # As many as one statement inserts, and one job more than several smaller statements do.
@@ -79,7 +79,7 @@ def test_a_key_of_another_type_refuses_all_that_is_submitted_with_it(store: Stor
 
 
 def test_a_child_whose_key_is_of_another_type_fails_its_parent_only(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]
+    store: Store, submit: Submit, lease: LeaseSome
 ) -> None:
     held = store.jobs.submit(NewJob("mail", unique_key="k", delay_ms=9)).job.id
     for key in ("own", None, None, None, None):
@@ -113,7 +113,7 @@ def test_a_child_whose_key_is_of_another_type_fails_its_parent_only(
 
 
 def test_whether_a_child_may_have_a_key_does_not_depend_on_what_is_reported_with_it(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]
+    store: Store, submit: Submit, lease: LeaseSome
 ) -> None:
     for key in ("of one that is done", "of one that fails", "of one that is refused", *"abcde"):
         submit(unique_key=key)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import JobError, Lease, Status
+from orpheus.shared.domain.jobs import JobError, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import BulkAction, ErrorGroup, Store
 from tests.audit_log import entries_of
-from tests.contract.conftest import FakeClock
+from tests.contract.conftest import End, FakeClock, LeaseSome, Submit
 
 Fail = Callable[..., int]
 T0_MS = 1_800_000_000_000
@@ -25,9 +25,9 @@ def error_at(location: str, type: str = "ValueError", message: str = "it broke")
 
 @pytest.fixture
 def fail(
-    submit: Callable[..., int],
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
+    submit: Submit,
+    lease: LeaseSome,
+    end: End,
     clock: FakeClock,
 ) -> Fail:
     """Runs a job that fails, a second after what was before; its id."""
@@ -100,8 +100,8 @@ def test_another_type_error_or_location_is_another_group_and_the_largest_is_firs
 def test_a_retried_or_deleted_job_is_no_longer_counted(
     store: Store,
     fail: Fail,
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
+    lease: LeaseSome,
+    end: End,
     clock: FakeClock,
 ) -> None:
     retried, deleted, kept = (fail(error_at("jobs.py:12")) for _ in range(3))
@@ -121,9 +121,9 @@ def test_a_retried_or_deleted_job_is_no_longer_counted(
 
 def test_a_job_that_fails_because_of_another_has_no_location(
     store: Store,
-    submit: Callable[..., int],
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
+    submit: Submit,
+    lease: LeaseSome,
+    end: End,
 ) -> None:
     other = submit("other")
     waiting = submit(depends_on=(other,), on_dependency_failure="fail")

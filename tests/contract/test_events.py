@@ -3,7 +3,6 @@
 import contextlib
 import json
 import random
-from collections.abc import Callable
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob, Status
@@ -11,6 +10,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
+from tests.contract.conftest import Submit
 
 HOLDER = Holder("default-1", "life-1", 101)
 
@@ -86,15 +86,6 @@ def test_the_events_folded_from_zero_give_the_jobs_table(store: Store, clock) ->
         assert body == as_event_body(store.jobs.get(job_id))
 
 
-def test_the_kept_counts_are_the_counted_ones(store: Store, clock) -> None:
-    a_busy_day(store, clock, seed=11)
-    counted = dict.fromkeys(Status, 0)
-    for event_job in {event.job_id for event in store.events.after(0, 100_000)}:
-        assert event_job is not None
-        counted[store.jobs.get(event_job).status] += 1
-    assert store.stats.counts() == counted
-
-
 def test_an_event_of_a_transaction_that_was_undone_is_not_there(store: Store) -> None:
     try:
         with store.write(durable=True):
@@ -131,7 +122,7 @@ def test_other_events_carry_their_own_body(store: Store) -> None:
     )
 
 
-def test_events_are_read_by_job_and_by_position(store: Store, submit: Callable[..., int]) -> None:
+def test_events_are_read_by_job_and_by_position(store: Store, submit: Submit) -> None:
     first, second = submit(), submit()
     store.jobs.cancel(first)
     assert [event.seq for event in store.events.of_job(first, 10)] == [1, 3]

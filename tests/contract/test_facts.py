@@ -1,23 +1,15 @@
 """What explanations read of each database: of a queue and its next job, and of a single job."""
 
-from collections.abc import Callable
-
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.errors import NotFound
 from orpheus.shared.explain.facts import read_job
-from orpheus.shared.operations.operator_actions import pause_queue
-from orpheus.shared.storage import Actor, Store
-from tests.contract.conftest import FakeClock
+from orpheus.shared.storage import Store
+from tests.contract.conftest import End, FakeClock, LeaseSome, Submit
 from tests.explained import facts_of, queue_of, worker
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
-ADA = Actor("cli:ada", "mail is down")
 
 
 def test_a_queue_has_its_due_jobs_and_who_serves_it(
@@ -62,19 +54,6 @@ def test_when_a_queue_is_empty_follows_from_what_ended_and_how_long_it_ran(
     assert queue_of(store, "mail").empty_in_s_with["3"] == pytest.approx(12 * 60)
     submit(queue="mail"), submit(queue="mail"), submit(queue="mail"), submit(queue="mail")
     assert queue_of(store, "mail").empty_in_s is None, "as many came as ended"
-
-
-def test_a_pause_names_the_operator_the_reason_and_when(store: Store, clock: FakeClock) -> None:
-    store.queues.configure({"mail": QueueRules(paused=True)})
-    paused = queue_of(store, "mail").paused
-    assert paused is not None
-    assert (paused.by, paused.at) == (None, None)
-    pause_queue(store, ADA, "mail", paused=True)
-    paused = queue_of(store, "mail").paused
-    assert paused is not None
-    assert (paused.by, paused.reason) == ("cli:ada", "mail is down")
-    store.queues.resume("mail")
-    assert queue_of(store, "mail").paused is None
 
 
 def test_the_next_job_of_a_queue_is_the_first_that_may_be_leased(

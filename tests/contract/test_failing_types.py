@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError, Lease
+from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store, TypeRow
-from tests.contract.conftest import FakeClock
+from tests.contract.conftest import FakeClock, LeaseSome, Submit
 from tests.explained import verdict
 
 MINUTE_MS = 60_000
@@ -22,7 +22,7 @@ def begin_of_a_minute(clock: FakeClock, store: Store) -> None:
 
 
 @pytest.fixture
-def finish(store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]) -> Finish:
+def finish(store: Store, submit: Submit, lease: LeaseSome) -> Finish:
     def finish_one(ending: Ending = Ending.FAILED_PERMANENTLY, job_type: str = "charge") -> int:
         job = submit(job_type)
         (one,) = lease()

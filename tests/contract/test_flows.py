@@ -1,13 +1,11 @@
 """How many jobs of each queue come and end per minute."""
 
-from collections.abc import Callable
-
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Flow, Store
-from tests.contract.conftest import FakeClock
+from tests.contract.conftest import End, FakeClock, LeaseSome
 
 MINUTE_MS = 60_000
 
@@ -24,8 +22,8 @@ def come(store: Store, queue: str, n: int) -> list[int]:
 def test_what_came_and_what_ended_is_counted_by_queue_for_this_minute_and_the_last(
     store: Store,
     clock: FakeClock,
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
+    lease: LeaseSome,
+    end: End,
 ) -> None:
     come(store, "mail", 100)
     clock.advance(10 * MINUTE_MS)
@@ -46,7 +44,7 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_this_minute_and_the_la
 
 
 def test_the_mean_run_time_is_that_of_jobs_done_in_the_last_quarter_of_an_hour(
-    store: Store, clock: FakeClock, lease: Callable[..., list[Lease]], end: Callable[..., bool]
+    store: Store, clock: FakeClock, lease: LeaseSome, end: End
 ) -> None:
     come(store, "mail", 3)
     for run_ms, ending in ((1_000, Ending.SUCCEEDED), (3_000, Ending.SUCCEEDED)):
@@ -64,8 +62,8 @@ def test_the_mean_run_time_is_that_of_jobs_done_in_the_last_quarter_of_an_hour(
 def test_a_rate_is_that_of_the_time_that_has_passed(
     store: Store,
     clock: FakeClock,
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
+    lease: LeaseSome,
+    end: End,
 ) -> None:
     for half_minutes in (10, 1):
         for job_id in come(store, "mail", half_minutes):

@@ -1,14 +1,11 @@
 """The graph around a job."""
 
-from collections.abc import Callable
-
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import Store
-
-Submit = Callable[..., int]
+from tests.contract.conftest import Submit
 
 
 def ids_around(store: Store, job_id: int, most: int = 200) -> list[int]:

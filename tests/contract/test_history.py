@@ -1,17 +1,15 @@
 """The epoch: a restored backup is noticed, and nothing else changes it."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store, database_path, open_store
+from tests.contract.conftest import Opener
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about a note beside the file.
-
-Opener = Callable[[], Store]
 
 
 def fill(store: Store, jobs: int) -> None:

@@ -1,7 +1,6 @@
 """Lists of jobs: by when they ended, by error, by text, and in parts where that takes long."""
 
 import random
-from collections.abc import Callable
 from itertools import combinations, product
 from typing import Any
 
@@ -12,8 +11,8 @@ from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
 from orpheus.shared.storage import Budget, JobCursor, JobOrder, Store, Total
 from orpheus.shared.storage.verbs import windows
+from tests.contract.conftest import Submit
 
-Submit = Callable[..., int]
 LIST = JobOrder.NEWEST, JobOrder.ENDED
 
 

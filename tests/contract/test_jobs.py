@@ -1,19 +1,14 @@
 """Submitting, listing, cancelling and retrying."""
 
-from collections.abc import Callable
-
 import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.storage import JobCursor, Store
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
+from tests.contract.conftest import End, LeaseSome, Submit
 
 
 def test_a_submitted_job_is_read_back_whole(store: Store, clock) -> None:
@@ -50,45 +45,6 @@ def test_an_unknown_job_is_not_found(store: Store) -> None:
     for call in (store.jobs.get, store.jobs.cancel, store.jobs.retry):
         with pytest.raises(NotFound, match="no job 99"):
             call(99)
-
-
-def test_ids_are_never_given_twice(store: Store, submit: Submit) -> None:
-    assert submit() < submit() < submit()
-
-
-def test_a_live_unique_key_gives_the_job_that_holds_it(
-    store: Store, submit: Submit, lease: LeaseSome, end: End
-) -> None:
-    first = store.jobs.submit(NewJob("noop", unique_key="k"))
-    again = store.jobs.submit(NewJob("noop", unique_key="k", priority=5))
-    assert (again.created, again.job.id) == (False, first.job.id)
-    end(lease()[0])
-    assert store.jobs.submit(NewJob("noop", unique_key="k")).created
-
-
-def test_lists_are_newest_first_filtered_and_paged(store: Store, submit: Submit) -> None:
-    jobs = [
-        submit(
-            type="a" if n % 2 else "b",
-            queue="q1" if n < 6 else "q2",
-            tags=("t",) if n % 3 == 0 else (),
-        )
-        for n in range(10)
-    ]
-    store.jobs.cancel(jobs[9])
-
-    def listed(limit: int = 50, before_id: int | None = None, **fields: object) -> list[int]:
-        page = store.jobs.page(JobFilter(**fields), limit, before_id)  # type: ignore[arg-type]
-        return [job.id for job in page]
-
-    assert listed() == jobs[::-1]
-    assert listed(limit=4) == jobs[:5:-1]
-    assert listed(limit=4, before_id=jobs[6]) == jobs[5:1:-1]
-    assert listed(type="a") == [jobs[n] for n in (9, 7, 5, 3, 1)]
-    assert listed(status=Status.CANCELLED) == [jobs[9]]
-    assert listed(queue="q2", type="b") == [jobs[8], jobs[6]]
-    assert listed(tag="t") == [jobs[n] for n in (9, 6, 3, 0)]
-    assert listed(tag="t", status=Status.PENDING, limit=2) == [jobs[6], jobs[3]]
 
 
 def test_a_page_ends_before_its_texts_hold_too_many_bytes(store: Store, submit: Submit) -> None:
@@ -134,16 +90,6 @@ def test_text_search_reads_payload_type_tags_and_error_and_takes_text_literally(
     end(lease()[0], Ending.FAILED)
     assert found("it broke") == [percent]
     assert found("nothing like it") == []
-
-
-def test_totals_are_exact_where_counts_are_kept(store: Store, submit: Submit) -> None:
-    for n in range(5):
-        submit(queue="q1" if n else "q2", type="a")
-    store.jobs.cancel(1)
-    total = store.lists.total(JobFilter(status=Status.PENDING, queue="q1"))
-    assert (total.value, total.exact) == (4, True)
-    total = store.lists.total(JobFilter(type="a", status=Status.CANCELLED))
-    assert (total.value, total.exact) == (1, True)
 
 
 def test_cancelling_a_waiting_job_ends_it_at_once(

@@ -1,26 +1,19 @@
 """Rates per key: how often a job of a key starts, and when the next may."""
 
-from collections.abc import Callable
-
 import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, RetentionRules, StoredSettings
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import Store
+from tests.contract.conftest import End, LeaseSome, Opener, ids
 from tests.variants import variants
 
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
 STEPS_MS = (33, 33, 33, 1)
 """One ends right before each tenth of a second, when a job of ten a second must not start yet, and
 one with it, when it must."""
 SOON = RetentionRules(done_s=60, failed_s=60, cancelled_s=60, events=10_000)
-
-
-def ids(leases: list[Lease]) -> list[int]:
-    return [lease.job_id for lease in leases]
 
 
 def limit(store: Store, rate: Rate, max_running: int = 0) -> None:
@@ -197,7 +190,7 @@ def test_no_job_is_leased_twice_at_once_while_others_of_its_queue_are_parked_and
 
 
 def test_an_idle_worker_beside_a_paused_queue_needs_no_write_lock(
-    store: Store, another: Callable[[], Store], lease: LeaseSome, end: End, clock
+    store: Store, another: Opener, lease: LeaseSome, end: End, clock
 ) -> None:
     limit(store, Rate(1, 1))
     store.queues.pause("plain")

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,15 +15,8 @@ from orpheus.shared.storage import Store
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.verbs import due_jobs, keys
+from tests.contract.conftest import End, LeaseSome, Submit, ids
 from tests.sqlite_handle import handle_of
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
-
-
-def ids(leases: list[Lease]) -> list[int]:
-    return [lease.job_id for lease in leases]
 
 
 def limit(store: Store, per_key: int = 0, rate: Rate | None = None, of_queue: int = 0) -> None:

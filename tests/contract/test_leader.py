@@ -1,6 +1,5 @@
 """One process of all hosts leads, until it leaves or its time on the database's clock is over."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.slot import Slot
+from tests.contract.conftest import Opener
 
 HOUR_MS = 3_600_000
 
@@ -32,9 +32,7 @@ def test_another_leads_once_the_time_of_the_first_is_over(store: Store, clock: A
 
 
 @pytest.mark.backends("postgresql")
-def test_another_leads_at_once_after_a_leader_that_leaves(
-    store: Store, another: Callable[[], Store]
-) -> None:
+def test_another_leads_at_once_after_a_leader_that_leaves(store: Store, another: Opener) -> None:
     first, second, other = Leadership("ada", "life-1"), Leadership("bob", "life-2"), another()
     assert first.holds(store)
     assert not second.holds(other)

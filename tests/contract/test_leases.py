@@ -7,15 +7,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
-from tests.contract.conftest import TTL_MS
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
-
-
-def ids(leases: list[Lease]) -> list[int]:
-    return [lease.job_id for lease in leases]
+from tests.contract.conftest import TTL_MS, End, LeaseSome, Submit, ids
 
 
 def test_jobs_are_leased_by_priority_then_time_then_id(

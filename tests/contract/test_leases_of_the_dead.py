@@ -1,17 +1,11 @@
 """What a death or a reboot leaves of a worker's leases, by what its cell tells."""
 
-from collections.abc import Callable
-
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, JobError, Lease, Outcome, Status
+from orpheus.shared.domain.jobs import Holder, JobError, Outcome, Status
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import LeaseHolder, Store
-from tests.contract.conftest import TTL_MS
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
+from tests.contract.conftest import TTL_MS, End, LeaseSome, Submit
 
 
 def test_a_reboot_voids_every_lease(

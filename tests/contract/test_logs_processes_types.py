@@ -1,10 +1,8 @@
 """Job logs, heartbeat rows, slots and job types."""
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
-from orpheus.shared.domain.jobs import Lease, NewLine, Status
+from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.processes import (
     LastExit,
     Order,
@@ -15,10 +13,11 @@ from orpheus.shared.domain.processes import (
 )
 from orpheus.shared.process.last_lines import LastLine
 from orpheus.shared.storage import Store, TypeRow
+from tests.contract.conftest import LeaseSome, Submit
 
 
 def test_lines_are_kept_with_their_attempt_and_read_on_from_the_last_seen(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]
+    store: Store, submit: Submit, lease: LeaseSome
 ) -> None:
     job_id = submit()
     (held,) = lease()
@@ -33,7 +32,7 @@ def test_lines_are_kept_with_their_attempt_and_read_on_from_the_last_seen(
 
 
 def test_lines_of_a_lost_lease_are_refused(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock
+    store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
     job_id = submit()
     (held,) = lease()
@@ -119,35 +118,8 @@ def test_types_are_replaced_as_a_whole(store: Store) -> None:
     assert store.types.get("b") == second
 
 
-def test_stats_tell_throughput_latency_and_the_oldest_waiting_job(
-    store: Store,
-    submit: Callable[..., int],
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
-    clock,
-) -> None:
-    submit(priority=5)
-    clock.advance(2_000)
-    (held,) = lease()
-    clock.advance(500)
-    end(held)
-    wait, run = store.stats.latencies()
-    assert (wait.p50_s, run.p95_s) == (2.0, 0.5)
-    assert store.waiting.oldest_due_s() is None
-    submit(priority=-1)
-    clock.advance(3_000)
-    submit(priority=9)
-    submit(delay_ms=60_000)
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 4.0
-    assert store.stats.finished_in(5).by_status[Status.DONE] == 1
-    minutes = store.stats.by_minute(3)
-    assert len(minutes) == 3 and sum(minute.done for minute in minutes) == 1
-    assert store.maintenance.database_bytes() > 0
-
-
 def test_the_last_lines_of_a_dead_process_are_added_to_those_that_were_stored(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock
+    store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
     first_id, second_id = submit(), submit()
     first, second = lease(2)

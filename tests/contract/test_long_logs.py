@@ -4,20 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob, NewLine
+from orpheus.shared.domain.jobs import NewJob, NewLine
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.storage import Actor, Store
 from tests.audit_log import entries_of
+from tests.contract.conftest import End, LeaseSome, Submit
 
-Submit = Callable[..., int]
-Lend = Callable[..., list[Lease]]
-End = Callable[..., bool]
 ADA = Actor("cli:ada")
 LINES = 250
 
 
 @pytest.fixture
-def logged(store: Store, submit: Submit, lease: Lend, end: End) -> int:
+def logged(store: Store, submit: Submit, lease: LeaseSome, end: End) -> int:
     """A job that has ended and has written 250 lines; they are deleted 100 at a time."""
     submit()
     (held,) = lease()

@@ -10,18 +10,16 @@ import apsw
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.storage import BackupRefused, Store, database_path, open_store
+from tests.contract.conftest import End, LeaseSome, Opener, Submit
 
 pytestmark = pytest.mark.backends(
     "sqlite"
 )  # PostgreSQL: tests/contract/postgres/test_maintenance.py.
 
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
 Breaker = Callable[[str], None]
 
 ROOT = Path(__file__).parents[2]
@@ -253,7 +251,7 @@ def test_a_backup_that_fails_leaves_nothing_and_says_where(
 
 
 def test_a_log_that_a_long_read_made_long_is_emptied_once_it_is_quiet(
-    store: Store, another: Callable[[], Store]
+    store: Store, another: Opener
 ) -> None:
     reader = another()
     with reader.snapshot():

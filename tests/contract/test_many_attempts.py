@@ -1,16 +1,12 @@
 """Of a job that snoozes for ever, only the newest attempts are kept."""
 
-from collections.abc import Callable
-
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import ended_leases
-
-Lend = Callable[..., list[Lease]]
-End = Callable[..., bool]
+from tests.contract.conftest import End, LeaseSome, Submit
 
 
 def in_schema(store: Store, sql: str) -> str:
@@ -18,7 +14,7 @@ def in_schema(store: Store, sql: str) -> str:
 
 
 @pytest.fixture
-def job_id(store: Store, submit: Callable[..., int]) -> int:
+def job_id(store: Store, submit: Submit) -> int:
     """A job that failed once, then snoozed, and has 1,050 attempts, all of them stored."""
     job_id = submit(max_retries=1)
     insert = """WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1050)
@@ -39,7 +35,7 @@ def stored(store: Store, job_id: int) -> list[int]:
 
 
 def test_each_end_of_an_attempt_deletes_some_of_the_oldest_beyond_the_newest_1000(
-    store: Store, job_id: int, lease: Lend, end: End, monkeypatch: pytest.MonkeyPatch
+    store: Store, job_id: int, lease: LeaseSome, end: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ended_leases, "_OLD_AT_ONCE", 20)
     left = []
@@ -56,7 +52,7 @@ def test_each_end_of_an_attempt_deletes_some_of_the_oldest_beyond_the_newest_100
 
 
 def test_the_lines_of_an_attempt_go_with_it_some_at_a_time(
-    store: Store, job_id: int, lease: Lend, end: End, monkeypatch: pytest.MonkeyPatch
+    store: Store, job_id: int, lease: LeaseSome, end: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     insert = """INSERT INTO {}job_logs (job_id, attempt, at_ms, level, line, fields)
         VALUES (?, ?, 1, 'info', 'a line', '{{}}')"""
@@ -76,7 +72,7 @@ def test_the_lines_of_an_attempt_go_with_it_some_at_a_time(
 
 
 def test_a_job_whose_first_attempts_are_gone_knows_what_it_has_spent_and_goes_on_counting(
-    store: Store, job_id: int, lease: Lend, end: End
+    store: Store, job_id: int, lease: LeaseSome, end: End
 ) -> None:
     (held,) = lease()
     end(held, Ending.SNOOZED, snooze_ms=0)

@@ -1,6 +1,7 @@
 """Opening a database: made when asked for, refused untouched when it is not ours to change."""
 
 import hashlib
+import operator
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
 from orpheus.shared.storage import Store, database_path, open_store
 from tests.machine import PATIENCE_S
+from tests.sqlite_handle import handle_of
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.
 
@@ -58,6 +60,20 @@ def test_a_newer_schema_is_refused_and_the_file_left_as_it_was(url: str) -> None
         with pytest.raises(DatabaseUnusable, match="999, newer than"):
             open_store(url, create=create)
     assert digest(path) == before
+
+
+@pytest.mark.parametrize("what", ["jobs.submit", "writable", "stats.counts"])
+def test_a_newer_schema_is_refused_by_who_has_had_it_open(
+    store: Store, url: str, what: str
+) -> None:
+    newer = apsw.Connection(str(database_path(url)))
+    newer.execute("PRAGMA user_version = 999")
+    handle_of(store)._look_at_s = 0.0  # a second later
+    given = (NewJob("noop"),) if what == "jobs.submit" else ()
+    for _ in range(2):
+        with pytest.raises(DatabaseUnusable, match=r"schema 999, newer than .*: update Orpheus"):
+            operator.attrgetter(what)(store)(*given)
+    newer.close()
 
 
 def test_an_empty_file_is_a_new_database(url: str) -> None:

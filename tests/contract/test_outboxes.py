@@ -1,13 +1,13 @@
 """What is remembered of a table of an outbox: the rows of one batch, committed with its jobs."""
 
 import contextlib
-from collections.abc import Callable
 
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RefusedRows, RowId, Store
+from tests.contract.conftest import Opener
 
 
 def in_flight(store: Store, name: str, digest: str = "here") -> list[RowId]:
@@ -15,7 +15,7 @@ def in_flight(store: Store, name: str, digest: str = "here") -> list[RowId]:
 
 
 def test_the_rows_of_the_last_batch_are_remembered_until_they_are_forgotten(
-    store: Store, another: Callable[[], Store]
+    store: Store, another: Opener
 ) -> None:
     assert store.outboxes.remember("shop", "here", 0, [1, 2**62, 3], refused=2) == 1
     store.outboxes.remember("bank", "here", 0, ['a"b', "é"], refused=0)
@@ -64,7 +64,7 @@ ODD = RefusedRows(1, 'a"b', "é: \x00 {} ? %s")
 
 
 def test_rows_that_were_refused_are_remembered_until_there_are_none(
-    store: Store, another: Callable[[], Store]
+    store: Store, another: Opener
 ) -> None:
     store.outboxes.note_refused("shop", "here", None)
     assert store.outboxes.refused_now() == {}

@@ -1,8 +1,6 @@
 """Hot queries use their index and never sort the backlog."""
 
 import re
-from collections.abc import Iterable
-from itertools import combinations
 from typing import Any
 
 import apsw
@@ -12,8 +10,6 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import JobOrder, Store, database_path
-from orpheus.shared.storage.database import Row, Value
-from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
 from tests.databases import make_database
 from tests.sqlite_handle import handle_of
@@ -90,12 +86,6 @@ SORTS = {
 }  # fmt: skip
 
 
-def combinations_of(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Every choice of names, none and all too."""
-    some = list(names)
-    return [chosen for size in range(len(some) + 1) for chosen in combinations(some, size)]
-
-
 @pytest.fixture
 def connection(url: str):
     make_database(url)
@@ -152,49 +142,6 @@ def test_no_statement_of_a_job_is_prepared_again_because_a_value_has_changed(sto
             store.stats.counts()
         connection.trace_v2(0, None)
     assert not prepared_again
-
-
-@pytest.mark.parametrize(
-    ("condition", "index"),
-    [
-        ("status = ?", "jobs_by_status"),
-        ("type = ?", "jobs_by_type"),
-        ("queue = ?", "jobs_by_queue"),
-    ],
-)
-def test_a_filtered_page_is_read_from_an_index_in_order(
-    connection: apsw.Connection, condition: str, index: str
-) -> None:
-    sql = f"{sql_file('jobs.sql')['select-jobs']} WHERE {condition} ORDER BY jobs.id DESC LIMIT ?"
-    plan = plan_of(connection, sql)
-    assert index in plan
-    assert "TEMP B-TREE" not in plan
-
-
-FILTERS = {"status": Status.DONE, "type": "a", "queue": "q", "q": "x", "tag": "t"}
-
-
-@pytest.mark.parametrize("names", combinations_of(FILTERS), ids=str)
-def test_no_page_is_sorted_whatever_it_is_filtered_by(
-    store: Store, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
-) -> None:
-    queries = []
-    within = SqliteDatabase.within
-
-    def noted(
-        database: SqliteDatabase, most: int, sql: str, *values: Value
-    ) -> tuple[list[Row], bool]:
-        queries.append((sql, values))
-        return within(database, most, sql, *values)
-
-    monkeypatch.setattr(SqliteDatabase, "within", noted)
-    wanted = JobFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
-    store.jobs.page(wanted, 10)
-    store.jobs.page(wanted, 10, before_id=5)
-    for sql, values in queries:
-        plan = store._database.all(f"EXPLAIN QUERY PLAN {sql}", *values)
-        assert "TEMP B-TREE" not in str(plan), plan
-    assert len(queries) == 2
 
 
 @pytest.mark.parametrize("other", [{"type": "noop"}, {"queue": "default"}], ids=str)

@@ -1,22 +1,13 @@
 """Pauses and limits of queues."""
 
-from collections.abc import Callable
-
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
-
-
-def ids(leases: list[Lease]) -> list[int]:
-    return [lease.job_id for lease in leases]
+from tests.contract.conftest import End, LeaseSome, Submit, ids
 
 
 def test_a_paused_queue_is_not_leased_and_does_not_hold_up_the_others(

@@ -3,23 +3,20 @@
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.handover import RetentionRules
-from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
+from orpheus.shared.domain.jobs import NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import KeptAnswer, Store, open_store
 from tests.audit_log import entries_of
+from tests.contract.conftest import End, LeaseSome, Submit
 from tests.machine import slowness
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
 
 RULES = RetentionRules(done_s=100, failed_s=300, cancelled_s=200, events=1_000)
 ALL_NOW = replace(RULES, done_s=0, failed_s=0, cancelled_s=0)
@@ -79,26 +76,6 @@ def test_a_job_goes_with_all_that_is_its_own(
     assert store.jobs.attempts(job_id) == []
     assert store.logs.after(job_id, 0, 10) == []
     assert store.maintenance.check() == []
-
-
-def test_a_job_that_a_live_one_depends_on_is_kept_until_that_ends(
-    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
-) -> None:
-    first = submit()
-    end(lease()[0], result="7")
-    other = submit()
-    end(lease()[0])
-    waiting = submit(depends_on=(first,), priority=1)
-    clock.advance(101_000)
-    sweep(store)
-    assert (is_there(store, first), is_there(store, other)) == (True, False)
-    [held] = lease()
-    sweep(store)
-    assert {one.id: one.result for one in store.jobs.dependencies(waiting)} == {first: "7"}
-    end(held)
-    clock.advance(A_MINUTE_MS)
-    sweep(store)
-    assert (is_there(store, first), is_there(store, waiting)) == (False, True)
 
 
 def test_a_job_is_kept_for_one_that_is_not_linked_to_it_yet(

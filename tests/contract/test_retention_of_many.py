@@ -1,19 +1,15 @@
 """Retention takes few statements for many jobs, and does not read again and again what it keeps."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
+from orpheus.shared.domain.jobs import NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
+from tests.contract.conftest import End, LeaseSome, Submit
 from tests.contract.test_retention import A_MINUTE_MS, RULES, is_there, sweep
-
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
 
 
 @pytest.fixture

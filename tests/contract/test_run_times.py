@@ -98,3 +98,11 @@ def test_an_attempt_whose_worker_tells_nothing_counts_from_the_lease(
     assert store.leases.free("life-1", None) == [job_id]
     (attempt,) = store.jobs.attempts(job_id)
     assert (attempt.started_at_ms, attempt.finished_at_ms) == (one.started_at_ms, clock.wall)
+
+
+def test_each_attempt_keeps_what_it_cost(store, submit, lease, end) -> None:
+    job_id = submit()
+    end(*lease(), Ending.SNOOZED, cpu_s=0.25, max_rss_bytes=5_000_000_000)
+    end(*lease(), cpu_s=1.5, max_rss_bytes=40_000_000)
+    costs = [(one.cpu_s, one.max_rss_bytes) for one in store.jobs.attempts(job_id)]
+    assert costs == [(0.25, 5_000_000_000), (1.5, 40_000_000)]

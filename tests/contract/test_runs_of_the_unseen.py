@@ -11,10 +11,8 @@ from orpheus.shared.domain.jobs import Attempt, Holder, Lease, NewLine, Status
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import LeaseHolder, Store
-from tests.contract.conftest import TTL_MS
+from tests.contract.conftest import TTL_MS, LeaseSome, Submit
 
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
 NIGHT_MS = 8 * 3_600_000
 
 

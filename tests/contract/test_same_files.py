@@ -14,6 +14,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import Store, database_path, open_store
+from tests.contract.conftest import Opener
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.
 
@@ -61,7 +62,7 @@ def ids(store: Store) -> list[int]:
 
 @pytest.mark.parametrize("lose", [delete, replace])
 def test_a_write_without_the_shm_file_is_refused_and_the_next_one_opens_it_anew(
-    store: Store, another: Callable[[], Store], shm: Path, lose: Callable[[Path], None]
+    store: Store, another: Opener, shm: Path, lose: Callable[[Path], None]
 ) -> None:
     idle = another()
     store.jobs.submit(NewJob("before"))
@@ -135,7 +136,7 @@ def test_a_restore_beside_an_idle_process_is_refused_and_the_error_names_where_t
 
 
 def test_a_reader_notices_within_a_second_and_does_not_keep_the_old_file_open(
-    another: Callable[[], Store], url: str, shm: Path, monkeypatch: pytest.MonkeyPatch
+    another: Opener, url: str, shm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orpheus.shared.storage.sqlite.handle._LOOK_EVERY_S", 0.0)
     store = another()

@@ -1,9 +1,6 @@
 """A tick is fired exactly once, whoever looks and however often."""
 
-from datetime import UTC, datetime
-
 import pytest
-from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
@@ -173,18 +170,3 @@ def test_a_clock_that_was_ahead_for_a_moment_silences_no_schedule(
         assert store.schedules.fire_due(make_job) == []
         clock.advance(60_000)
         assert len(store.schedules.fire_due(make_job)) == 1
-
-
-@pytest.mark.parametrize("catch_up", list(CatchUp))
-def test_in_the_hour_that_comes_twice_no_time_of_its_first_pass_fires(
-    store: Store, clock, catch_up: CatchUp
-) -> None:
-    """At 02:10 for the second time, the 02:30 of that night has passed."""
-    clock.wall = int(datetime(2026, 10, 25, 1, 10, tzinfo=UTC).timestamp() * 1000)
-    nightly = replace(MINUTELY, cron="30 2 * * *", timezone="Europe/Berlin", catch_up=catch_up)
-    store.schedules.configure([nightly])
-    for _ in range(60):
-        assert store.schedules.correct_ticks() == []
-        assert store.schedules.fire_due(make_job) == []
-        clock.advance(60_000)
-    assert store.schedules.get("report").missed_ms is None

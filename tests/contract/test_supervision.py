@@ -1,17 +1,15 @@
 """What operators ask of the supervisor, and what it counts and measures."""
 
 import contextlib
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.storage import Store
+from tests.contract.conftest import Opener
 
 
-def test_requests_are_taken_once_and_oldest_first(
-    store: Store, another: Callable[[], Store]
-) -> None:
+def test_requests_are_taken_once_and_oldest_first(store: Store, another: Opener) -> None:
     restart = store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
     scale = store.supervision.put_request(RequestAction.SCALE, "host-1", "default", 4)
     assert store.supervision.is_waiting(restart)
@@ -32,17 +30,6 @@ def test_a_request_rings_the_supervisor_after_its_commit(store: Store) -> None:
             store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
             assert not bell.drain()
         assert bell.drain()
-
-
-def test_exits_are_counted_by_slot_and_cause(store: Store) -> None:
-    for cause in ("crashed", "hung", "crashed"):
-        store.supervision.count_exit("host-1", "default-1", cause)
-    store.supervision.count_exit("host-1", "api", "crashed")
-    assert store.supervision.exit_counts("host-1") == {
-        ("api", "crashed"): 1,
-        ("default-1", "crashed"): 2,
-        ("default-1", "hung"): 1,
-    }
 
 
 def test_a_supervisor_starts_with_nothing_of_an_earlier_one(store: Store) -> None:

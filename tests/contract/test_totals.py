@@ -1,15 +1,15 @@
 """What only grows: how jobs ended, how long attempts waited and ran."""
 
 import random
-from collections.abc import Callable
 
 import pytest
 
 from orpheus.shared.domain.handover import RetentionRules
-from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import BOUNDS_S, Store
 from orpheus.shared.storage.totals import MeasuredAttempt, histograms_of, rows_by_type
+from tests.contract.conftest import LeaseSome
 
 
 def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease, end) -> None:
@@ -28,7 +28,7 @@ def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease,
 
 
 def test_whatever_ends_an_attempt_is_counted_as_the_attempts_table_has_it(
-    store: Store, clock, submit, lease: Callable[..., list[Lease]], end
+    store: Store, clock, submit, lease: LeaseSome, end
 ) -> None:
     chance = random.Random(7)
     endings = [Ending.SUCCEEDED, Ending.FAILED, Ending.FAILED_PERMANENTLY, Ending.TIMED_OUT]

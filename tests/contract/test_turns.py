@@ -11,10 +11,9 @@ import pytest
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.sqlite import turns
+from tests.contract.conftest import Opener
 
 pytestmark = pytest.mark.backends("sqlite")  # On PostgreSQL, writers do not take turns.
-
-Another = Callable[[], Store]
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def only_rings(monkeypatch: pytest.MonkeyPatch) -> None:
 class Waiter(threading.Thread):
     """Writes from a thread of its own, and notes when it could."""
 
-    def __init__(self, open_store: Another, wrote: list[str], name: str) -> None:
+    def __init__(self, open_store: Opener, wrote: list[str], name: str) -> None:
         super().__init__(name=name, daemon=True)
         self._open_store = open_store
         self._wrote = wrote
@@ -52,7 +51,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 NAMES = ["first", "second", "third", "fourth"]
 
 
-def order_of_waiters(store: Store, another: Another) -> list[str]:
+def order_of_waiters(store: Store, another: Opener) -> list[str]:
     """Let four writers wait for a transaction, one after the other; in which order they wrote."""
     wrote: list[str] = []
     waiters = []
@@ -68,7 +67,7 @@ def order_of_waiters(store: Store, another: Another) -> list[str]:
 
 
 @pytest.mark.usefixtures("only_rings")
-def test_each_commit_wakes_the_one_that_has_waited_longest(store: Store, another: Another) -> None:
+def test_each_commit_wakes_the_one_that_has_waited_longest(store: Store, another: Opener) -> None:
     assert order_of_waiters(store, another) == NAMES
 
 

@@ -1,17 +1,11 @@
 """What the attempts of each type cost, counted in the commit that ends them."""
 
-from collections.abc import Callable
-
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import OTHER_TYPES, Store, TypeFigures, TypeRow
-from tests.contract.conftest import FakeClock
-
-Submit = Callable[..., int]
-Lend = Callable[..., list[Lease]]
-End = Callable[..., bool]
+from tests.contract.conftest import End, FakeClock, LeaseSome, Submit
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +18,7 @@ def figures(store: Store) -> dict[str, TypeFigures]:
 
 
 def test_attempts_are_counted_by_type_with_their_times_cpu_and_peak(
-    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+    store: Store, clock: FakeClock, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     for cpu_s, rss_bytes, ending in (
         (0.5, 70_000_000, Ending.FAILED_PERMANENTLY),
@@ -51,7 +45,7 @@ def test_attempts_are_counted_by_type_with_their_times_cpu_and_peak(
 
 
 def test_types_that_are_not_described_are_counted_as_one(
-    store: Store, submit: Submit, lease: Lend, end: End
+    store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     for name in ("made-up-1", "made-up-2", "resize"):
         submit(name)
@@ -63,7 +57,7 @@ def test_types_that_are_not_described_are_counted_as_one(
 
 
 def test_the_jobs_that_ended_lately_are_counted_by_type_and_each_is_counted_once(
-    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+    store: Store, clock: FakeClock, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     endings = (Ending.FAILED_PERMANENTLY, Ending.FAILED_PERMANENTLY, Ending.SUCCEEDED)
     for ending in endings:

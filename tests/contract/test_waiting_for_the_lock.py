@@ -6,23 +6,21 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from tests.contract.conftest import End, LeaseSome, Opener, Submit
 from tests.sqlite_handle import handle_of
 
 pytestmark = pytest.mark.backends(
     "sqlite"
 )  # On PostgreSQL, there is no lock that every write waits for.
 
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
 WaitFor = Callable[[int], Store]
 
 
 @pytest.fixture
-def waiting_for(store: Store, another: Callable[[], Store], clock: Any) -> WaitFor:
+def waiting_for(store: Store, another: Opener, clock: Any) -> WaitFor:
     """The store, whose next write waits so many milliseconds for the lock."""
 
     def make(milliseconds: int) -> Store:
@@ -69,7 +67,7 @@ def test_a_new_lease_lasts_from_the_end_of_the_wait(
 
 
 def test_a_result_whose_lease_expires_during_the_wait_is_refused(
-    waiting_for: WaitFor, submit: Submit, lease: LeaseSome, end: Callable[..., bool]
+    waiting_for: WaitFor, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     submit()
     (held,) = lease()

@@ -1,17 +1,13 @@
 """How long a job waited: since it was due and free to run, whatever was before."""
 
-from collections.abc import Callable
 from typing import Any
 
-from orpheus.shared.domain.jobs import Lease, Status
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
-from tests.contract.conftest import FakeClock
+from tests.contract.conftest import End, FakeClock, LeaseSome, Submit
 
-Submit = Callable[..., int]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
 BLOCKED_MS, WAITED_MS = 25_000, 20
 RAN_MS = 25_000
 HOUR_MS = 3_600_000
@@ -70,22 +66,6 @@ def test_a_retry_forgets_an_unblock_before_it_even_if_the_clock_has_jumped_back(
     assert waits_of(store)[:2] == (0.02, 0.02)
 
 
-def test_the_oldest_due_job_is_the_one_that_could_run_first(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    first = submit(priority=1)
-    for _ in range(3):
-        submit(depends_on=(first,))
-    (held,) = lease()
-    clock.advance(BLOCKED_MS)
-    assert end(held)
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 1.0
-    submit(priority=-1)
-    clock.advance(500)
-    assert store.waiting.oldest_due_s() == 1.5
-
-
 def test_a_queue_is_not_late_for_what_its_jobs_were_blocked(
     store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
 ) -> None:
@@ -135,16 +115,3 @@ def test_a_job_whose_worker_died_waits_since_that_was_known(
     clock.advance(WAITED_MS)
     end(lease()[0])
     assert waits_of(store) == (0.02, 0.02, 0.02)
-
-
-def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    submit()
-    (held,) = lease()
-    end(held, Ending.RELEASED)
-    end(lease()[0], Ending.FAILED_PERMANENTLY)
-    clock.wall -= 3_600_000
-    store.jobs.retry(held.job_id)
-    clock.advance(WAITED_MS)
-    assert store.waiting.oldest_due_s() == 0.02

@@ -9,19 +9,18 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import Store
+from tests.contract.conftest import Opener
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about a file.
 
 MIB = 2**20
 BATCH = [NewJob("noop", f'"{"x" * 4_000}"')] * 250  # about a MiB
 
-Another = Callable[[], Store]
-
 
 class Readers:
     """Two readers, of whom one always has a snapshot: each begins before the other ends."""
 
-    def __init__(self, another: Another) -> None:
+    def __init__(self, another: Opener) -> None:
         self._stores = [another(), another()]
         self._snapshot = contextlib.ExitStack()
         self.hand_over()
@@ -66,7 +65,7 @@ def write_mib(store: Store, n: int, between: Callable[[], object] = lambda: None
 
 
 def test_readers_that_always_overlap_keep_the_log_short(
-    store: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+    store: Store, another: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readers = Readers(another)
     FakeTime(readers.hand_over).patch(monkeypatch)
@@ -75,7 +74,7 @@ def test_readers_that_always_overlap_keep_the_log_short(
 
 
 def test_a_reader_that_stays_delays_writers_little_and_the_log_is_short_once_it_ends(
-    store: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+    store: Store, another: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = Readers(another)
     time = FakeTime(lambda: None)
@@ -90,7 +89,7 @@ def test_a_reader_that_stays_delays_writers_little_and_the_log_is_short_once_it_
 
 
 def test_a_commit_stands_if_the_log_cannot_be_moved_after_it(
-    store: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+    store: Store, another: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = Readers(another)
     tries: list[None] = []

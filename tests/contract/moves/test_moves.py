@@ -16,20 +16,10 @@ from orpheus.shared.storage.verbs import moves
 from tests.contract.moves.killed import BACKENDS, Killed, can_start
 from tests.full_database import HOLDER
 
-NOT_MOVED = frozenset(
-    (
-        *(
-            "processes",
-            "slots",
-            "requests",
-            "answers",
-            "exit_counts",
-            "supervisor_gauges",
-            "leader",
-        ),
-        *("history", "lease_tokens", "moves", "new_events", "schema_migrations", "type_crashes"),
-    )
-)
+NOT_MOVED = {
+    "processes", "slots", "requests", "answers", "exit_counts", "supervisor_gauges", "leader",
+    "history", "lease_tokens", "moves", "new_events", "schema_migrations", "type_crashes",
+}  # fmt: skip
 """Tables of running processes, and of the database itself. What counts on is in `counters`.
 
 Crashes are counted anew: their times are those of one clock.

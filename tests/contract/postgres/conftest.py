@@ -1,5 +1,3 @@
-import os
-import resource
 from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
@@ -51,18 +49,6 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(Messages, "execute", noted)
     return sizes
-
-
-@pytest.fixture
-def many_files() -> Iterator[None]:
-    """This process has more files open than select.select() takes."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
-    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
-    yield
-    for one in opened:
-        os.close(one)
-    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """How jobs ended is stored, but for what needs what another transaction holds."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store, open_store_in
-from tests.contract.conftest import TTL_MS, FakeClock, Opener
+from tests.contract.conftest import TTL_MS, FakeClock, LeaseSome, Opener, Submit
 from tests.machine import PATIENCE_S
 
 pytestmark = pytest.mark.backends("postgresql")
@@ -22,7 +22,7 @@ def application(url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def leases(submit: Callable[..., int], lease: Callable[..., list[Lease]]) -> list[Lease]:
+def leases(submit: Submit, lease: LeaseSome) -> list[Lease]:
     """Those of three jobs."""
     for _ in range(3):
         submit()
@@ -60,7 +60,7 @@ def test_only_who_needs_a_held_key_is_held_up(
 def test_a_lost_lease_is_told_while_the_key_of_a_child_is_still_held(
     store: Store,
     leases: list[Lease],
-    lease: Callable[..., list[Lease]],
+    lease: LeaseSome,
     clock: FakeClock,
     application: psycopg.Connection,
 ) -> None:

@@ -11,7 +11,8 @@ from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import BackupRefused, Store
-from tests.contract.test_maintenance import BREACHES, End, LeaseSome, busy_store
+from tests.contract.conftest import End, LeaseSome, Submit
+from tests.contract.test_maintenance import BREACHES, busy_store
 from tests.machine import slowness
 
 __all__ = ["busy_store"]
@@ -88,9 +89,7 @@ def test_a_backup_is_a_matter_of_the_server(store: Store, tmp_path: Path) -> Non
         store.maintenance.backup(tmp_path / "copy")
 
 
-def test_to_fold_counts_leaves_few_rows_of_them(
-    store: Store, submit: Callable[..., int], url: str
-) -> None:
+def test_to_fold_counts_leaves_few_rows_of_them(store: Store, submit: Submit, url: str) -> None:
     for _ in range(210):
         submit()
     store.maintenance.checkpoint()
@@ -103,7 +102,7 @@ def test_to_fold_counts_leaves_few_rows_of_them(
 
 
 def test_the_leader_keeps_the_rows_of_counts_few_all_the_time(
-    store: Store, submit: Callable[..., int], lease: LeaseSome, end: End, url: str
+    store: Store, submit: Submit, lease: LeaseSome, end: End, url: str
 ) -> None:
     """Each read sums them up: in the minute between two looks of retention, 400,000 gathered."""
     upkeep = Upkeep(StoredSettings({}, (), JobDefaults(max_retries=3, timeout_s=60.0)))
@@ -141,7 +140,7 @@ def multiply(url: str, copies: int) -> None:
 
 
 def test_many_jobs_are_verified_in_a_few_seconds(
-    store: Store, url: str, submit: Callable[..., int], lease: LeaseSome, end: End
+    store: Store, url: str, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     """Joined job by job, as all other statements are, 20,000 took 78 s, and 60,000 did not end."""
     submit()

@@ -72,27 +72,6 @@ def again(work: Callable[[], object]) -> None:
         return
 
 
-def test_a_unique_key_is_held_by_one_job(opener: Opener) -> None:
-    made: Counter[str] = Counter()
-
-    def submit(store: Store) -> None:
-        for n in range(40):
-            key = f"key-{n}"
-            if store.jobs.submit(NewJob("noop", unique_key=key)).created:
-                made[key] += 1
-
-    def submit_many(store: Store) -> None:
-        for n in range(0, 40, 8):
-            store.jobs.submit_many([NewJob("noop", unique_key=f"key-{n + m}") for m in range(8)])
-
-    stores = [opener() for _ in range(4)]
-    works = [partial(submit, store) for store in stores[:3]]
-    at_once([*works, partial(submit_many, stores[3])])
-    assert stores[0].stats.counts()[Status.PENDING] == 40
-    assert max(made.values(), default=1) == 1
-    assert stores[0].maintenance.verify() == []
-
-
 def test_an_idempotency_key_makes_one_job(opener: Opener) -> None:
     def submit(store: Store) -> None:
         for n in range(30):

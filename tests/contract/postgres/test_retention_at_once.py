@@ -8,8 +8,7 @@ from orpheus.shared.domain.jobs import NewJob, NewLine
 from orpheus.shared.errors import NotFound
 from orpheus.shared.process.last_lines import LastLine
 from orpheus.shared.storage import Store, open_store_in
-from tests.contract.conftest import FakeClock, Opener
-from tests.contract.test_maintenance import LeaseSome
+from tests.contract.conftest import FakeClock, LeaseSome, Opener
 
 pytestmark = pytest.mark.backends("postgresql")
 

@@ -1,13 +1,14 @@
 """A transaction with many savepoints slows all others down: none of ours has more than 64."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.storage.postgres.database import PostgresDatabase
+from tests.contract.conftest import Submit
 
 pytestmark = pytest.mark.backends("postgresql")
 
@@ -16,7 +17,7 @@ KEPT_AT_HAND = 64
 
 
 def test_a_bulk_action_has_few_in_each_transaction(
-    store: Store, submit: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     savepoints: list[int] = []
     savepoint, write = PostgresDatabase.savepoint, PostgresDatabase.write

@@ -18,9 +18,6 @@ from tests.explained import reasons_of, worker
 AFTER = 3
 KILLED = "killed by SIGSEGV"
 WORKERS = [worker(f"default-{n}") for n in range(1, 10)]
-LeaseSome = Callable[..., list[Lease]]
-End = Callable[..., bool]
-Submit = Callable[..., int]
 Crash = Callable[..., Lease]
 
 
@@ -57,10 +54,6 @@ def crash(store: Store) -> Crash:
 
 def quarantined(store: Store) -> list[str]:
     return [one.type for one in store.quarantines.all()]
-
-
-def ids(leases: list[Lease]) -> list[int]:
-    return [lease.job_id for lease in leases]
 
 
 def parked(store: Store) -> list[int]:

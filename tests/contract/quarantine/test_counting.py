@@ -8,18 +8,8 @@ from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import (
     Store,
 )
-from tests.contract.conftest import FakeClock, Opener
-from tests.contract.quarantine.conftest import (
-    AFTER,
-    KILLED,
-    Crash,
-    End,
-    LeaseSome,
-    Submit,
-    ids,
-    looks_at,
-    quarantined,
-)
+from tests.contract.conftest import End, FakeClock, LeaseSome, Opener, Submit, ids
+from tests.contract.quarantine.conftest import AFTER, KILLED, Crash, looks_at, quarantined
 
 # What counts
 

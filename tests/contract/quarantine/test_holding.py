@@ -10,17 +10,8 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.storage import BulkAction, Store
-from tests.contract.conftest import FakeClock
-from tests.contract.quarantine.conftest import (
-    AFTER,
-    Crash,
-    End,
-    LeaseSome,
-    Submit,
-    ids,
-    parked,
-    quarantined,
-)
+from tests.contract.conftest import End, FakeClock, LeaseSome, Submit, ids
+from tests.contract.quarantine.conftest import AFTER, Crash, parked, quarantined
 
 # How it is held back
 

@@ -15,18 +15,8 @@ from orpheus.shared.operations.upkeep import release_changed_types
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Actor, Store
 from tests.audit_log import entries_of
-from tests.contract.conftest import FakeClock, Opener
-from tests.contract.quarantine.conftest import (
-    AFTER,
-    Crash,
-    LeaseSome,
-    Submit,
-    a_type,
-    ids,
-    parked,
-    quarantined,
-    waits_for,
-)
+from tests.contract.conftest import FakeClock, LeaseSome, Opener, Submit, ids
+from tests.contract.quarantine.conftest import AFTER, Crash, a_type, parked, quarantined, waits_for
 
 # The release
 

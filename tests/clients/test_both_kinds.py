@@ -64,14 +64,6 @@ def test_a_job_has_the_fields_of_the_api(client: Any, api: Running) -> None:
     assert {status for status in Status if client.submit("add").status in TERMINAL} == set()
 
 
-def test_a_job_that_was_made_before_is_submitted_with_its_options(client: Any) -> None:
-    made = JobRequest("add", {"n": 1}, queue="q", tags=("t",))
-    job = client.submit(made, priority=3)
-    assert (job.type, job.payload, job.queue, job.tags, job.priority) == (
-        "add", {"n": 1}, "q", ("t",), 3,
-    )  # fmt: skip
-
-
 def test_a_live_job_with_the_same_unique_key_is_returned(client: Any) -> None:
     one = client.submit("add", {"n": 1}, unique_key="k")
     assert client.submit("add", {"n": 2}, unique_key="k") == one

@@ -1,7 +1,7 @@
 """What only a client on the database has: its configuration, its file, its bells."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -166,21 +166,6 @@ def test_a_database_that_stays_locked_is_unavailable(
         assert client.get(first) == first, "reading goes on"
     other.close()
     assert client.submit("add").id == first.id + 1
-
-
-def test_a_rolled_back_batch_leaves_nothing(
-    store: Store, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As if the process were interrupted in the middle of the transaction."""
-    with Client(config=config) as client:
-        client.submit("add")
-        interrupt: Callable[..., Any] = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
-        with monkeypatch.context() as patch:
-            patch.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                client.submit_many([JobRequest("add")] * 3)
-        assert len(list(client.jobs())) == 1
-        assert client.submit("add").id == 2
 
 
 def test_what_an_interrupt_left_of_an_earlier_call_is_no_part_of_the_next(

@@ -49,15 +49,13 @@ class Scripted:
     def __init__(self, replies: list[Reply]) -> None:
         self.replies = replies
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.connections: set[Any] = set()
-        seen, connections = self.seen, self.connections
+        seen = self.seen
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                connections.add(self.client_address)
                 seen.append((self.command, self.path, dict(self.headers.items()), body))
                 reply = replies.pop(0)
                 if reply is None:
@@ -321,14 +319,6 @@ def test_the_token_must_be_right_and_the_api_may_be_read_only(
         with_token.stop()
         read_only.stop()
         store.close()
-
-
-def test_connections_are_kept(kind: str, scripted: Callable[..., Scripted]) -> None:
-    server = scripted(OK, OK, OK)
-    with calling(kind, server.url) as call:
-        for _ in range(3):
-            call("get", 7)
-    assert len(server.connections) == 1
 
 
 def test_a_request_in_a_signal_handler_takes_no_connection_of_the_one_it_interrupted(

@@ -108,16 +108,6 @@ def test_a_client_is_imported_without_what_it_may_not_need(name: str) -> None:
     assert ("asyncio" in modules) is (name == "AsyncClient")
 
 
-def test_a_client_on_the_database_speaks_no_http_and_one_over_http_opens_no_database(
-    tmp_path: Path, config: Path
-) -> None:
-    code = "import json, sys; from orpheus import Client; {}; print(json.dumps([*sys.modules]))"
-    on_database = set(json.loads(run(code.format(f"Client(config={str(config)!r})"))))
-    assert {"httpx2", "fastapi", "click", "rich"}.isdisjoint(on_database)
-    over_http = set(json.loads(run(code.format("Client('http://127.0.0.1:9')"))))
-    assert {"apsw", "pydantic", "fastapi", "click", "rich"}.isdisjoint(over_http)
-
-
 KINDS = [(kind, threads) for kind in ("database", "http") for threads in (0, 3)]
 KINDS += [(f"{kind} awaited", 0) for kind in ("database", "http")]
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.shared.domain.handover import ApiHandover, JobDefaults, StorageSettings
 from orpheus.shared.storage import open_store
-from tests.api.conftest import ADD, STRICT, Running
+from tests.api.conftest import ADD, STRICT
 from tests.clients.conftest import write_config
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
@@ -22,7 +21,7 @@ from orpheus import Client
 from orpheus.client import DatabaseUnusable, TransitionRefused
 
 where, what, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-client = Client(where) if where.startswith("http") else Client(config=where)
+client = Client(config=where)
 parent, children, endings, acknowledged, refused, handled = os.getpid(), [], [], [], [], 0
 
 def on_alarm(*_):
@@ -113,63 +112,7 @@ except OrpheusError as error:
     print(error, flush=True)
 """
 
-FORKED_BESIDE_A_CALL = """
-import os, signal, sys, threading, time
-from orpheus import Client
-from orpheus.shared.storage.{backend} import {module}
 
-clients = [Client(config=sys.argv[1]) for _ in range(8)]
-for client in clients:
-    client.submit("add")
-
-def fork():
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if clients[0].get(1).id == 1 else 1)
-    assert os.waitpid(child, 0)[1] == 0
-
-forking = threading.Thread(target=fork)
-
-def interrupt(name):
-    {module}.program_failpoint = lambda name: None
-    forking.start()
-    while not sys._current_frames()[forking.ident].f_code.co_filename.endswith("one_at_a_time.py"):
-        time.sleep(0.001)  # until it waits for the call that this is inside of
-    signal.raise_signal(signal.SIGUSR1)
-
-def handle(*_):
-    for client in clients[1:] if sys.argv[2] == "use" else [Client(config=sys.argv[1])]:
-        client.get(1)
-
-signal.signal(signal.SIGUSR1, handle)
-{module}.program_failpoint = interrupt
-clients[0].submit("add")
-forking.join()
-print(clients[0].submit("add").id)
-"""
-
-FORKED_BESIDE_BUSY_THREADS = """
-import os, sys, threading
-from orpheus import Client
-
-clients = [Client(config=sys.argv[1]) for _ in range(4)]
-stop = threading.Event()
-def work(client):
-    while not stop.is_set():
-        client.submit("add")
-busy = [threading.Thread(target=work, args=(client,)) for client in clients]
-for thread in busy:
-    thread.start()
-for _ in range(20):
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-stop.set()
-for thread in busy:
-    thread.join()
-print("all done")
-"""
 IN_USE = "the client is in use by the call that was interrupted"
 
 
@@ -235,27 +178,6 @@ def test_a_handler_that_interrupts_a_call_takes_nothing_from_it(
     assert set(said["endings"]) <= {0, refused}
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_over_http_a_submission_in_a_handler_is_done_too(url: str, config: Path) -> None:
-    store = open_store(url)
-    options = ApiHandover(
-        storage=StorageSettings(url=url, durable=False, pools={}),
-        defaults=JobDefaults(max_retries=3, timeout_s=900.0),
-        host_name="host-1",
-    )
-    api = Running(options, store, None)
-    try:
-        said = json.loads(run(SUBMITTING, f"http://127.0.0.1:{api.port}", "submit", 100))
-    finally:
-        api.stop()
-    ids = said["acknowledged"]
-    assert not said["refused"]
-    assert len(ids) == len(set(ids)) >= 100
-    assert all(store.jobs.get(id) for id in ids)
-    assert store.maintenance.verify() == []
-    store.close()
-
-
 @pytest.mark.parametrize("url", BACKENDS, indirect=True)
 def test_a_child_that_is_forked_in_a_commit_leaves_it_to_its_parent(
     url: str, config: Path, tmp_path: Path
@@ -272,16 +194,3 @@ def test_a_child_that_is_forked_in_a_commit_leaves_it_to_its_parent(
     assert len(store.maintenance.verify()) == 0
     assert sum(store.stats.counts().values()) == max(map(int, of_parent))
     store.close()
-
-
-@pytest.mark.parametrize("url", BACKENDS, indirect=True)
-def test_a_fork_does_not_wait_for_ever_for_threads_that_always_call(url: str, config: Path) -> None:
-    assert run(FORKED_BESIDE_BUSY_THREADS, config) == "all done\n"
-
-
-@pytest.mark.parametrize("what", ["use", "make"])
-@pytest.mark.parametrize("url", BACKENDS, indirect=True)
-def test_a_handler_inside_of_a_call_uses_other_clients_while_a_thread_waits_to_fork(
-    url: str, config: Path, what: str
-) -> None:
-    assert run(with_failpoint(FORKED_BESIDE_A_CALL, url), config, what) == "10\n"

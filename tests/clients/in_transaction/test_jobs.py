@@ -9,7 +9,6 @@ import pytest
 
 from orpheus import Client
 from orpheus.client import DatabaseBusy
-from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.postgres.notices import CHANNEL
@@ -135,20 +134,6 @@ def test_a_dependency_that_fails_cancels_what_an_application_made_depend_on_it(
     connection.commit()
     jobs.link()
     assert jobs.status(waiting.id) == "cancelled"
-
-
-def test_an_expired_job_stays_if_an_application_made_another_depend_on_it(
-    connection: Any, client: Client, store: Store, jobs: Jobs
-) -> None:
-    done = store.jobs.submit(new_job(jobs)).job.id
-    jobs.finish(jobs.lease())
-    waiting = client.submit(jobs.new(depends_on=[done]))
-    connection.commit()
-    rules = RetentionRules(done_s=0, failed_s=0, cancelled_s=0, events=1_000_000)
-    for _ in range(20):
-        store.retention.step(rules)
-    jobs.link()
-    assert (jobs.status(done), jobs.status(waiting.id)) == ("done", "pending")
 
 
 # Events

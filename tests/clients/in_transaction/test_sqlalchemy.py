@@ -48,24 +48,3 @@ def test_a_job_never_exists_if_it_is_rolled_back(made: Any, jobs: Jobs) -> None:
     client.submit(jobs.new())
     made.close()
     assert jobs.ids() == []
-
-
-def test_a_savepoint_takes_its_job_with_it(made: Any, jobs: Jobs) -> None:
-    client = Client(connection=made)
-    with made.begin():
-        before = client.submit(jobs.new())
-        savepoint = made.begin_nested()
-        client.submit(jobs.new())
-        savepoint.rollback()
-        with made.begin_nested():
-            after = client.submit(jobs.new())
-    assert jobs.ids() == [before.id, after.id]
-
-
-def test_in_autocommit_mode_each_call_is_a_transaction(engine: Engine, jobs: Jobs) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        job = Client(connection=connection).submit(jobs.new())
-        assert jobs.ids() == [job.id]
-    with engine.connect() as connection:
-        Client(connection=connection).submit(jobs.new())
-    assert jobs.ids() == [job.id]

@@ -6,7 +6,6 @@ Also how a run is spread over processes, and the check that it leaves no process
 import contextlib
 import gc
 import os
-import random
 import re
 import shutil
 import signal
@@ -275,19 +274,6 @@ class System:
     def workers(self) -> dict[str, dict[str, Any]]:
         """The slots, by name."""
         return {one["slot"]: one for one in self.get("/workers")["items"]}
-
-    def kill_a_worker(self, chance: random.Random) -> bool:
-        """SIGKILL one of those that are ready; whether there was one."""
-        ready = [
-            one["pid"]
-            for one in self.workers().values()
-            if one["pool"] is not None and one["state"] == "ready" and one["pid"]
-        ]
-        if ready:
-            with contextlib.suppress(ProcessLookupError):  # it may have just died of an earlier one
-                os.kill(chance.choice(ready), signal.SIGKILL)
-                return True
-        return False
 
     def wait_until_ready(self) -> None:
         """Until /readyz says so."""

@@ -1,6 +1,6 @@
 """Several hosts and one dashboard: a host is unplugged, and another runs its jobs.
 
-The usual run shows that the API tells of it (tests/integration/test_many_hosts.py), and how the
+The usual run shows that the API tells of it (tests/contract/test_leader.py), and how the
 page looks then (tests/browser/test_workers.py).
 
 `PICTURES=docs/many-hosts pytest --long tests/browser/test_host_unplugged.py` makes the pictures of

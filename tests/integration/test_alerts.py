@@ -3,11 +3,9 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from orpheus.supervisor.__main__ import run
@@ -38,11 +36,6 @@ def alert(name: str, *on: str, **more: object) -> str:
 def told(receiver: Receiver, path: str) -> list[dict[str, Any]]:
     """The alerts that were posted to a path."""
     return [json.loads(body) for _, at, _, body in receiver.requests if at == path]
-
-
-def jobs_of_alerts(running: Configured) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = running.system.get("/jobs?queue=alerts")["items"]
-    return items
 
 
 def test_rules_are_in_force_when_the_file_is_saved_and_tell_by_webhook_and_by_command(
@@ -85,42 +78,3 @@ def test_rules_are_in_force_when_the_file_is_saved_and_tell_by_webhook_and_by_co
     assert {one["name"]: one["held_back"] for one in items} == {"failed": 0, "refused": 0}
     assert all(one["last_fired"] and one["last_job"] for one in items)
     assert "T0K3N" not in system.log()
-    one_that_cannot_be_delivered_fails_without_another(running, receiver, wait_for)
-
-
-def one_that_cannot_be_delivered_fails_without_another(
-    running: Configured, receiver: Receiver, wait_for: WaitFor
-) -> None:
-    receiver.answers = [404]
-    before = [one["id"] for one in jobs_of_alerts(running)]
-    posted = len(receiver.requests)
-
-    def alerts() -> list[dict[str, Any]]:
-        return [one for one in jobs_of_alerts(running) if one["id"] not in before]
-
-    rule = alert("all", "job.failed", "job.retrying", "worker.exited", webhook=receiver.url)
-    running.save(POOL + rule)
-    names: Callable[[], list[str]] = lambda: [  # noqa: E731
-        one["name"] for one in running.system.get("/alerts")["items"]
-    ]
-    wait_for(lambda: names() == ["all"], "the rule")
-    running.system.submit("flaky", FAILING)
-    (job,) = wait_for(alerts, "the alert")
-    assert running.system.wait_for_job(job["id"])["status"] == "failed"
-    after = running.system.submit("flaky", {"failures": 0})
-    running.system.wait_for_job(after)
-    saw = wait_for(lambda: seen_up_to(running, after), "the rule to have seen the failure")
-    assert saw
-    assert len(alerts()) == 1
-    assert len(receiver.requests) == posted + 1
-
-
-def seen_up_to(running: Configured, job_id: int) -> bool:
-    """Whether every rule has seen the end of a job."""
-    with closing(apsw.Connection(str(running.system.database))) as connection:
-        connection.set_busy_timeout(30_000)
-        (row,) = connection.execute(
-            "SELECT (SELECT min(seq) FROM alerts) >= max(seq) FROM events WHERE job_id = ?",
-            (job_id,),
-        )
-    return bool(row[0])

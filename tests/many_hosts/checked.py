@@ -198,12 +198,10 @@ class WatchedHosts:
                     if chance.random() < 0.1:
                         client.cancel(job_id)
 
-    def run_one(
-        self, *, on: Host, submitted_to: Host, seconds: float = _SHORT_S, delay: float = 0
-    ) -> int:
+    def run_one(self, *, on: Host, submitted_to: Host, seconds: float = _SHORT_S) -> int:
         """Have `on` run a job that `submitted_to` takes in; return its id."""
         client = Client(submitted_to.url, self.log)
-        (job_id,) = client.submit([{**_job(seconds), "queue": on.name, "delay": delay}])
+        (job_id,) = client.submit([{**_job(seconds), "queue": on.name}])
         client.close()
         until(lambda: self._has_ended(job_id), f"{on.name} to run job {job_id}")
         return job_id
@@ -225,15 +223,6 @@ class WatchedHosts:
             "SELECT FROM orpheus.jobs WHERE id = %s AND finished_at_ms IS NOT NULL", job_id
         )
         return bool(found)
-
-    def wait_for_a_job_to_end(self) -> None:
-        """Wait until another one has."""
-        before = self._ended()
-        until(lambda: self._ended() > before, "another job to end")
-
-    def _ended(self) -> int:
-        sql = "SELECT count(*) FROM orpheus.jobs WHERE finished_at_ms IS NOT NULL"
-        return int(self.server.look(sql)[0][0])
 
     def check_once_healed(self, drain_bound_s: float, secret: str = "") -> float:
         """Let everything end, and check every invariant; return the seconds that it took to end."""

@@ -1,12 +1,12 @@
 """The server is restarted, killed, replaced by a standby: the hosts go on, and lose nothing.
 
-Nor if its connections are ended, or somebody else's transaction stays open: what that holds waits,
-nothing else; its age is told. A host that starts beside them with the name of one of them is
-refused. All the while the clocks of the hosts are hours apart: times are those of the database, and
-no lease minds.
+Nor if somebody else's transaction stays open: its age is told. A host that starts beside them with
+the name of one of them is refused. All the while the clocks of the hosts are hours apart: times are
+those of the database, and no lease minds.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -28,20 +27,16 @@ from tests.many_hosts.conftest import DATABASE, StartHosts
 from tests.many_hosts.database_server import DatabaseServer
 from tests.many_hosts.hosts import Host
 from tests.many_hosts.tcp_proxy import TcpProxy
-from tests.many_hosts.test_beside_a_host import arguments
 from tests.moved_clock import libfaketime, moved_clock
 
 BACK_WITHIN_S = 5.0
 """So long after the server takes connections again, every host runs jobs."""
 DRAIN_BOUND_S = 30.0
-OURS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'orpheus'"
 AGE = re.compile(r"^orpheus_database_oldest_transaction_seconds ([\d.e+-]+)$", re.MULTILINE)
 AN_EVENT = """INSERT INTO orpheus.new_events (at_ms, kind, body)
     VALUES (0, 'queue.paused', %s) RETURNING id"""
-LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = %s FOR UPDATE"
 IN_STEP = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
 CLOCKS = {"ada": "+3h", "bob": "-5h"}
-DELAY_S = 1.0
 
 
 @dataclass
@@ -177,20 +172,6 @@ def test_the_database_is_away_for_longer_than_a_heartbeat_may_take(
         assert pids == {name: slot["pid"] for name, slot in other.items()}, "no process is to blame"
 
 
-@pytest.mark.long
-def test_each_connection_is_ended_once(
-    server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
-) -> None:
-    ended = set()
-    with server.connect() as connection:
-        for (pid,) in connection.execute(OURS).fetchall():
-            ended.add(pid)
-            connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
-            watched.wait_for_a_job_to_end()
-    assert len(ended) >= 10
-    every_host_is_back(watched, shared_hosts)
-
-
 def test_a_host_that_starts_meanwhile_waits(
     server: DatabaseServer,
     shared_database: Database,
@@ -207,6 +188,18 @@ def test_a_host_that_starts_meanwhile_waits(
         [cyd] = starting.result()
     watched.run_one(on=cyd, submitted_to=shared_hosts[0])
     assert cyd.stop() == 0
+
+
+def arguments(server: DatabaseServer, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Those of a program with a folder of its own, and its environment."""
+    settings = {
+        "database.url": server.url(),
+        "database.state_dir": str(folder / "state"),
+        "api.port": "0",
+    }
+    sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
+    return sets, environment
 
 
 def test_a_second_host_of_a_name_is_refused_and_the_first_goes_on(
@@ -261,43 +254,7 @@ def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
     shared_watch.check_once_healed(DRAIN_BOUND_S)
 
 
-@pytest.mark.long
-def test_a_job_whose_row_is_locked_waits_and_no_other_does(
-    server: DatabaseServer, shared_watch: WatchedHosts
-) -> None:
-    ada = shared_watch.hosts[0]
-    assert ada.client.post("/queues/ada/pause").status_code == 200
-    with shared_watch.client() as client:
-        (locked,) = client.submit([{"type": "asked", "payload": {}, "queue": "ada"}])
-    with server.connect(DATABASE) as other, other.transaction():
-        other.execute(LOCK_JOB, (locked,))
-        assert ada.client.post("/queues/ada/resume").status_code == 200
-        shared_watch.run_one(on=ada, submitted_to=ada)
-        assert ada.job(locked)["status"] == "pending"
-    assert ada.until_ended(locked)["status"] == "done"
-    shared_watch.check_once_healed(DRAIN_BOUND_S)
-
-
 # The clocks of the hosts
-
-
-def times_of(host: Host, job_id: int) -> list[float]:
-    """When a job was submitted, due, started and finished, by the hosts' one clock."""
-    job = host.job(job_id)
-    names = ("created_at", "run_at", "started_at", "finished_at")
-    return [datetime.fromisoformat(job[name]).timestamp() for name in names]
-
-
-@pytest.mark.long
-def test_a_job_is_run_at_its_time_whoever_submits_it(shared_watch: WatchedHosts) -> None:
-    moved_clock()
-    for host, other in (shared_watch.hosts, reversed(shared_watch.hosts)):
-        began = time.time()
-        job_id = shared_watch.run_one(on=host, submitted_to=other, delay=DELAY_S)
-        created, due, started, finished = times_of(host, job_id)
-        assert began - 1 <= created <= due - DELAY_S + 0.01
-        assert due <= started <= finished <= time.time() + 1
-    shared_watch.check_once_healed(DRAIN_BOUND_S)
 
 
 def test_nobody_takes_the_lease_of_a_host_whose_clock_is_behind(

@@ -1,7 +1,7 @@
 """A host dies with all that runs there: another leads, and its jobs run elsewhere, in time.
 
 The usual run shows of a host that is cut off how long that takes (test_network.py), and of one that
-dies that another leads and runs its jobs (tests/integration/test_many_hosts.py).
+is cut off that another leads and runs its jobs.
 """
 
 import time

@@ -162,15 +162,6 @@ def test_foreign_zombies_are_reaped_and_the_exit_of_an_own_child_is_left() -> No
     assert told["own_code"] == 7
 
 
-def test_as_pid_1_foreign_zombies_are_reaped_and_the_exit_of_an_own_child_is_left(
-    as_pid_1: tuple[str, ...],
-) -> None:
-    told = run_adoption("reap_adopted", *as_pid_1)
-    assert told["pid"] == 1
-    assert told["zombies_left"] == 0
-    assert told["own_code"] == 7
-
-
 def test_as_pid_1_running_foreign_processes_are_left_alone(as_pid_1: tuple[str, ...]) -> None:
     told = run_adoption("foreign", *as_pid_1)
     assert told["pid"] == 1

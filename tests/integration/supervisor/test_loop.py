@@ -212,8 +212,3 @@ def test_what_a_dead_child_started_is_killed(harness: Start) -> None:
 
     running.until(lambda: not zombies(), "every zombie to be reaped")
     assert running.stop() == 0
-
-
-def held_back(slot: Any) -> bool:
-    """It waits for the first one."""
-    return bool(slot) and slot.waits == "waits for a-1 to stay up"

@@ -47,11 +47,7 @@ def test_a_job_module_that_does_not_import_is_exit_78_with_its_error_first(tmp_p
     assert searched.startswith("orpheus: looked in: ")
 
 
-@pytest.mark.parametrize(
-    "number",
-    # test_odd_starts.py has it of SIGINT, five at once, and test_signals.py of those to reload.
-    variants([signal.SIGTERM, signal.SIGINT, signal.SIGKILL], signal.SIGKILL),
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals, wait_for: Callable[..., Any]
 ) -> None:

@@ -23,15 +23,6 @@ def test_a_child_that_ignores_term_is_killed_and_the_exit_code_says_so(harness: 
     assert json.loads(exited.body)["reason"] == "not stopped within 1 s; killed"
 
 
-def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> None:
-    running = harness("ignores_everything", count=3, stop_timeout_s=60.0, shutdown_deadline_s=1.0)
-    for number in (1, 2, 3):  # with a second for each it would be past the bound
-        running.until_state(SlotState.READY, f"a-{number}")
-    began_s = time.monotonic()
-    assert running.stop() == 4
-    assert time.monotonic() - began_s < 3 * slowness()
-
-
 def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: Start) -> None:
     running = harness("gives_up_when_it_is_told_to", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
     running.until_state(SlotState.READY)
@@ -50,15 +41,6 @@ def test_a_third_signal_ends_everything_now(harness: Start) -> None:
     began_s = time.monotonic()
     assert running.stop(signal.SIGINT, signal.SIGINT, signal.SIGTERM) == 4
     assert time.monotonic() - began_s < 2 * slowness()
-
-
-def test_a_child_is_stopped_in_every_state(harness: Start) -> None:
-    slots = {"a-1": "well", "b-1": "is_slow_to_start", "c-1": "crashes_at_start"}
-    running = harness(slots=slots, start_timeout_s=60.0, backoff_base_s=60.0, backoff_max_s=60.0)
-    running.until_state(SlotState.READY)
-    running.until_state(SlotState.STARTING, "b-1")
-    running.until_state(SlotState.BACKOFF, "c-1")
-    assert running.stop() == 0
 
 
 def test_hup_stops_the_supervisor_when_its_terminal_is_gone(harness: Start) -> None:

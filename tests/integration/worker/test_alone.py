@@ -79,17 +79,6 @@ def test_a_timeout_ends_the_attempt_and_the_worker_restarts_itself(
     assert worker.process.poll() is None, "the same process"
 
 
-def test_after_max_jobs_the_worker_restarts_itself(
-    database: Any, start_alone: Start, wait_for: Wait
-) -> None:
-    worker = start_alone({"pools.default.max_jobs": "1"}).wait_until_ready()
-    job_id = database.submit("nap")
-    assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(job_id) == ["succeeded"]
-    wait_for(lambda: worker.log().count("worker_ready") == 2, "the restart")
-    assert worker.process.poll() is None, "the same process"
-
-
 @pytest.mark.parametrize("job_type", ["obedient", "awaiting"])
 def test_a_cancel_stops_a_job_that_checks_for_it_or_awaits(
     shared_database: Any, shared_worker: Any, job_type: str
@@ -110,25 +99,6 @@ def test_a_job_that_ignores_its_cancel_ends_with_its_worker(
     database.store.jobs.cancel(job_id)
     assert worker.wait() == 4
     assert database.store.jobs.get(job_id).status is Status.CANCELLED
-
-
-def test_prints_logs_and_progress_are_stored_while_the_job_runs(
-    shared_database: Any, shared_worker: Any, tmp_path: Path, wait_for: Wait
-) -> None:
-    go_on = tmp_path / "go-on"
-    job_id = shared_database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
-    wait_for(lambda: len(shared_database.store.logs.after(job_id, 0, 9)) == 3, "three lines")
-    wait_for(lambda: shared_database.store.jobs.get(job_id).progress == 0.5, "its progress")
-    assert shared_database.store.jobs.get(job_id).message == "half way"
-    go_on.touch()
-    assert shared_database.wait(job_id).status is Status.DONE
-    lines = shared_database.store.logs.after(job_id, 0, 9)
-    assert [(one.level, one.line, one.fields) for one in lines] == [
-        ("info", "printed", "{}"),
-        ("info", "logged", '{"logger":"some.library"}'),
-        ("warning", "told", '{"n":3}'),
-        ("info", "at last", "{}"),
-    ]
 
 
 def let_the_worker_learn_that_naps_are_short(database: Any) -> None:

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 JOBS = Path(__file__).parent / "jobs"
-A_JOB = "from orpheus import job\n@job\n"
-ENDED = "ended the process (with exit code 0)"
 
 
 def describe(*modules: str) -> "subprocess.CompletedProcess[str]":

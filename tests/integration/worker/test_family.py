@@ -55,13 +55,3 @@ def test_children_are_submitted_with_all_their_fields_once_the_parent_is_done(
     )
     assert full.run_at_ms - full.created_at_ms == 3_600_000
     assert (plain.max_retries, plain.timeout_s, plain.queue) == (3, 900.0, "default")
-
-
-def test_a_job_sees_the_results_of_the_jobs_it_depends_on(database: Any) -> None:
-    add = database.submit("sum_range", '{"n": 10}')
-    hopeless = database.submit("hopeless")
-    sure = database.submit("nap")
-    after = database.submit(
-        "gathering", depends_on=(add, hopeless, sure), on_dependency_failure="run"
-    )
-    assert json.loads(database.wait(after).result) == {str(add): {"sum": 55}, str(sure): None}

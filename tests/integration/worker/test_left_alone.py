@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.operations.reclaim import forget_dead_workers
@@ -24,17 +23,6 @@ def beat_ago(database: Any, seconds: float) -> None:
         at_ms = store.clock.monotonic_ms() - round(seconds * 1000)
         store.processes.forget(row.incarnation)
         store.processes.register(replace(row, last_beat_mono_ms=at_ms))
-
-
-@pytest.mark.long  # the next test has it of another death
-def test_the_next_worker_stores_what_a_dead_ones_job_wrote_last(
-    database: Any, start_alone: Start
-) -> None:
-    first = start_alone().wait_until_ready()
-    job_id = database.submit("dying", json.dumps({"how": "segfault"}), max_retries=0)
-    first.wait()
-    start_alone().wait_until_ready()
-    assert_stored_what_it_wrote_last(database, job_id)
 
 
 def assert_stored_what_it_wrote_last(database: Any, job_id: int) -> None:

@@ -1,14 +1,11 @@
 """Queues with limits, between sleeping workers whose safety poll is a minute away."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.handover import StorageSettings
-from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.storage import open_store
 from tests.variants import variants
@@ -33,35 +30,6 @@ def start_in(database: Any, start_supervised: Start) -> Start:
         ).wait_until_ready()
 
     return start
-
-
-@pytest.mark.parametrize(
-    "rules",
-    variants(
-        [QueueRules(max_running=1), QueueRules(per_key=KeyRules(1))], QueueRules(max_running=1)
-    ),
-)
-def test_room_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
-    database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any], rules: QueueRules
-) -> None:
-    database.store.queues.configure({"narrow": rules})
-    go_on = tmp_path / "go-on"
-    first = start_in("one")
-    payload = json.dumps({"wait_for": str(go_on)})
-    holding = database.submit("chatty", payload, queue="narrow", concurrency_key="k")
-    # Leased is not enough: a job that is not running yet is released by a worker that drains.
-    wait_for(lambda: database.store.logs.after(holding, 0, 1), "it to run")
-    first.channel.send({"do": "drain"})
-    wait_for(lambda: "worker_draining" in first.log(), "it to be told")
-    second = start_in("two")
-    waiting = database.submit("nap", queue="narrow", concurrency_key="k")
-    other = database.submit("nap", queue="other")  # once it is done, that worker has looked
-    assert database.wait(other).status is Status.DONE
-    assert database.store.jobs.get(waiting).status is Status.PENDING
-    go_on.touch()
-    assert database.wait(waiting).worker == "default-2"
-    assert first.wait() == 0
-    assert second.process.poll() is None
 
 
 FIVE = parse_rate("5/s", 5)

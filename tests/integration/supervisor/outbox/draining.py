@@ -96,13 +96,13 @@ class Draining:
         """Let it be drained by processes of its own."""
         self.shared, self.log_file, self._log_at = None, self.folder / "log", 0
 
-    def start(self, table: str = "orpheus_outbox") -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
         """Start to drain."""
         if self.shared is None:
             self.own.append(DrainingProcess(self.log_file, self.points))
         process = self.shared or self.own[-1]
         self.process = process.popen
-        given = {"url": self.application.url, "table": table, "database": self.database}
+        given = {"url": self.application.url, "table": "orpheus_outbox", "database": self.database}
         process.drain(given)
         return self.process
 
@@ -268,24 +268,6 @@ class DrainingTests:
         draining.until_logged("outbox_trouble", times=2)
         assert draining.numbers() == [1]
         assert draining.remembered() == [1]
-
-    def test_rows_are_not_deleted_for_what_is_remembered_of_another_table(
-        self, draining: Draining, application: Application
-    ) -> None:
-        application.make_table()
-        application.add(1)
-        draining.arm("outbox.jobs_committed")
-        assert draining.start().wait(30) == -signal.SIGKILL
-        application.execute(create_table(application.kind, "other"))
-        application.execute("INSERT INTO other (type, payload) VALUES ('count', '{\"n\": 2}')")
-        draining.start("other")
-        wait_until(lambda: application.execute("SELECT 1 FROM other") == [], "it to be drained")
-        draining.stop()
-        assert (draining.numbers(), application.rows()) == ([1, 2], [1])
-        application.add(3)
-        draining.start()
-        draining.until_empty()
-        assert draining.numbers() == [1, 2, 3]
 
     @pytest.mark.parametrize("point", POINTS)
     def test_a_drainer_that_is_killed_repeats_nothing_and_loses_nothing(

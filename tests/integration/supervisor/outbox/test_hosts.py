@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from benchmarks.servers import Server
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.operations.moving import End, move
 from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import Store, TypeRow, open_store, open_store_in
 from orpheus.supervisor.outbox import postgresql
@@ -23,7 +22,6 @@ from orpheus.supervisor.outbox.drainer import Drainer, OutboxSettings
 from orpheus.supervisor.outbox.postgresql import PostgresqlSource, table_digest
 from orpheus.supervisor.outbox.rows import NotHere
 from orpheus.supervisor.outbox.sqlite import SqliteSource
-from tests.databases import make_database
 
 TABLE = "orpheus_outbox"
 
@@ -128,9 +126,6 @@ class Shop:
         sql = f"INSERT INTO {TABLE} (type, payload, unique_key) VALUES ('count', %s, %s)"
         self.connection.execute(sql.encode(), (json.dumps({"n": n}), key))
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        return self.connection.transaction()
-
     def rows(self) -> list[Any]:
         return self.connection.execute(f"SELECT id FROM {TABLE}".encode()).fetchall()
 
@@ -226,9 +221,6 @@ class Till:
         sql = f"INSERT INTO {TABLE} (type, payload, unique_key) VALUES ('count', ?, ?)"
         self.connection.execute(sql, (json.dumps({"n": n}), key))
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        return self.connection
-
     def rows(self) -> list[Any]:
         return self.connection.execute(f"SELECT id FROM {TABLE}").fetchall()
 
@@ -264,36 +256,3 @@ def test_files_of_two_hosts_with_one_path_are_told_apart(till: Till, tmp_path: P
     [lock] = tmp_path.glob("*-lock")
     lock.unlink()  # as on another host, where the file has never been drained
     assert digest() != here
-
-
-@pytest.mark.parametrize("goes_back", [False, True])
-def test_a_batch_of_a_killed_drainer_makes_no_job_again_once_the_database_of_orpheus_is_moved(
-    till: Till, settings: OutboxSettings, tmp_path: Path, goes_back: bool
-) -> None:
-    file = f"sqlite:///{tmp_path}/data/orpheus.db"
-    make_database(file)
-    state_dir = settings.storage.state_dir
-    ends = [StorageSettings(file, durable=True, pools={}, state_dir=""), settings.storage]
-    source, target = ends[::-1] if goes_back else ends
-    open_store(target.url, create=True, state_dir=state_dir).close()
-    with closing(open_store(source.url, create=True, state_dir=state_dir)) as store:
-        store.types.replace([TypeRow("count", "{}", None, None, None, "")])
-    killed, next_one = (Host(replace(settings, storage=storage)) for storage in (source, target))
-    assert killed.step() == ""
-    till.add(1)
-    killed.die_before_deleting()
-
-    with ExitStack() as stack:
-        left, arrived = (
-            stack.enter_context(closing(open_store(url, state_dir=state_dir, to_move=True)))
-            for url in (source.url, target.url)
-        )
-        move(End(left, "left"), End(arrived, "arrived"), lambda *_: None)
-    till.add(2)
-    assert next_one.step() == ""
-    next_one.drainer._close()
-    with closing(open_store(target.url, state_dir=state_dir)) as store:
-        assert (numbers(store), till.rows()) == ([1, 2], [])
-
-
-# Either of them

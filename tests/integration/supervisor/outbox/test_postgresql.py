@@ -71,14 +71,6 @@ def draining(
 class TestPostgresql(DrainingTests, RefusingTests):
     """What holds for every database. The usual run kills at every point with SQLite."""
 
-    @pytest.mark.long  # SQLite has it, and the digest of a table is below
-    def test_rows_are_not_deleted_for_what_is_remembered_of_another_table(
-        self, draining: Draining, application: Application
-    ) -> None:
-        super().test_rows_are_not_deleted_for_what_is_remembered_of_another_table(
-            draining, application
-        )
-
     @pytest.mark.parametrize("point", variants(POINTS, "outbox.jobs_committed"))
     def test_a_drainer_that_is_killed_repeats_nothing_and_loses_nothing(
         self, draining: Draining, application: Application, point: str

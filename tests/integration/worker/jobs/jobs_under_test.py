@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orpheus import Context, PermanentError, Snooze, job
+from orpheus import Context, job
 
 print("printed while it is imported")  # noqa: T201
 
@@ -80,14 +80,6 @@ def deaf(ctx: Context) -> None:
 
 
 @job
-def snoozing(ctx: Context) -> int:
-    """Come back once."""
-    if ctx.attempt == 1:
-        raise Snooze("100ms")
-    return ctx.attempt
-
-
-@job
 def parent(
     ctx: Context, children: list[dict[str, Any]], delay: str = "0", fail: bool = False
 ) -> int:
@@ -97,12 +89,6 @@ def parent(
     if fail:
         raise RuntimeError("after all")
     return len(children)
-
-
-@job
-def gathering(ctx: Context) -> dict[str, Any]:
-    """Give back what it depends on."""
-    return {str(job_id): result for job_id, result in ctx.results.items()}
 
 
 @job
@@ -116,22 +102,6 @@ def arming(ctx: Context, point: str, deed: str) -> None:
 def holding_the_gil(ctx: Context, seconds: int) -> None:
     """Sleep in C code that lets no Python code run."""
     ctypes.PyDLL(None).sleep(seconds)
-
-
-@job
-def hopeless(ctx: Context) -> None:
-    """Fail for good."""
-    raise PermanentError("never")
-
-
-@job
-def forking(ctx: Context) -> int | None:
-    """End a forked child by SIGTERM, as multiprocessing does."""
-    child = multiprocessing.get_context("fork").Process(target=signal.pause)
-    child.start()
-    child.terminate()
-    child.join(10)
-    return child.exitcode
 
 
 @job

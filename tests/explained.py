@@ -25,8 +25,8 @@ def worker(slot: str = "default-1", **changes: Any) -> Worker:
         "why": "", "rejected": None, "pid": 1, "incarnation": f"life of {slot}", "job": None,
         "jobs_in_progress": 0, "places": 1, "runs_alone": False, "heartbeat_age_s": 0.1,
         "silent": False, "cpu_percent": None, "rss_bytes": None, "uptime_s": 600.0, "jobs_done": 0,
-        "restarts": 0, "last_exit": None, "last_failure": None, "drained": None, "restarted": None,
-        "leaves": False, "ended": False, "scaled": None, "until": None, "recent_exits": (),
+        "restarts": 0, "last_exit": None, "last_failure": None,
+        "leaves": False, "ended": False, "until": None, "recent_exits": (),
         "failed_lately": 0,
     } | changes  # fmt: skip
     return Worker(**found)

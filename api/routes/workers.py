@@ -56,8 +56,8 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
         found = workers(store, services.options)
         return Workers(
             found,
-            configured_pools(store, "pool", pools, found, host, within_s),
-            configured_pools(store, "program", sizes.programs, found, host, sizes.ends_within_s),
+            configured_pools(pools, found, host, within_s),
+            configured_pools(sizes.programs, found, host, sizes.ends_within_s),
         )
 
     return json_response(await services.readers.read(read))

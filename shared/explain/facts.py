@@ -12,7 +12,7 @@ from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.explain.unknown_names import names_given
 from orpheus.shared.messages.worker_list import gone_supervisors
-from orpheus.shared.messages.workers import Worker, is_ready, scaled_by
+from orpheus.shared.messages.workers import Worker, is_ready
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import (
     LATELY_MINUTES,
@@ -43,8 +43,6 @@ class Pool(msgspec.Struct, frozen=True):
     """Empty: not known, as only the configuration of another host names the pool."""
     ready: Sequence[Worker] = ()
     others: Sequence[Worker] = ()
-    scaled_by: Pause | None = None
-    """Who scaled it to 0, if it has no slot."""
 
     @property
     def free(self) -> int:
@@ -140,7 +138,7 @@ def read(
     `workers`: see `workers_of`, which cannot be called within the snapshot.
     """
     with store.snapshot():
-        served = _pools(store, workers, pools)
+        served = _pools(workers, pools)
         return Facts(
             now_ms=store.clock.wall_ms(),
             workers=workers,
@@ -178,21 +176,18 @@ def read_system(store: Store) -> SystemFacts:
         )
 
 
-def _pools(store: Store, workers: Sequence[Worker], pools: Pools) -> list[Pool]:
+def _pools(workers: Sequence[Worker], pools: Pools) -> list[Pool]:
     """Return the pools of the configuration, and those that only workers of other hosts name."""
-    hosts = {worker.host for worker in workers}
     named = {worker.pool or "" for worker in workers if worker.role is Role.WORKER}
     found = []
     for name, queues in {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}.items():
         mine = [worker for worker in workers if worker.pool == name]
-        scaled = None if mine or not workers else scaled_by(store, "pool", name, 0, hosts)
         found.append(
             Pool(
                 name,
                 queues,
                 [worker for worker in mine if is_ready(worker)],
                 [worker for worker in mine if not is_ready(worker)],
-                Pause(scaled.by, scaled.reason) if scaled else None,
             )
         )
     return found

@@ -55,7 +55,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 def of_job(facts: Facts, job: JobFacts) -> list[Reason]:
-    """Return why a job does not run; none: it runs, or a free worker leases it next."""
+    """Return why a job does not run; none: it runs, or only others go before it."""
     if job.job.status in TERMINAL:
         return [_ended(job)]
     if job.job.status is Status.IN_PROGRESS:
@@ -64,7 +64,7 @@ def of_job(facts: Facts, job: JobFacts) -> list[Reason]:
     found = [*_dependencies(job), *_time(facts, job), *_held(facts, job.next)]
     if job.is_due:
         found += _limits(facts, job.next)
-    return found or list(_turn(facts, job))
+    return found or list(_no_place(facts, job))
 
 
 def of_worker(facts: Facts, incarnation: str | None, name: str | None) -> Reason | None:
@@ -81,20 +81,14 @@ def of_worker(facts: Facts, incarnation: str | None, name: str | None) -> Reason
 
 
 def _ended(facts: JobFacts) -> Reason:
-    job, by = facts.job, None
-    if facts.key_holder is not None:
-        by = f"job {facts.key_holder}"
-    elif facts.retry_first is not None:
-        by = f"job {facts.retry_first}"
+    job = facts.job
     data = {
         "status": job.status,
         "error": job.error,
         "is_cancelled": job.was_cancelled,
         "cancelled": facts.cancelled,
-        "key_holder": facts.key_holder,
-        "retry_first": facts.retry_first,
     }
-    return Reason(Code.ENDED, data, by=by)
+    return Reason(Code.ENDED, data)
 
 
 def _prefetched(facts: Facts, job: JobFacts) -> Iterator[Reason]:
@@ -160,8 +154,6 @@ def _no_worker(facts: Facts, pool: Pool) -> Reason:
         first, *more = pool.others
         data |= {"slot": _names(facts, [first])[0], "state": first.state, "more": len(more)}
         data |= {"why": first.reason, "silent_s": first.silent and first.heartbeat_age_s}
-    else:
-        data["scaled_by"] = pool.scaled_by
     return Reason(Code.NO_WORKER, data, by=f"pool {pool.name}")
 
 
@@ -183,46 +175,25 @@ def _full(
         yield Reason(codes[1], {"whose": whose, "rate": room.rate}, until_ms=room.opens_ms)
 
 
-def _turn(facts: Facts, job: JobFacts) -> Iterator[Reason]:
-    """Yield why a job that nothing holds back is not leased next; nothing if it is.
-
-    Jobs before it may have no room for their keys, so it may be its turn sooner.
-    """
-    queue = f"queue {job.job.queue}"
-    for left, before, where in (
-        (job.next.key_room.left, job.before_of_key, f"key {job.next.key} of {queue}"),
-        (facts.queues[job.job.queue].room.left, job.before.get(job.job.queue, 0), queue),
-    ):
-        if left is not None and before >= left:
-            yield Reason(Code.TURN, {"before": before, "where": where})
-            return
+def _no_place(facts: Facts, job: JobFacts) -> Iterator[Reason]:
+    """Yield why no worker has room for a job that nothing else holds back; nothing if one has."""
     reasons = []
     for pool in facts.serving(job.job.queue):
         if pool.ready:
-            before = sum(n for queue, n in job.before.items() if pool.serves(queue))
-            reason = _no_place(facts, pool, before, is_alone=job.crashes > 0)
-            if reason is None:
+            if not pool.free:
+                reasons.append(_busy(facts, pool))
+            elif job.crashes and all(worker.jobs_in_progress for worker in pool.ready):
+                by = ", ".join(_names(facts, pool.ready)[:MOST_NAMED])
+                reasons.append(Reason(Code.RUNS_ALONE, {"pool": pool.name}, by=by))
+            else:
                 return
-            reasons.append((before, reason))
-    if reasons:
-        yield min(reasons, key=lambda pair: pair[0])[1]
+    yield from reasons[:1]
 
 
-def _no_place(facts: Facts, pool: Pool, before: int, *, is_alone: bool) -> Reason | None:
-    if not pool.free:
-        return _busy(facts, pool, before)
-    if before >= pool.free:
-        return Reason(Code.TURN, {"before": before, "where": f"pool {pool.name}"})
-    if is_alone and before >= sum(not worker.jobs_in_progress for worker in pool.ready):
-        by = ", ".join(_names(facts, pool.ready)[:MOST_NAMED])
-        return Reason(Code.RUNS_ALONE, {"pool": pool.name}, by=by)
-    return None
-
-
-def _busy(facts: Facts, pool: Pool, before: int) -> Reason:
+def _busy(facts: Facts, pool: Pool) -> Reason:
     places = sum(worker.places for worker in pool.ready)
     alone = _names(facts, [worker for worker in pool.ready if worker.runs_alone])
-    data = {"pool": pool.name, "places": places, "before": before, "alone": alone}
+    data = {"pool": pool.name, "places": places, "alone": alone}
     return Reason(Code.WORKERS_BUSY, data, by=", ".join(_names(facts, pool.ready)[:MOST_NAMED]))
 
 
@@ -244,7 +215,7 @@ def of_queue(facts: Facts, queue: QueueFacts) -> Reason | None:
         return found[0]
     serving = [pool for pool in facts.serving(job.queue) if pool.ready]
     if serving and not any(pool.free for pool in serving):
-        return _busy(facts, serving[0], 0)
+        return _busy(facts, serving[0])
     return None
 
 

@@ -13,13 +13,12 @@ import msgspec
 from orpheus.shared.domain.jobs import JobError, Status
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.words import by_whom, duration, jobs_wait, named, plural
+from orpheus.shared.domain.words import duration, jobs_wait, named, plural
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages.queues import Code
 from orpheus.shared.messages.status import ConcernCode
 from orpheus.shared.storage import (
     LATELY_MINUTES,
-    MOST_BEFORE,
     MOST_NAMED,
     MOST_REFUSED,
     Pause,
@@ -121,13 +120,7 @@ def _ended(data: _Data) -> str:
         told = f" {how}" if data["cancelled"] else f"; {how}" if how else ""
     else:
         told = first_line(f": {error.type}: {error.message}") if error else ""
-    if data["key_holder"] is not None:
-        then = f"job {data['key_holder']} holds its unique key, so it cannot be retried now"
-    elif data["retry_first"] is not None:
-        then = f"retry job {data['retry_first']} first"
-    else:
-        then = "a retry runs it again"
-    return f"it is {data['status']}{told} ({then})"
+    return f"it is {data['status']}{told} (a retry runs it again)"
 
 
 def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:
@@ -181,8 +174,6 @@ def _no_worker(data: _Data) -> str:
         elif data["why"]:
             why += f": {data['why']}"
         why += f"; {data['more']:,} more are not ready" if data["more"] else ""
-    elif scaled := data["scaled_by"]:
-        why = f"it is scaled to 0{by_whom(scaled.by, scaled.reason)}"
     else:
         why = "it has no workers"
     return f"no worker of pool {data['pool']} is ready: {why}"
@@ -197,21 +188,11 @@ def _no_worker_command(data: _Data) -> str:
 def _busy(data: _Data) -> str:
     places = data["places"]
     which = "the only place" if places == 1 else f"all {places:,} places"
-    also = f", and {_go_before(data['before'])}" if data["before"] else ""
     alone = ""
     if data["alone"]:
         run = "runs" if len(data["alone"]) == 1 else "each run"
         alone = f" (after a crash, {named(data['alone'])} {run} one job alone)"
-    return f"{which} of pool {data['pool']} {'is' if places == 1 else 'are'} taken{alone}{also}"
-
-
-def _go_before(count: int) -> str:
-    least = "at least " if count >= MOST_BEFORE else ""
-    return f"{least}{count:,} {'job goes' if count == 1 else 'jobs go'} before it"
-
-
-def _turn(data: _Data) -> str:
-    return f"it is not its turn: {_go_before(data['before'])} in {data['where']}"
+    return f"{which} of pool {data['pool']} {'is' if places == 1 else 'are'} taken{alone}"
 
 
 # The system
@@ -338,7 +319,6 @@ SENTENCES: Mapping[str, Sentence] = {
         "it crashed before, so it runs alone, and no worker of pool {pool} is idle"
     ),
     Code.WORKERS_BUSY: Sentence(_busy),
-    Code.TURN: Sentence(_turn),
     ConcernCode.NO_WRITES: Sentence(_no_writes, _no_writes_command),
     ConcernCode.STOPPING: Sentence(_stopping),
     ConcernCode.NOTHING_RUNS: Sentence(

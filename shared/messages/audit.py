@@ -38,7 +38,7 @@ class AuditEntry(Struct, frozen=True):
 
 
 class By(Struct, frozen=True):
-    """Who paused, drained, restarted or scaled something, why, and when."""
+    """Who paused or resumed something, why, and when."""
 
     by: str | None
     """As in GET /audit; null: the configuration, or the audit log does not say."""
@@ -52,11 +52,6 @@ class AuditPage(Struct, frozen=True):
     items: list[AuditEntry]
     next_cursor: str | None
     """null on the last page."""
-
-
-def by_of(entry: AuditRow) -> By:
-    """Return who did what an entry says."""
-    return By(entry.by, entry.reason, time_of(entry.at_ms))
 
 
 def pause_of(pause: Pause | None) -> By | None:

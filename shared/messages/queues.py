@@ -31,7 +31,6 @@ class Code(StrEnum):
     KEY_RATE = "key_rate"
     RUNS_ALONE = "runs_alone"
     WORKERS_BUSY = "workers_busy"
-    TURN = "turn"
 
 
 class Counts(TypedDict):
@@ -61,7 +60,7 @@ class Why(msgspec.Struct, frozen=True):
     """Why a job does not run."""
 
     runs: bool
-    """It runs, or a free worker leases it next: then there is no reason."""
+    """It runs, or only others go before it: then there is no reason."""
     reasons: list[WhyReason]
 
 

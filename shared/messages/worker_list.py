@@ -6,7 +6,6 @@ process that runs alone is judged by its heartbeat row only. With several hosts,
 whose supervisor has vanished are shown as lost, until the host is forgotten.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -22,8 +21,6 @@ from orpheus.shared.domain.processes import (
     SlotState,
     is_silent,
 )
-from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.messages.audit import By, by_of
 from orpheus.shared.messages.encoding import optional_time, time_of
 from orpheus.shared.messages.jobs import running_job_of
 from orpheus.shared.messages.workers import Failure, Worker, exit_of, reason_of
@@ -44,7 +41,6 @@ def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
-        asked = _asked(store, slots, records)
     ages_s = _ages_s(store, records, standstill)
     gone = gone_supervisors(store, records)
     dead = _dead_with(gone, slots, records)
@@ -83,7 +79,7 @@ def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float
     told_s = {} if standstill else ages_s
     known = {process.incarnation: process for process in records}
     return [
-        _worker_of(slot, known, told_s, running, asked, now_ms, beat_timeout_s)
+        _worker_of(slot, known, told_s, running, now_ms, beat_timeout_s)
         for slot in [*slots, *alone]
     ]
 
@@ -150,37 +146,6 @@ def _hosts_of_hung(
     return held | {slot.host for slot in slots if slot.incarnation in beating}
 
 
-def _asked(
-    store: Store, slots: Iterable[SlotRecord], records: Iterable[ProcessRecord]
-) -> dict[tuple[RequestAction, str, str], By]:
-    """Return who drained each slot, scaled it away, or asked for the restart it is ending for.
-
-    What was done under an earlier supervisor does not count, nor a restart of an earlier process.
-    """
-    since_ms = {slot.host: slot.started_at_ms for slot in records if slot.role is Role.SUPERVISOR}
-    wanted = Counter((slot.host, slot.pool) for slot in slots if not slot.leaves)
-    found: dict[tuple[RequestAction, str, str], By] = {}
-    for slot in slots:
-        if slot.host not in since_ms:
-            continue
-        if slot.leaves and slot.pool is not None:
-            kind = "program" if slot.role is Role.PROGRAM else "pool"
-            workers, began_ms = wanted[slot.host, slot.pool], since_ms[slot.host]
-            action = RequestAction.SCALE
-            entry = store.audit.last_scale(kind, slot.pool, workers, slot.host, began_ms)
-        elif slot.order is Order.DRAINED:
-            action = RequestAction.DRAIN
-            entry = store.audit.last_of_slot(action, slot.slot, slot.host, since_ms[slot.host])
-        elif slot.order is Order.REPLACED:
-            action, began_ms = RequestAction.RESTART, slot.started_at_ms or since_ms[slot.host]
-            entry = store.audit.last_of_slot(action, slot.slot, slot.host, began_ms)
-        else:
-            continue
-        if entry is not None:
-            found[action, slot.host, slot.slot] = by_of(entry)
-    return found
-
-
 def _lost(slot: SlotRecord, heard_ms: int) -> SlotRecord:
     """Return a slot of a host that has vanished; `heard_ms`: when its supervisor last beat."""
     return replace(
@@ -220,7 +185,6 @@ def _worker_of(
     known: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
     running: Mapping[str, jobs.RunningJob],
-    asked: Mapping[tuple[RequestAction, str, str], By],
     now_ms: int,
     beat_timeout_s: float,
 ) -> Worker:
@@ -260,11 +224,8 @@ def _worker_of(
         last_failure=Failure(at=time_of(failed[0].at_ms), reason=failed[0].reason)
         if failed
         else None,
-        drained=asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
-        restarted=asked.get((RequestAction.RESTART, slot.host, slot.slot)),
         leaves=slot.leaves,
         ended=slot.has_ended,
-        scaled=asked.get((RequestAction.SCALE, slot.host, slot.slot)),
         until=optional_time(slot.until_ms),
         recent_exits=exits,
         failed_lately=len(failed),

@@ -7,10 +7,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from orpheus.shared.domain import processes
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState, rejection
-from orpheus.shared.messages.audit import By, by_of
 from orpheus.shared.messages.encoding import Time, time_of
 from orpheus.shared.messages.jobs import RunningJob
-from orpheus.shared.storage import Store
 
 
 class LastExit(Struct, frozen=True, kw_only=True):
@@ -83,16 +81,10 @@ class WorkerSummary(Struct, frozen=True, kw_only=True):
     last_exit: LastExit | None
     last_failure: Failure | None
     """The latest failure of the last 10 minutes, even if later processes ended well."""
-    drained: By | None
-    """Who drained it, if an operator did and it is not started again."""
-    restarted: By | None
-    """Who asked for its restart, if an operator did and its process has not ended yet."""
     leaves: bool
     """It is scaled away: it is gone once its process has ended."""
     ended: bool
     """It is a program that did its work: it ended as its `restart` says, and did not fail."""
-    scaled: By | None
-    """Who scaled it away, if an operator did."""
     until: Time | None
     """While it drains or stops: when it releases its jobs at the latest; of the supervisor, when it
     has ended. In backoff or fatal: when it is started. Of a program that starts: when it is stopped
@@ -122,8 +114,6 @@ class ConfiguredPool(Struct, frozen=True, kw_only=True):
     it has not finished, and they start again; a program that is asked to stop is killed. Null: it
     cannot be read.
     """
-    scaled: By | None
-    """The operator who set its number, if the configuration has another."""
 
 
 class Workers(Struct, frozen=True):
@@ -209,14 +199,12 @@ def _in_words(slot: SlotRecord) -> str:
 
 
 def configured_pools(
-    store: Store,
-    kind: str,
     numbers: Mapping[str, int | None],
     workers: Iterable[Worker],
     host: str,
     finishes_within_s: Mapping[str, float | None],
 ) -> list[ConfiguredPool]:
-    """Return these pools or programs (`kind`) of a host. `numbers`: from the configuration."""
+    """Return these pools or programs of a host. `numbers`: from the configuration."""
     wanted = Counter(
         worker.pool
         for worker in workers
@@ -229,28 +217,6 @@ def configured_pools(
             workers=number,
             wanted=wanted[name],
             finishes_within_s=finishes_within_s.get(name),
-            scaled=None
-            if number in (None, wanted[name])
-            else scaled_by(store, kind, name, wanted[name], [host]),
         )
         for name, number in numbers.items()
     ]
-
-
-def scaled_by(store: Store, kind: str, name: str, workers: int, hosts: Iterable[str]) -> By | None:
-    """Return who scaled it to the number of workers that it has on one of these hosts.
-
-    None: nobody did under their present supervisors. `kind`: `pool` or `program`.
-    """
-    since_ms = {
-        process.host: process.started_at_ms
-        for process in store.processes.all()
-        if process.role is Role.SUPERVISOR
-    }
-    found = (
-        store.audit.last_scale(kind, name, workers, host, since_ms[host])
-        for host in hosts
-        if host in since_ms
-    )
-    entry = max((entry_ for entry_ in found if entry_), key=lambda entry_: entry_.id, default=None)
-    return None if entry is None else by_of(entry)

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,7 @@ from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRe
 from orpheus.shared.messages.encoding import encode, time_of
 from orpheus.shared.messages.jobs import running_job_of
 from orpheus.shared.messages.worker_list import gone_supervisors
-from orpheus.shared.messages.workers import Stack, scaled_by
+from orpheus.shared.messages.workers import Stack
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
@@ -356,8 +355,7 @@ def _size_bytes(file: Path) -> int:
 def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
     """Say that there is no such slot, of this role if one is given, and what may be meant.
 
-    A slot that is gone because its pool or program was scaled down is no typing error, and whoever
-    gives the name of a pool or program gets the names of its slots.
+    Whoever gives the name of a pool or program gets the names of its slots.
     """
     noun, slots = "slot" if role is None else str(role), store.processes.slots()
     text = f"there is no {noun} {name[:80]!r}"
@@ -367,11 +365,5 @@ def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
     for owner in owners:
         if siblings := [row.slot for row in of_role if row.pool == owner]:
             return f"{text}: {owner} has {named(siblings)}"
-    kinds = ("program",) if role is Role.PROGRAM else ("pool", "program")
-    for kind, owner in product(kinds, owners):
-        if by := scaled_by(store, kind, owner, 0, {row.host for row in slots}):
-            why = f": {by.reason}" if by.reason else ""
-            back = f"(`orpheus scale {owner} N` starts it)"
-            return f"{text}: the {kind} {owner} is scaled to 0 by {by.by}{why} {back}"
     near, is_or_are = did_you_mean(name, names), "is" if len(names) == 1 else "are"
     return text + (near or (f": there {is_or_are} {named(names)}" if names else ""))

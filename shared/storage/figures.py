@@ -98,16 +98,8 @@ class JobFacts(msgspec.Struct, frozen=True):
     waits_for: int = 0
     """How many jobs it waits for; `dependencies` are the first of them."""
     dependencies: Sequence[Dependency] = ()
-    retry_first: int | None = None
-    """The first failed job of the chain that it depended on, which has to be retried before it."""
     cancelled: Pause | None = None
     """Who cancelled it, as far as the audit log says."""
-    key_holder: int | None = None
-    """The live job that has the unique key of this ended job, which refuses its retry."""
-    before: Mapping[str, int] = {}
-    """How many due jobs go before it, by queue."""
-    before_of_key: int = 0
-    """How many of these may take the room of its key."""
     leased_by: str | None = None
     """The incarnation that has leased it."""
     leased_before: Sequence[int] = ()

@@ -33,7 +33,6 @@ from orpheus.supervisor.cli.output import (
     duration,
     fields_of,
     mebibytes,
-    paused_by,
     print_block,
     print_fields,
     print_items,
@@ -157,15 +156,13 @@ def _row(item: Worker) -> tuple[object, ...]:
 
 
 def _why(item: Worker) -> str:
-    """Return what is wrong with a slot, who took it away, and when its state ends."""
+    """Return what is wrong with a slot, and when its state ends."""
     why = item.reason
     if not why and item.last_exit and (item.last_failure or item.state != SlotState.READY):
         why = _exit(item.last_exit)
-    asked = item.drained or item.scaled
     parts = (
         f"no heartbeat for {duration(item.heartbeat_age_s)}" if item.silent else "",
         f"degraded: {why}" if item.degraded else why,
-        f"by {paused_by(asked)}" if asked else "",
         f"until {when(item.until)}" if item.until else "",
     )
     return "; ".join(filter(None, parts))

@@ -297,6 +297,6 @@ def test_a_request_goes_to_the_host_that_is_named(
 
 def test_pools_are_told_of_though_they_have_no_slot(api: Any) -> None:
     shown = api.client.get("/workers?pools=true").json()
-    pool = {"host": "host-1", "name": "default", "workers": 2, "scaled": None}
+    pool = {"host": "host-1", "name": "default", "workers": 2}
     pool |= {"wanted": 0, "finishes_within_s": 325.0}
     assert shown == {"items": [], "pools": [pool], "programs": []}

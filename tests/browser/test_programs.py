@@ -46,7 +46,7 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     expect(log.locator(".line").last).to_contain_text("ended: killed by SIGTERM")
     expect(page.locator("#status")).to_contain_text("down")
     expect(page.locator("#slot .exits")).to_contain_text("SIGTERM")
-    expect(page.locator("#slot-why")).to_contain_text("gateway moved")
+    expect(page.locator("#slot-why")).to_contain_text("drained")
     expect(page.get_by_role("button", name="Start …")).to_be_visible()
     scale(with_program, 0)
     expect(page.locator("#status")).to_have_text("not running")

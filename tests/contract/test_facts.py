@@ -91,27 +91,6 @@ def test_the_limits_of_a_queue_name_what_runs_and_say_when_they_open(
     assert room.opens_ms == pytest.approx(clock.wall_ms() + 60_000, abs=2)
 
 
-def test_the_jobs_that_go_before_it_are_counted_by_queue(store: Store, submit: Submit) -> None:
-    submit(queue="media", priority=1), submit(queue="media", priority=-1)
-    for _ in range(2):
-        submit(queue="mail")
-    mine = submit(queue="mail")
-    submit(queue="mail")
-    assert read_job(store, mine).before == {"media": 1, "mail": 2}
-    store.queues.pause("media")
-    assert read_job(store, mine).before == {"media": 0, "mail": 2}
-
-
-def test_a_job_whose_time_has_come_counts_before_a_lease_makes_it_due(
-    store: Store, submit: Submit, clock: FakeClock
-) -> None:
-    submit(priority=1, delay_ms=1_000)
-    mine = submit()
-    assert read_job(store, mine).before == {}
-    clock.advance(1_000)
-    assert read_job(store, mine).before == {"default": 1}
-
-
 def test_a_blocked_job_names_the_jobs_that_it_still_waits_for(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
@@ -138,25 +117,6 @@ def test_a_job_knows_its_last_outcome_and_what_its_worker_leased_before_it(
     store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 3, 30_000)
     found = read_job(store, jobs[2])
     assert (found.leased_by, found.leased_before) == ("life-2", jobs[:2])
-
-
-def test_an_ended_job_names_what_refuses_its_retry(store: Store, submit: Submit) -> None:
-    first = submit(unique_key="daily")
-    second = submit(depends_on=(first,))
-    third = submit(depends_on=(second,))
-    store.jobs.cancel(first)
-    assert [read_job(store, one).retry_first for one in (first, second, third)] == [
-        None,
-        first,
-        first,
-    ]
-    assert read_job(store, first).key_holder is None
-    again = submit(unique_key="daily")
-    assert [read_job(store, one).key_holder for one in (first, again)] == [again, None]
-    anyway = submit(depends_on=(again,), on_dependency_failure="run")
-    store.jobs.cancel(again)
-    store.jobs.cancel(anyway)
-    assert read_job(store, anyway).retry_first is None
 
 
 def test_a_job_that_does_not_exist_has_no_facts(store: Store) -> None:

@@ -60,11 +60,9 @@ HOT = {
     ("why.sql", "leased-before"): "jobs_leased (lease_incarnation=?)",
     ("why.sql", "running-of-queue"): "jobs_leased",
     ("why.sql", "running-of-key"): "jobs_of_key (queue=? AND concurrency_key=? AND status=?",
-    ("why.sql", "before-in-queue"): "jobs_due (queue=? AND priority=? AND run_at_ms<?)",
     ("logs.sql", "after"): "job_logs_by_job",
     ("why.sql", "first-due"): "jobs_due (queue=? AND priority<?)",
     ("why.sql", "come-due"): "jobs_scheduled (run_at_ms<?)",
-    ("why.sql", "come-due-before"): "jobs_scheduled (run_at_ms<?)",
     ("why.sql", "held-queues"): "jobs_held",
     ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
     ("why.sql", "first-parked"): "COVERING INDEX jobs_parked (queue=?)",
@@ -82,7 +80,7 @@ SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
     "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph", "last-runs",
     "only-failed", "running-jobs", "first-parked", "come-due",
-    "come-due-before", "held-queues", "entries-of-job",
+    "held-queues", "entries-of-job",
 }  # fmt: skip
 
 

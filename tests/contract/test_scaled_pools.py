@@ -1,4 +1,4 @@
-"""Who scaled a pool by hand is told from the audit log, and in the concern of its queue."""
+"""Nothing is asked of a slot that is scaled away."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""Whether `why` is true: a job that it calls runnable is leased next, and nothing but its turn is
-said to hold back the job that is leased next.
+"""Whether `why` is true: nothing is said to hold back the job that is leased next, and if no job is
+leased, something is said to hold back each.
 
 The lease is rolled back, so that a schedule goes on as if nobody had asked.
 """
@@ -8,7 +8,6 @@ from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.explain.facts import Facts, read, read_job
 from orpheus.shared.explain.reasons import of_job
-from orpheus.shared.messages.queues import Code
 from orpheus.shared.storage import Store
 from tests.explained import DEAD_AFTER_S, worker
 from tests.simulation.histories import check
@@ -29,15 +28,14 @@ def facts_of(store: Store, served: tuple[str, ...], places: int) -> Facts:
 
 
 def is_told_truly(runs: set[int], held: set[int], leased: set[int]) -> bool:
-    """`runs`: jobs that nothing holds back; `held`: those that more than their turn does."""
-    return runs <= leased and not held & leased
+    """`runs`: jobs that nothing is said to hold back; `held`: the others."""
+    return (bool(leased) or not runs) and not held & leased
 
 
 def told_of(store: Store, facts: Facts, ids: list[int]) -> tuple[set[int], set[int]]:
-    """Return which of these jobs run next, and which more than their turn holds back."""
-    codes = {id: {reason.code for reason in of_job(facts, read_job(store, id))} for id in ids}
-    runs = {id for id, found in codes.items() if not found}
-    return runs, {id for id, found in codes.items() if found - {Code.TURN}}
+    """Return which of these jobs nothing holds back but their turn, and which something does."""
+    held = {id for id in ids if of_job(facts, read_job(store, id))}
+    return {*ids} - held, held
 
 
 def why_tells_what_is_leased_next(world: World) -> None:

@@ -66,35 +66,3 @@ SELECT DISTINCT queue, type, is_parked FROM (
         SELECT queue, type, is_parked FROM orpheus.jobs INDEXED BY jobs_awaiting
         WHERE is_parked = 3 LIMIT ?1) AS awaiting) AS held
 ORDER BY queue, type;
-
--- name: before-in-queue
--- How many due jobs of queue ?1 go before the job of priority ?2, time ?3 and id ?4: those of a higher
--- priority and those of the same, each counted up to a number.
-SELECT (
-    SELECT count(*) FROM (
-        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue} AND priority > ?2
-        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?5) AS higher) + (
-    SELECT count(*) FROM (
-        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue} AND priority = ?2
-            AND (run_at_ms, id) < (?3, ?4)
-        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?5) AS same);
-
--- name: before-of-key
--- How many due jobs of a key that may be leased go before the job of priority ?3, time ?4 and id ?5, up to
--- a number.
-SELECT count(*) FROM (
-    SELECT 1 FROM orpheus.jobs INDEXED BY jobs_of_key
-    WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
-        AND queue = ?1 AND concurrency_key = ?2 AND status = 'pending' AND (is_due = 1 OR run_at_ms <= ?6)
-        AND (priority > ?3 OR (priority = ?3 AND (run_at_ms, id) < (?4, ?5)))
-    LIMIT ?7) AS before_it;
-
--- name: come-due-before
--- The same of the jobs whose time has come and that the next lease makes due.
-SELECT queue, count(*) FROM (
-    SELECT queue, priority, run_at_ms, id FROM orpheus.jobs INDEXED BY jobs_scheduled
-    WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?1 ORDER BY run_at_ms LIMIT ?2) AS come
-WHERE priority > ?3 OR (priority = ?3 AND (run_at_ms, id) < (?4, ?5))
-GROUP BY queue;

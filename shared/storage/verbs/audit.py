@@ -3,14 +3,14 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Job
-from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
+from orpheus.shared.domain.requests import Request, RequestAction, slot_target
 from orpheus.shared.domain.words import by_whom
 from orpheus.shared.errors import StorageError
 from orpheus.shared.storage.data import AuditPage, AuditRow, BulkAction, Pause
@@ -93,20 +93,14 @@ class Audit:
             if kept:
                 self._database.run(self._sql["add-jobs"], audit_id, json.dumps(job_ids))
 
-    def last_of_slot(
-        self, action: RequestAction, slot: str, host: str, since_ms: int
-    ) -> AuditRow | None:
-        """Return who drained or restarted a slot last, why, and when; None: not since then."""
-        targets = (slot_target(slot), slot_target(slot, host))
-        return self._last(action, targets, since_ms)
-
     def of_request(self, request: Request) -> AuditRow | None:
         """Return the entry of a request for a slot, which was written right after it.
 
         None: there is none.
         """
         targets = (slot_target(request.target), slot_target(request.target, request.host))
-        rows = self._to_targets(request.action, targets, request.at_ms)
+        wanted = [(target, request.action.value, request.at_ms) for target in targets]
+        rows = [AuditRow(*row) for row in self._database.run_many(self._sql["to-target"], wanted)]
         return min(rows, key=lambda row: row.id, default=None)
 
     def with_asker(self, request: Request) -> Request:
@@ -117,25 +111,6 @@ class Audit:
                 if (entry := self.of_request(request)) is not None:
                     return replace(request, by=by_whom(entry.by, entry.reason))
         return request
-
-    def last_scale(
-        self, kind: str, name: str, workers: int, host: str, since_ms: int
-    ) -> AuditRow | None:
-        """Return who scaled a pool or a program (`kind`) to this number last, if known."""
-        targets = (scale_target(kind, name, workers), scale_target(kind, name, workers, host))
-        return self._last(RequestAction.SCALE, targets, since_ms)
-
-    def _last(
-        self, action: RequestAction, targets: Iterable[str], since_ms: int
-    ) -> AuditRow | None:
-        rows = self._to_targets(action, targets, since_ms)
-        return max(rows, key=lambda row: row.id, default=None)
-
-    def _to_targets(
-        self, action: RequestAction, targets: Iterable[str], since_ms: int
-    ) -> list[AuditRow]:
-        wanted = [(target, action.value, since_ms) for target in targets]
-        return [AuditRow(*row) for row in self._database.run_many(self._sql["to-target"], wanted)]
 
     def who_cancelled(self, job: Job) -> Pause | None:
         """Return who cancelled a job and why; None: no entry in the audit log says so."""

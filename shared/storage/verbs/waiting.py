@@ -4,11 +4,9 @@ It reads as leases do, from the same indexes and in the same order, but takes no
 nothing. However many jobs wait, it reads a bounded number of rows.
 """
 
-import json
-from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
-from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status, waits_since_ms
+from orpheus.shared.domain.jobs import Dependency, Outcome, Status, waits_since_ms
 from orpheus.shared.domain.limits import PRIORITIES
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, opens_ms, tokens_of
 from orpheus.shared.domain.rooms import FREE, Room
@@ -25,10 +23,6 @@ from orpheus.shared.storage.verbs.stats import Stats
 
 MOST_NAMED = 5
 """How many of the jobs that hold a job back are named."""
-MOST_BEFORE = 1_000
-"""How many of the jobs of a queue that go before a job are counted."""
-_MOST_STEPS = 50
-"""How many failed dependencies are followed back to find the one that failed first."""
 _MOST_COUNTED = 10_000
 _MOST_LOOKED_AT = 1_000
 _FIRST = 20
@@ -119,8 +113,7 @@ class Waiting:
             is_due, parked, crashes, waits_for, versions, incarnation, token, outcome = row
             now_ms = self._database.clock.wall_ms()
             is_due = job.status is Status.PENDING and (is_due == 1 or job.run_at_ms <= now_ms)
-            rooms = self._queues.rooms()
-            room = rooms.get(job.queue, FREE)
+            room = self._queues.rooms().get(job.queue, FREE)
             return JobFacts(
                 job=job,
                 next=self._next_job(
@@ -133,11 +126,7 @@ class Waiting:
                 last_outcome=None if outcome is None else Outcome(outcome),
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
-                retry_first=self._retry_first(job),
                 cancelled=self._audit.who_cancelled(job),
-                key_holder=self._key_holder(job),
-                before=self._before(job, rooms) if is_due else {},
-                before_of_key=self._before_of_key(job, room) if is_due else 0,
                 leased_by=incarnation,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
@@ -224,59 +213,9 @@ class Waiting:
     def _named(self, name: str, *of: str) -> Sequence[int]:
         return [row[0] for row in self._database.all(self._sql[name], *of, MOST_NAMED)]
 
-    def _before(self, job: Job, rooms: Mapping[str, Room]) -> dict[str, int]:
-        """Return how many due jobs go before a job, by queue; at most as many as may start."""
-        counts = self._stats.counts_by_queue()
-        order, sql = (job.priority, job.run_at_ms, job.id), self._sql["before-in-queue"]
-        before = Counter(
-            {
-                name: int(self._database.value(sql, name, *order, MOST_BEFORE))
-                for name, by_status in counts.items()
-                if by_status[Status.PENDING]
-            }
-        )
-        come = (self._database.clock.wall_ms(), _MOST_LOOKED_AT, *order)
-        before.update(dict(self._database.all(self._sql["come-due-before"], *come)))
-        lefts = {name: room.left for name, room in rooms.items()}
-        return {
-            name: n if (left := lefts.get(name)) is None or name == job.queue else min(n, left)
-            for name, n in before.items()
-            if n
-        }
-
-    def _before_of_key(self, job: Job, room: Room) -> int:
-        if job.concurrency_key is None or room.per_key == NO_LIMITS_PER_KEY:
-            return 0
-        order = (job.priority, job.run_at_ms, job.id)
-        values = (job.queue, job.concurrency_key, *order, self._database.clock.wall_ms())
-        return int(self._database.value(self._sql["before-of-key"], *values, MOST_BEFORE))
-
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
         return [Dependency(id, type, Status(status)) for id, type, status in rows]
-
-    def _retry_first(self, job: Job) -> int | None:
-        """Return the first job of the chain of failed dependencies, which must be retried first.
-
-        None if the chain is too long to follow.
-        """
-        sql = self._database.sql("dependencies.sql")["failed-dependency"]
-        first = None
-        if job.status in (Status.FAILED, Status.CANCELLED):
-            for _ in range(_MOST_STEPS):
-                row = self._database.one(sql, job.id if first is None else first)
-                if row is None:
-                    return first
-                first = row[0]
-        return None
-
-    def _key_holder(self, job: Job) -> int | None:
-        """Return the live job that has the unique key of a failed or cancelled one."""
-        if job.unique_key is None or job.status not in (Status.FAILED, Status.CANCELLED):
-            return None
-        sql = self._database.sql("jobs.sql")["live-by-unique-keys"]
-        row = self._database.one(sql, json.dumps([job.unique_key]))
-        return None if row is None else row[1]
 
     def _leased_before(self, incarnation: str, token: int) -> list[int]:
         rows = self._database.all(self._sql["leased-before"], incarnation, token)

@@ -65,11 +65,6 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
     (facts(), ended(Status.DONE), Code.ENDED, "it is done", None),
     (facts(), ended(Status.FAILED, NO), Code.ENDED,
      "it is failed: ValueError: no … (a retry runs it again)", None),
-    (facts(), ended(Status.FAILED, NO, retry_first=5), Code.ENDED,
-     "it is failed: ValueError: no … (retry job 5 first)", "job 5"),
-    (facts(), ended(Status.FAILED, NO, key_holder=9, retry_first=5), Code.ENDED,
-     ("it is failed: ValueError: no … "
-     "(job 9 holds its unique key, so it cannot be retried now)"), "job 9"),
     (facts(), job(replace(JOB, status=Status.CANCELLED, cancel_requested=True),
      cancelled=Pause("cli:ada", "wrong file")), Code.ENDED,
      "it is cancelled by cli:ada: wrong file (a retry runs it again)", None),
@@ -112,9 +107,6 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
      "pool default"),
     (facts(pools=[Pool("default", ["*"])]), job(), Code.NO_WORKER,
      "no worker of pool default is ready: it has no workers", "pool default"),
-    (facts(pools=[Pool("default", ["*"], scaled_by=Pause("cli:ada", "night"))]), job(),
-     Code.NO_WORKER,
-     "no worker of pool default is ready: it is scaled to 0 by cli:ada (night)", "pool default"),
     (msgspec.structs.replace(facts(pools=[Pool("default", ["*"])]), workers=[]), job(),
      Code.NO_WORKER, "nothing runs; `orpheus` starts it", None),
     (msgspec.structs.replace(facts(), pools=[Pool("default", ["*"])], workers=[], moved="it moved"),
@@ -129,19 +121,11 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
      "key k of queue mail may start 2/m, and has for now", None),
     (facts(worker(places=2, jobs_in_progress=1)), job(crashes=1), Code.RUNS_ALONE,
      "it crashed before, so it runs alone, and no worker of pool default is idle", "default-1"),
-    (facts(BUSY), job(before={"mail": 3}), Code.WORKERS_BUSY,
-     "the only place of pool default is taken, and 3 jobs go before it", "default-1"),
+    (facts(BUSY), job(), Code.WORKERS_BUSY,
+     "the only place of pool default is taken", "default-1"),
     (facts(worker(places=4, jobs_in_progress=1, runs_alone=True)), job(), Code.WORKERS_BUSY,
      ("all 4 places of pool default are taken "
      "(after a crash, default-1 runs one job alone)"), "default-1"),
-    (facts(), job(before={"mail": 1}), Code.TURN,
-     "it is not its turn: 1 job goes before it in pool default", None),
-    (facts(), job(before={"mail": 1_000}), Code.TURN,
-     "it is not its turn: at least 1,000 jobs go before it in pool default", None),
-    (facts(FREE, worker("default-2"), room=Room(max_running=1)), job(before={"mail": 1}), Code.TURN,
-     "it is not its turn: 1 job goes before it in queue mail", None),
-    (facts(), job(next=NextJob("mail", "noop", "k", key_room=Room(max_running=1)), before_of_key=1),
-     Code.TURN, "it is not its turn: 1 job goes before it in key k of queue mail", None),
 ]  # fmt: skip
 
 
@@ -191,9 +175,7 @@ def test_every_reason_is_told_but_limits_only_of_a_due_job() -> None:
 
 def test_a_job_takes_the_first_free_place_of_any_pool_that_serves_it() -> None:
     busy, idle = Pool("default", ["*"], [BUSY]), Pool("mail", ["mail"], [worker("mail-1")])
-    assert of_job(facts(pools=[busy, idle]), job(before={"other": 3})) == []
-    (reason,) = of_job(facts(pools=[busy, idle]), job(before={"mail": 1, "other": 3}))
-    assert (reason.code, reason.data["where"]) == (Code.TURN, "pool mail")
+    assert of_job(facts(pools=[busy, idle]), job()) == []
 
 
 def test_a_pool_of_another_host_may_serve_any_queue() -> None:

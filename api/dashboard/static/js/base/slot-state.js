@@ -38,23 +38,9 @@ export const runningOf = ({ jobs_in_progress: held, places, runs_alone: alone })
 /** What it runs: one job by its name, several by their number; empty if it runs none. @param {any} worker */
 export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(worker), "job") : worker.job ? `${worker.job.type} ${worker.job.id}` : "");
 
-/** @typedef {{by: string, reason: string | null, at: string} | null | undefined} Asked */
-
-/** Who asked for what, when and why; empty if nobody did. @param {string} what @param {Asked} asked */
-const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
-
-/** Who drained, restarted or scaled it away, when and why; before that, what is wrong with it and how long it may still run. Empty if nobody did. @param {any} worker */
-function askedText(worker) {
-  const { drained, restarted, scaled, state, degraded, why } = worker;
-  const by = byText("drained", drained) || byText("restarted", restarted) || byText("scaled away", scaled);
-  if (!by) return "";
-  const isAsMeant = (state === "draining" || state === "down") && !degraded;
-  return [isAsMeant ? "" : why, leftText(worker), by].filter(Boolean).join("; ");
-}
-
 /** Why it cannot be restarted or drained; empty if it can. @param {any} worker */
-export const awayText = ({ leaves, scaled, slot, pool }) => (leaves
-  ? `It is ${byText("scaled away", scaled) || "scaled away"}. Its process ends, and none is started in its place: scale ${pool} to ${slot.slice(pool.length + 1)} for that.` : "");
+export const awayText = ({ leaves, slot, pool }) => (leaves
+  ? `It is scaled away. Its process ends, and none is started in its place: scale ${pool} to ${slot.slice(pool.length + 1)} for that.` : "");
 
 /** How one of its processes failed, while that counts in the verdict; only of a slot that is ready, or is to be. @param {any} worker */
 export function failureText({ state, last_failure: failed }) {
@@ -64,7 +50,7 @@ export function failureText({ state, last_failure: failed }) {
 /** Why it is as it is, and for how much longer. @param {any} worker */
 export function whyText(worker) {
   const parts = [leftText(worker), worker.reason];
-  return askedText(worker) || (worker.state === "starting" ? parts.reverse() : parts).filter(Boolean).join("; ");
+  return (worker.state === "starting" ? parts.reverse() : parts).filter(Boolean).join("; ");
 }
 
 /** The same without the time, for below a sentence that tells it. @param {any} worker */

@@ -4,13 +4,12 @@ import { confirm } from "../frame/confirm.js";
 import { onHost } from "../base/http.js";
 import { wrappable } from "../lists/rows.js";
 import { isReplaced } from "../base/slot-state.js";
-import { ago } from "../base/time.js";
 import { plural } from "../base/words.js";
 
-/** @typedef {{host: string, name: string, workers: number | null, scaled: {by: string, reason: string | null, at: string} | null}} Configured */
+/** @typedef {{host: string, name: string, workers: number | null}} Configured */
 
 export class Pools {
-  /** @param {() => void} readAnew asks for what is configured and who scaled what */
+  /** @param {() => void} readAnew asks for what is configured */
   constructor(readAnew) {
     this.readAnew = readAnew;
     /** @type {Map<string, PoolForm>} */
@@ -61,11 +60,11 @@ class PoolForm {
     this.several = several;
     this.wanted = slots.filter(({ leaves }) => !leaves).length;
     const ending = slots.length - this.wanted, drained = slots.filter((one) => !one.leaves && !isReplaced(one)).length;
-    const { workers: configured = null, scaled = null } = known ?? {};
+    const { workers: configured = null } = known ?? {};
     const isOther = configured !== null && configured !== this.wanted;
     setText(this.now, [
       `${this.many(this.wanted)}${several ? ` on ${this.host}` : ""}`, ending && `${ending} still ending`, drained && `${drained} drained`,
-      isOther && `the configuration says ${configured}${scaled ? `: scaled by ${scaled.by} ${ago(scaled.at)}${scaled.reason ? ` (${scaled.reason})` : ""}` : ""}`,
+      isOther && `the configuration says ${configured}`,
     ].filter(Boolean).join(", "));
     if (+this.input.value === this.wanted) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = String(this.wanted);

@@ -32,19 +32,13 @@ def import_files() -> None:
 @import_files.command("crontab")
 @file_argument
 @click.option("--timezone", metavar="ZONE", help="Of its times; default: that of this host.")
-@click.option(
-    "--users/--no-users",
-    "has_users",
-    default=None,
-    help="Whether each line names a user; default: only in /etc/crontab and /etc/cron.d.",
-)
 @for_operator
-def from_crontab(
-    operator: Operator, file: str, timezone: str | None, has_users: bool | None
-) -> int:
-    """Make a command and a schedule of each job of a crontab."""
-    if has_users is None:
-        has_users = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
+def from_crontab(operator: Operator, file: str, timezone: str | None) -> int:
+    """Make a command and a schedule of each job of a crontab.
+
+    Each line of /etc/crontab and of a file in /etc/cron.d names a user before its command.
+    """
+    has_users = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
     zone = timezone or _zone_of_host()
     if not zone:
         raise click.UsageError("the time zone of this host has no name: give --timezone")
@@ -55,15 +49,9 @@ def from_crontab(
 @file_argument
 @for_operator
 def from_supervisord(operator: Operator, file: str) -> int:
-    """Make a program of each [program:…] of a supervisord.conf, and of the files it includes."""
-    source = _read(file)
+    """Make a program of each [program:…] of a supervisord.conf."""
     try:
-        included = [
-            _read(str(path))
-            for pattern in supervisord.include_patterns(source)
-            for path in sorted(Path("/").glob(str(Path(source.folder, pattern))[1:]))
-        ]
-        imported = supervisord.convert([source, *included], _user())
+        imported = supervisord.convert(_read(file), _user())
     except configparser.Error as error:
         raise click.ClickException(f"{file} is not a supervisord configuration: {error}") from None
     return _print(operator, imported, file)
@@ -76,7 +64,7 @@ def from_procfile(operator: Operator, file: str) -> int:
     """Make a program of each line of a Procfile; .env beside it becomes their env_file."""
     folder = "" if file == _STDIN else str(Path(file).parent)
     beside = Path(folder, ".env")
-    env_file = _read(str(beside)) if beside.is_file() else None
+    env_file = str(beside) if beside.is_file() else ""
     folder = "" if folder == "." else folder
     return _print(operator, procfile.convert(_read(file), folder, env_file), file)
 

@@ -11,9 +11,6 @@ from msgspec import Struct
 from orpheus.shared.text import printable
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_LITERAL = re.compile(r"[\x20-\x26\x28-\x7e]*")
-"""What can stand in single quotes."""
-_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 class SourceFile(Struct, frozen=True):
@@ -100,11 +97,4 @@ def _value(value: Any) -> str:
         return f"{{{', '.join(f'{_key(key)} = {_value(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, str) and re.search(r'["\\]', value) and _LITERAL.fullmatch(value):
-        return f"'{value}'"
-    return _NOT_ASCII.sub(_escaped, json.dumps(value, ensure_ascii=False))
-
-
-def _escaped(match: re.Match[str]) -> str:
-    """Return a character as it is, or its escape if it is not visible."""
-    return match[0] if match[0].isprintable() else f"\\U{ord(match[0]):08X}"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

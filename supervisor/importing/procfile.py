@@ -2,7 +2,6 @@
 
 import re
 
-from orpheus.shared.domain.env_file import parse_env_file
 from orpheus.supervisor.importing.command import (
     NEEDS_FIRST_LINE,
     UniqueNames,
@@ -23,20 +22,13 @@ _NOTES = (
 )
 
 
-def convert(source: SourceFile, folder: str = "", env_file: SourceFile | None = None) -> Imported:
+def convert(source: SourceFile, folder: str = "", env_file: str = "") -> Imported:
     """Return a program for each process type. It runs in `folder`; "": where Orpheus runs.
 
-    `env_file`: the file `.env` beside the Procfile.
+    `env_file`: the path of the file `.env` beside the Procfile, if it is there.
     """
     items: list[Entry | Left] = []
     names = UniqueNames("default")  # the pool that is there without any configuration
-    variables: dict[str, str] = {}
-    if env_file is not None:
-        try:
-            variables = parse_env_file(env_file.text)
-        except ValueError as problem:
-            items.append(Left(env_file.name, "env_file", str(problem)))
-            env_file = None
     port = _FIRST_PORT
     for number, raw in enumerate(source.text.split("\n"), 1):
         line, where = raw.strip(), f"{source.name}:{number}"
@@ -53,8 +45,8 @@ def convert(source: SourceFile, folder: str = "", env_file: SourceFile | None = 
                 "name": names.unique(as_name(found[1])),
                 "argv": lasting_argv_of(command),
                 "cwd": "/".join(filter(None, (folder, below))) if below[:1] != "/" else below,
-                "env": {} if "PORT" in variables else {"PORT": str(port)},
-                "env_file": "" if env_file is None else env_file.name,
+                "env": {"PORT": str(port)},
+                "env_file": env_file,
             }
             values = {key: value for key, value in values.items() if value}
             items.append(Entry("programs", values, f"line {number}: {line}"))

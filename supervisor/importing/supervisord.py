@@ -2,11 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from configparser import RawConfigParser
 from typing import Any
-
-from msgspec import Struct
 
 from orpheus.supervisor.importing.command import UniqueNames, as_name
 from orpheus.supervisor.importing.imported import Entry, Imported, Left, SourceFile
@@ -17,99 +15,74 @@ _NOTES = (
     "Orpheus starts all programs at once; those that need others name them in after = [].",
     "What they write is kept in rotating files: orpheus logs SLOT.",
 )
-_NEVER = {"user", "process_name", "numprocs", "numprocs_start", "command", "environment"}
+_NEVER = {"user", "process_name", "numprocs", "command", "environment"}
 
 
-class _Section(Struct):
-    """A section, such as `program:web`, of a file in `folder`."""
-
-    name: str
-    where: str
-    folder: str
-    values: dict[str, str] = {}
-
-
-def convert(sources: Sequence[SourceFile], user: str) -> Imported:
-    """Return a program for each section, in the order of the files. `user` runs Orpheus.
+def convert(source: SourceFile, user: str) -> Imported:
+    """Return a program for each section, in their order. `user` runs Orpheus.
 
     Raises configparser.Error for a file that supervisord could not read.
     """
+    parser = RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
+    parser.read_string(source.text, source.name)
     names = UniqueNames("default")  # the pool that is there without any configuration
-    sections = _sections(sources)
-    daemon = next((section.values for section in sections if section.name == "supervisord"), {})
+    sections = {
+        name: {key: (value or "").strip() for key, value in parser.items(name)}
+        for name in parser.sections()
+    }
+    common_env = sections.get("supervisord", {}).get("environment", "")
     items: list[Entry | Left] = []
-    for section in sections:
-        kind = section.name.partition(":")[0]
-        if kind == "program":
+    for name, values in sections.items():
+        if name.startswith("program:"):
             try:
-                items += _programs(section, daemon.get("environment", ""), user, names)
+                items += _program(source, name, values, common_env, user, names)
             except ValueError as problem:
-                items.append(Left(section.where, f"[{section.name}]", str(problem)))
-        elif kind == "supervisord":
+                items.append(Left(source.name, f"[{name}]", str(problem)))
+        elif name == "supervisord":
             items += [
-                Left(section.where, f"{key}={value}")
-                for key, value in section.values.items()
+                Left(source.name, f"{key}={value}")
+                for key, value in values.items()
                 if key != "environment"
             ]
-        elif kind != "include":
-            items.append(Left(section.where, f"[{section.name}]"))
+        elif name == "include":
+            items.append(Left(source.name, "[include]", "import each of its files"))
+        else:
+            items.append(Left(source.name, f"[{name}]"))
     return Imported(items, _NOTES)
 
 
-def include_patterns(source: SourceFile) -> list[str]:
-    """Return the patterns of `[include]`. Raises configparser.Error."""
-    for section in _sections([source]):
-        if section.name == "include":
-            return section.values.get("files", "").replace("%(here)s", source.folder).split()
-    return []
-
-
-def _sections(sources: Sequence[SourceFile]) -> list[_Section]:
-    """Return the sections in their order; a section that appears again adds to the first one."""
-    found: dict[str, _Section] = {}
-    for source in sources:
-        parser = RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
-        parser.read_string(source.text, source.name)
-        for name in parser.sections():
-            section = found.setdefault(name, _Section(name, source.name, source.folder))
-            section.values |= {key: (value or "").strip() for key, value in parser.items(name)}
-    return list(found.values())
-
-
-def _programs(
-    section: _Section, common_env: str, user: str, names: UniqueNames
+def _program(
+    source: SourceFile,
+    section: str,
+    given: Mapping[str, str],
+    common_env: str,
+    user: str,
+    names: UniqueNames,
 ) -> Iterator[Entry | Left]:
-    """Yield the entries of a program, and before them what is left. Raises ValueError."""
-    values = {"autorestart": "unexpected", **section.values}
+    """Yield the entry of a program, and before it what is left. Raises ValueError."""
+    values = {"autorestart": "unexpected", **given}
     settings: dict[str, Any] = {}
     for key, value in values.items():
         made = _CONVERTERS[key](value) if key in _CONVERTERS else None
         if made is not None:
             settings |= made
         elif key not in _NEVER or (key == "user" and value != user):
-            yield Left(f"{section.where} [{section.name}]", f"{key}={value}")
-    count, first = int(values.get("numprocs", 1)), int(values.get("numprocs_start", 0))
+            yield Left(f"{source.name} [{section}]", f"{key}={value}")
+    count = int(values.get("numprocs", 1))
     if not 1 <= count <= _MOST_PROCESSES:
         raise ValueError(f"numprocs={count} is not 1 to {_MOST_PROCESSES}")
-    short_name = section.name.partition(":")[2].strip()
-    texts = [values.get("command", ""), settings.get("cwd", ""), values.get("environment", "")]
-    is_numbered = count > 1 and any("%(process_num)" in text for text in texts)
-    for number in range(first, first + count) if is_numbered else (first,):
-        known: dict[str, str | int] = {
-            "program_name": short_name,
-            "here": section.folder,
-            "process_num": number,
-        }
-        command, cwd, own_env = (_filled(text, known) for text in texts)
-        argv = shlex.split(command)
-        if not argv or not argv[0]:
-            raise ValueError("command is empty")
-        env = _pairs(_filled(common_env, known)) | _pairs(own_env)
-        wanted = f"{short_name}-{number}" if is_numbered else short_name
-        entry: dict[str, Any] = {"name": names.unique(as_name(wanted)), "argv": argv}
-        entry |= {"instances": count} if count > 1 and not is_numbered else {}
-        entry |= settings | ({"cwd": cwd} if cwd else {}) | ({"env": env} if env else {})
-        yield Entry("programs", entry, f"{section.where}: [{section.name}]")
+    short_name = section.partition(":")[2].strip()
+    known: dict[str, str | int] = {"program_name": short_name, "here": source.folder}
+    texts = (values.get("command", ""), settings.get("cwd", ""), values.get("environment", ""))
+    command, cwd, own_env = (_filled(text, known) for text in texts)
+    argv = shlex.split(command)
+    if not argv or not argv[0]:
+        raise ValueError("command is empty")
+    env = _pairs(_filled(common_env, known)) | _pairs(own_env)
+    entry: dict[str, Any] = {"name": names.unique(as_name(short_name)), "argv": argv}
+    entry |= {"instances": count} if count > 1 else {}
+    entry |= settings | ({"cwd": cwd} if cwd else {}) | ({"env": env} if env else {})
+    yield Entry("programs", entry, f"{source.name}: [{section}]")
 
 
 def _filled(value: str, known: Mapping[str, str | int]) -> str:

@@ -37,19 +37,6 @@ def test_a_crontab_is_printed_as_toml_and_the_rest_on_stderr(orpheus: Orpheus) -
     assert second.startswith("crontab:3: not carried over: @reboot /opt/warm-up (")
 
 
-def test_files_that_supervisord_includes_are_read(orpheus: Orpheus) -> None:
-    Path("etc/conf.d").mkdir(parents=True)
-    Path("etc/main.conf").write_text("[include]\nfiles = conf.d/*.conf %(here)s/none.conf\n")
-    for name in ("b", "a"):
-        text = f"[program:{name}]\ncommand=%(here)s/{name}\numask=022\n"
-        Path(f"etc/conf.d/{name}.conf").write_text(text)
-    code, out, err = orpheus("import", "supervisord", "etc/main.conf")
-    assert code == 0
-    folder = Path("etc/conf.d").absolute()
-    assert [one.argv for one in loaded(out).programs] == [(f"{folder}/a",), (f"{folder}/b",)]
-    assert f"{folder}/a.conf [program:a]: not carried over: umask=022\n" in err
-
-
 def test_the_env_file_beside_a_procfile_is_used(orpheus: Orpheus) -> None:
     Path("shop").mkdir()
     Path("shop/Procfile").write_text("web: serve\n")

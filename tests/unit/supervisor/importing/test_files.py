@@ -22,10 +22,8 @@ def converted(name: str) -> Imported:
         has_users = name == "crontab-of-the-system"
         return crontab.convert(source(name), "Europe/Berlin", "root", has_users=has_users)
     if name.startswith("Procfile"):
-        env_file = SourceFile(".env", "RACK_ENV=production\n")
-        return procfile.convert(source(name), "", env_file if name == "Procfile-of-sync" else None)
-    included = [source("conf.d/queue-worker.conf")] if name.endswith("includes.conf") else []
-    return supervisord.convert([source(name), *included], "root")
+        return procfile.convert(source(name), "", ".env" if name == "Procfile-of-sync" else "")
+    return supervisord.convert(source(name), "root")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -254,27 +254,6 @@ def _types(store: Store) -> Iterator[Metric]:
         ("type", "outcome"),
         ended.items(),
     )
-    yield _counter(
-        "orpheus_type_run_seconds",
-        "Time that attempts ran, by job type, counted at their end.",
-        ("type",),
-        (((name,), sum(t.runs.sum_s for t in types)) for name, types in named.items()),
-    )
-    yield _counter(
-        "orpheus_type_cpu_seconds",
-        "CPU time of the attempts that were measured, by job type.",
-        ("type",),
-        (((name,), sum(t.cpu.sum_s for t in types)) for name, types in named.items()),
-    )
-    yield _gauges(
-        "orpheus_type_max_rss_bytes",
-        "The largest peak of memory of an attempt, by job type.",
-        ("type",),
-        (
-            ((name,), max((t.peak_bytes for t in types if t.peak_bytes is not None), default=None))
-            for name, types in named.items()
-        ),
-    )
     yield _gauges(
         "orpheus_type_quarantined",
         "1 for each job type that is held back as its jobs killed their workers.",

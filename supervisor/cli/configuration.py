@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from itertools import starmap
 from typing import Any
 
 import click
@@ -19,13 +20,9 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.messages.configuration import Setting
 from orpheus.shared.operations.stored_settings import refused_entries
-from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.cli.versions import rollback, versions
-
-_OUR_MODULES = {"orpheus.worker.handlers"}
-"""Modules that `config check` imports without `--modules`."""
 
 
 @click.group()
@@ -49,9 +46,8 @@ def check(operator: Operator, modules: bool) -> None:
             print_json({"ok": False, "problems": error.problems})
         raise
     source = settings.source and str(settings.source)
-    looked = _knows_all(settings, modules)
-    rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
-    told = {"ok": True, "problems": [], "source": source, "modules_checked": looked}
+    rest = "" if modules else " (--modules also checks the job modules, schedules and alerts)"
+    told = {"ok": True, "problems": [], "source": source, "modules_checked": modules}
     operator.answer(told, f"{source or 'no file, the defaults'}: ok{rest}")
 
 
@@ -62,41 +58,18 @@ def _checked(operator: Operator, modules: bool) -> Settings:
     of_types: Sequence[str] = ()
     if settings is not None:
         problems += missing_programs(settings)
-    if settings is not None and not problems:
-        knows_all = _knows_all(settings, modules)
+    if settings is not None and modules and not problems:
         jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
-        names, around = jobs.modules if knows_all else (), jobs.around if modules else ()
         try:
-            rows = describe_types(names, for_commands(settings), timeout_s, around)
+            rows = describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around)
             types = {row.name: row for row in rows}
-            problems += _refused(settings, types, knows_all)
+            # The start and a reload check the same.
+            problems += starmap(Problem, refused_entries(types, for_database(settings)).items())
         except ConfigurationError as error:
             of_types = error.problems
     if settings is None or problems or of_types:
         raise ConfigurationError(*map(sources.line, problems), *of_types)
     return settings
-
-
-def _knows_all(settings: Settings, modules: bool) -> bool:
-    """Return whether every job type is checked: with `modules`, the types of all modules."""
-    return modules or set(settings.jobs.modules) <= _OUR_MODULES
-
-
-def _refused(
-    settings: Settings, types: Mapping[str, TypeRow], all_types: bool
-) -> Iterator[Problem]:
-    """Yield the entries whose job the start would refuse; an unknown type only if all are known.
-
-    The start and a reload check the same, in shared/operations/stored_settings.py.
-    """
-    stored = for_database(settings)
-    named = {
-        "schedules": [schedule.type for schedule in stored.schedules],
-        "alerts": [alert.type for alert in stored.alerts],
-    }
-    for (table, index), why in refused_entries(types, stored).items():
-        if all_types or named[table][index] in types:
-            yield Problem((table, index), why)
 
 
 @config.command("show")

@@ -5,7 +5,6 @@ import io
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
-from datetime import datetime
 from time import sleep
 from typing import Any
 
@@ -103,9 +102,8 @@ def _in_words(counts: Mapping[str, int]) -> str:
 
 
 def _watch(operator: Operator) -> None:
-    """Show the status until Ctrl-C: on a terminal in place, in a pipe a line for each change."""
+    """Show the status until Ctrl-C: on a terminal in place, elsewhere one after the other."""
     is_drawn = not operator.as_json and sys.stdout.isatty() and not is_dumb()
-    before = ""
     if is_drawn:
         sys.stdout.write(_CUT_LINES + _CLEAR)
     try:
@@ -114,8 +112,10 @@ def _watch(operator: Operator) -> None:
                 _draw(found)
             elif operator.as_json:
                 click.echo(encode(found))
+            elif "problem" in found:
+                click.echo(printable(found["problem"]))
             else:
-                before = _line(found, before)
+                _print(found)
             sys.stdout.flush()
             sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:  # the usual way to stop
@@ -140,21 +140,6 @@ def _looks(operator: Operator) -> Iterator[Mapping[str, Any]]:
         except (StorageError, ConfigurationError) as error:
             found = {"problem": str(error)}
         yield found
-
-
-def _line(found: Mapping[str, Any], before: str) -> str:
-    """Print a line if counts or concerns have changed, and return these."""
-    if "problem" in found:
-        says = changed = str(found["problem"])
-    else:
-        verdict, counts = found["verdict"], _in_words(found["counts"]) or "no jobs yet"
-        texts = " ".join(concern["text"] for concern in verdict["concerns"])
-        says = f"{counts}. {texts or verdict['headline']}"
-        changed = " ".join([counts, *(concern["code"] for concern in verdict["concerns"])])
-    if changed != before:
-        at = datetime.now().astimezone().isoformat(timespec="seconds")
-        click.echo(f"{at}  {printable(says)}")
-    return changed
 
 
 def _draw(found: Mapping[str, Any]) -> None:

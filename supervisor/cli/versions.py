@@ -16,7 +16,6 @@ from orpheus.shared.messages.configuration import SettingProblem
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.configuration import (
     Edit,
-    EditOutcome,
     RefusedEntries,
     ShownVersion,
     version_of,
@@ -25,7 +24,7 @@ from orpheus.shared.operations.replace_configuration import replace_configuratio
 from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import Column, local_time, print_items, print_json, warn
+from orpheus.supervisor.cli.output import Column, local_time, print_items, warn
 
 _COLUMNS = (
     "VERSION",
@@ -51,14 +50,9 @@ def versions(operator: Operator) -> None:
 
 @click.command()
 @click.argument("version", type=_VERSION)
-@click.option(
-    "--check",
-    is_flag=True,
-    help="Validate only: report problems and which processes would restart.",
-)
 @with_reason
 @for_operator
-def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> None:
+def rollback(operator: Operator, version: int, reason: str | None) -> None:
     """Put the text of VERSION into the file again, with the secrets that it had.
 
     It is checked like any edit, and a running supervisor takes it as if it had been saved. It
@@ -76,12 +70,12 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         if outcome.problems:
             raise ConfigurationError(*(_line(problem, version) for problem in outcome.problems))
         is_there = planned.content == planned.replaces
-        if not check and not is_there:
+        if not is_there:
             replace_configuration(editor, planned, operator.actor(reason), version, store)
-    if is_there and not operator.as_json:
-        click.echo(f"version {version} is in the file already")
-        return
-    _print_outcome(operator, version, outcome, is_written=not check and not is_there)
+    changed = outcome.changed or ()
+    told = "is in the file already" if is_there else "is in the file again"
+    text = f"version {version} {told}" + (f"; changes {', '.join(changed)}" if changed else "")
+    operator.answer({"version": version, "written": not is_there, "changes": changed}, text)
 
 
 def _editor(operator: Operator) -> ConfigurationFile:
@@ -124,26 +118,3 @@ def _line(problem: SettingProblem, version: int) -> str:
     """Return a problem at its line of the version: the same line of the file may be right."""
     place = problem.place if problem.line is None else f"version {version}, line {problem.line}"
     return ": ".join(part for part in (place, problem.key, problem.detail) if part)
-
-
-def _print_outcome(
-    operator: Operator, version: int, outcome: EditOutcome, *, is_written: bool
-) -> None:
-    lists = {
-        "changes": outcome.changed,
-        "restarts": outcome.restarts,
-        "starts": outcome.starts,
-        "stops": outcome.stops,
-    }
-    if operator.as_json:
-        print_json({"version": version, "written": is_written, **lists})
-        return
-    said = "is in the file again" if is_written else "can be put into the file again"
-    click.echo(f"version {version} {said}")
-    for label, names in lists.items():
-        if names:
-            click.echo(f"  {label} {', '.join(names)}")
-    if outcome.changed is not None and not outcome.changed:
-        click.echo("  no setting changes its value")
-    for warning in outcome.warnings:
-        warn(": ".join(part for part in (warning.place, warning.key, warning.detail) if part))

@@ -72,26 +72,6 @@ def test_the_check_of_modules_finds_what_would_fail_the_start(
     assert orpheus("config", "check", "--config", "own.toml").code == 0  # nothing is imported
 
 
-def test_schedules_of_commands_and_of_our_own_types_are_checked_without_modules(
-    orpheus: Orpheus, tmp_path: Path
-) -> None:
-    ours = "orpheus.worker.handlers"
-    for module, type, payload, refused in (
-        ("mine", "build", "{}", "payload.path: is required"),
-        ("mine", "unknown", "{}", None),
-        (ours, "unknown", "{}", "no job type is called 'unknown'"),
-        (ours, "sleep", "{seconds='x'}", "payload.seconds"),
-        (ours, "sleep", "{seconds=1}", None),
-    ):
-        (tmp_path / "own.toml").write_text(
-            MODULES.format(module=module, type=type, payload=payload)
-        )
-        code, out, err = orpheus("config", "check", "--config", "own.toml")
-        assert code == (78 if refused else 0), err
-        assert (refused or "") in err
-        assert ("--modules" in out) == (module == "mine" and not refused)
-
-
 def test_settings_are_taken_before_and_after_the_command(orpheus: Orpheus) -> None:
     code, out, _ = orpheus("--set", "api.port=1", "config", "show", "--set", "jobs.timeout=1m")
     assert code == 0

@@ -206,14 +206,12 @@ class System:
         folder: Path,
         *settings: str,
         config: Path | None = None,
-        host: str | None = None,
         cwd: Path = ROOT,
     ) -> None:
-        """`host`: another name than this machine has. `cwd`: as a shell enters it."""
+        """`cwd`: as a shell enters it."""
         self.mark = uuid.uuid4().hex
         self.database = folder / "data" / "orpheus.db"
         self._settings = settings
-        self._program = ("orpheus.supervisor",) if host is None else ("tests.named_host", host)
         self._cwd = cwd
         self._config = () if config is None else ("--config", str(config))
         self._log = folder / "log"
@@ -228,7 +226,7 @@ class System:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", *self._program, *self._config, *sets],
+                [sys.executable, "-m", "orpheus.supervisor", *self._config, *sets],
                 cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

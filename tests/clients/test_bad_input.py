@@ -96,27 +96,6 @@ def test_what_the_status_does_not_allow_is_refused(client: Any, api: Running) ->
             getattr(client, method)(job)
 
 
-BAD_OPTIONS: list[tuple[tuple[Any, Any, dict[str, Any]], type[Exception], str]] = [
-    (("add", {}, {"priority": 5000}), ValueError, "priority: must be an integer from -1000"),
-    (("add", {}, {"delay": "1 week"}), ValueError, "delay"),
-    (
-        ("add", {}, {"delay": 1, "run_at": "2100-01-01T00:00:00Z"}),
-        ValueError,
-        "delay and run_at cannot both",
-    ),
-    (("add", {}, {"prioritee": 1}), TypeError, "prioritee is not an option"),
-    (("a b", {}, {}), ValueError, "type"),
-    ((JobRequest("add"), {"n": 1}, {}), TypeError, "has its payload already"),
-    ((7, {}, {}), TypeError, "not 7"),
-]
-
-
-def test_what_cannot_be_right_is_told_before_anything_is_sent(client: Any, untouched: Any) -> None:
-    for (job, payload, options), error, text in BAD_OPTIONS:
-        with pytest.raises(error, match=text):
-            client.submit(job, payload, **options)
-
-
 LATE = "2999-01-01T00:00:00Z"
 
 

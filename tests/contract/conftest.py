@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.storage import Store, open_store
+from orpheus.shared.storage import Store, TypeRow, open_store
 from tests.databases import make_database
 
 BACKENDS = ("sqlite", "postgresql")
@@ -159,6 +159,34 @@ def fail(
         return job_id
 
     return fail_one
+
+
+@pytest.fixture
+def statements(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each statement that the store executes, and each transaction as "BEGIN"."""
+    seen: list[str] = []
+    for name in ("all", "one", "run", "run_many", "send"):
+        original = getattr(store._database, name)
+
+        def note(sql: str, *values: object, original: Any = original) -> Any:
+            seen.append(sql)
+            return original(sql, *values)
+
+        monkeypatch.setattr(store._database, name, note)
+    write = store._database.write
+
+    def begin(*, durable: bool) -> Any:
+        seen.append("BEGIN")
+        return write(durable=durable)
+
+    monkeypatch.setattr(store._database, "write", begin)
+    return seen
+
+
+@pytest.fixture
+def notify(store: Store) -> None:
+    """The type of the jobs of alerts is known."""
+    store.types.replace([TypeRow("notify", '{"type": "object"}', None, None, None, "")])
 
 
 @pytest.fixture

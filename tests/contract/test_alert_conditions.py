@@ -9,13 +9,9 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, Slo
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
-from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
+from tests.contract.alert_rules import LATE, MINUTE_MS, RULE, SETTINGS, alerts, look
 
-
-@pytest.fixture(autouse=True)
-def described(store: Store) -> None:
-    """The type of the jobs of alerts is known."""
-    store.types.replace([NOTIFY])
+pytestmark = pytest.mark.usefixtures("notify")
 
 
 def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(

@@ -17,11 +17,7 @@ from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, NOTIFY, RULE, SETTINGS, alerts, look
 from tests.contract.conftest import Fail
 
-
-@pytest.fixture(autouse=True)
-def described(store: Store) -> None:
-    """The type of the jobs of alerts is known."""
-    store.types.replace([NOTIFY])
+pytestmark = pytest.mark.usefixtures("notify")
 
 
 def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fail: Fail) -> None:

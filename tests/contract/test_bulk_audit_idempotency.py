@@ -46,13 +46,6 @@ def test_with_or_fewer_only_more_jobs_than_expected_change_nothing(
         change(BulkAction.CANCEL, JobFilter(), expected_count=3, **given)
 
 
-def test_a_whole_flow_is_cancelled_as_many_jobs_as_it_has(store: Store, submit: Submit) -> None:
-    first = submit()
-    second = submit(depends_on=(first,))
-    submit(depends_on=(second,))
-    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=3, by="cli") == 3
-
-
 def test_a_job_tells_what_was_done_to_it_alone_and_among_others(
     store: Store, submit: Submit
 ) -> None:

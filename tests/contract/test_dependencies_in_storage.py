@@ -1,7 +1,6 @@
 """Jobs that wait for jobs, and jobs that running jobs make."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
@@ -76,14 +75,6 @@ def test_a_dependency_that_fails_is_answered_as_asked(
         assert store.jobs.get(after).status is Status.CANCELLED
     else:
         assert store.jobs.get(after).status is Status.BLOCKED
-
-
-def test_a_dependency_that_is_done_already_does_not_block(
-    store: Store, submit: Submit, lease: LeaseSome, end: End
-) -> None:
-    first = submit()
-    end(lease()[0])
-    assert store.jobs.get(submit(depends_on=(first,))).status is Status.PENDING
 
 
 def test_a_dependency_that_does_not_exist_is_refused_and_nothing_kept(
@@ -276,18 +267,9 @@ def test_run_now_does_not_cost_a_job_its_turn(
 
 
 def test_a_batch_takes_as_many_statements_however_many_dependencies_it_has(
-    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    store: Store, submit: Submit, statements: list[str]
 ) -> None:
     others = [submit() for _ in range(300)]
-    statements: list[str] = []
-    for name in ("all", "one", "run", "run_many"):
-        call = getattr(store._database, name)
-
-        def count(sql: str, *values: object, call: Callable[..., object] = call) -> object:
-            statements.append(sql)
-            return call(sql, *values)
-
-        monkeypatch.setattr(store._database, name, count)
     counts = []
     for width in (1, 300):
         statements.clear()

@@ -5,7 +5,6 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
-from orpheus.shared.errors import NotFound
 from orpheus.shared.explain.facts import read_job
 from orpheus.shared.storage import Store
 from tests.contract.conftest import End, FakeClock, LeaseSome, Submit
@@ -117,8 +116,3 @@ def test_a_job_knows_its_last_outcome_and_what_its_worker_leased_before_it(
     store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 3, 30_000)
     found = read_job(store, jobs[2])
     assert (found.leased_by, found.leased_before) == ("life-2", jobs[:2])
-
-
-def test_a_job_that_does_not_exist_has_no_facts(store: Store) -> None:
-    with pytest.raises(NotFound):
-        read_job(store, 1)

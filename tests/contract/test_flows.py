@@ -43,22 +43,6 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_this_minute_and_the_la
     assert store.stats.flows() == {"mail": Flow(run_s=0.0), "media": Flow()}
 
 
-def test_the_mean_run_time_is_that_of_jobs_done_in_the_last_quarter_of_an_hour(
-    store: Store, clock: FakeClock, lease: LeaseSome, end: End
-) -> None:
-    come(store, "mail", 3)
-    for run_ms, ending in ((1_000, Ending.SUCCEEDED), (3_000, Ending.SUCCEEDED)):
-        (held,) = lease()
-        clock.advance(run_ms)
-        end(held, ending)
-    (failed,) = lease()
-    clock.advance(60_000)
-    end(failed, Ending.FAILED_PERMANENTLY)
-    assert store.stats.flows()["mail"].run_s == 2
-    clock.advance(15 * MINUTE_MS)
-    assert store.stats.flows()["mail"].run_s is None
-
-
 def test_a_rate_is_that_of_the_time_that_has_passed(
     store: Store,
     clock: FakeClock,

@@ -65,11 +65,6 @@ def break_it(url: str) -> Iterator[Breaker]:
         connection.close()
 
 
-def test_a_sound_database_has_no_problems(busy_store: Store) -> None:
-    assert busy_store.maintenance.check() == []
-    assert busy_store.maintenance.verify() == []
-
-
 BREACHES = {
     "I1: job 1 ended twice": """
         INSERT INTO events (at_ms, kind, job_id, body)

@@ -40,15 +40,6 @@ def test_a_new_database_and_its_folder_belong_to_their_owner_alone(url: str) -> 
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-def test_jobs_survive_closing_and_opening(url: str) -> None:
-    first = open_store(url, create=True)
-    job = first.jobs.submit(NewJob("noop", payload='{"a": 1}')).job
-    first.close()
-    second = open_store(url)
-    assert second.jobs.get(job.id) == job
-    second.close()
-
-
 def test_a_newer_schema_is_refused_and_the_file_left_as_it_was(url: str) -> None:
     open_store(url, create=True).close()
     path = database_path(url)
@@ -236,23 +227,6 @@ def test_a_symlinked_folder_is_refused(url: str, tmp_path: Path) -> None:
     database_path(url).parent.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DatabaseUnusable, match="symbolic link"):
         open_store(url, create=True)
-
-
-def test_with_a_state_folder_only_the_database_is_beside_the_database(
-    url: str, tmp_path: Path
-) -> None:
-    folder = tmp_path / "var" / "state"
-    store = open_store(url, create=True, pools={"default": ("*",)}, state_dir=str(folder))
-    assert folder.stat().st_mode & 0o777 == 0o700
-    bell = store.bells.listen_pool("default")
-    store.jobs.submit(NewJob("noop"))
-    assert bell.drain()
-    bell.close()
-    beside = [file.name for file in database_path(url).parent.iterdir()]
-    assert not [name for name in beside if name.endswith(("-bells", "-cells"))]
-    assert {path.parent for path in (store.state.bells, store.state.cells)} == {folder}
-    assert store.state.lock.parent == database_path(url).parent
-    store.close()
 
 
 def test_a_store_says_whether_it_can_be_written(store: Store, another) -> None:

@@ -96,23 +96,6 @@ def test_a_job_is_kept_for_one_that_is_not_linked_to_it_yet(
     assert store.jobs.get(then).status is Status.PENDING
 
 
-def test_those_that_are_kept_for_others_do_not_hide_those_behind_them(
-    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
-) -> None:
-    kept = [submit() for _ in range(3)]
-    for held in lease(3):
-        end(held)
-    submit(depends_on=tuple(kept), delay_ms=10**9)
-    clock.advance(1_000)
-    gone = submit()
-    end(lease()[0])
-    clock.advance(101_000)
-    sweep(store)
-    assert not is_there(store, gone)
-    assert all(is_there(store, one) for one in kept)
-    assert sweep(store) == 0
-
-
 def test_a_job_that_was_retried_begins_a_new_age(
     store: Store, clock, submit: Submit, lease: LeaseSome, end: End
 ) -> None:

@@ -1,7 +1,5 @@
 """Retention takes few statements for many jobs, and does not read again and again what it keeps."""
 
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
@@ -10,28 +8,6 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
 from tests.contract.conftest import End, LeaseSome, Submit
 from tests.contract.test_retention import A_MINUTE_MS, RULES, is_there, sweep
-
-
-@pytest.fixture
-def statements(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each statement that the store executes, and each transaction as "BEGIN"."""
-    seen: list[str] = []
-    for name in ("all", "one", "run", "run_many", "send"):
-        original = getattr(store._database, name)
-
-        def note(sql: str, *values: object, original: Any = original) -> Any:
-            seen.append(sql)
-            return original(sql, *values)
-
-        monkeypatch.setattr(store._database, name, note)
-    write = store._database.write
-
-    def begin(*, durable: bool) -> Any:
-        seen.append("BEGIN")
-        return write(durable=durable)
-
-    monkeypatch.setattr(store._database, "write", begin)
-    return seen
 
 
 def test_thousands_of_jobs_go_by_few_statements(

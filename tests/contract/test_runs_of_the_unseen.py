@@ -82,18 +82,6 @@ def test_its_job_failed_when_it_was_found(
     assert json.loads(event.body)["finished_at_ms"] == clock.wall
 
 
-def test_its_job_waits_again_from_when_it_was_found(
-    store: Store, clock, submit: Submit, lease: LeaseSome, register
-) -> None:
-    register()
-    job_id = submit()
-    (held,) = lease()
-    clock.advance(NIGHT_MS)
-    found_dead(store, held)
-    job = store.jobs.get(job_id)
-    assert (job.status, job.freed_at_ms) == (Status.PENDING, clock.wall)
-
-
 def test_a_line_that_it_wrote_after_the_last_beat_counts(
     store: Store, clock, submit: Submit, lease: LeaseSome, register
 ) -> None:

@@ -12,21 +12,6 @@ from orpheus.shared.storage.totals import MeasuredAttempt, histograms_of, rows_b
 from tests.contract.conftest import LeaseSome
 
 
-def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease, end) -> None:
-    submit()
-    clock.advance(50)
-    (first,) = lease()
-    clock.advance(700)
-    assert end(first)
-
-    waits, runs = store.stats.waits(), store.stats.runs()
-    assert (waits.counts[BOUNDS_S.index(0.1)], sum(waits.counts), waits.sum_s) == (1, 1, 0.05)
-    (run,) = runs.values()
-    assert (run.counts[BOUNDS_S.index(1.0)], sum(run.counts), run.sum_s) == (1, 1, 0.7)
-    assert set(runs) == {Outcome.SUCCEEDED}
-    assert store.stats.ended() == {Status.DONE: 1, Status.FAILED: 0, Status.CANCELLED: 0}
-
-
 def test_whatever_ends_an_attempt_is_counted_as_the_attempts_table_has_it(
     store: Store, clock, submit, lease: LeaseSome, end
 ) -> None:

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
@@ -5,8 +6,18 @@ import pytest
 
 from orpheus.shared.storage.postgres.connection import Connection
 from orpheus.shared.storage.postgres.messages import Execution, Messages
+from tests.machine import wait_until
 
 Connect = Callable[..., Connection]
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
+
+
+def begin_and_wait(admin: psycopg.Connection, action: Callable[[], object]) -> threading.Thread:
+    """Run it in a thread until it waits for a lock, or is done."""
+    thread = threading.Thread(target=action)
+    thread.start()
+    wait_until(lambda: admin.execute(_WAITING).fetchone() or not thread.is_alive(), "it to wait")
+    return thread
 
 
 @pytest.fixture
@@ -34,6 +45,13 @@ def connection(connect: Connect) -> Connection:
 def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
     """Another program's connection to the same database."""
     with psycopg.connect(postgresql_url, autocommit=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def application(postgresql_url: str) -> Iterator[psycopg.Connection]:
+    """An application's connection, in a transaction of its own."""
+    with psycopg.connect(postgresql_url) as opened:
         yield opened
 
 

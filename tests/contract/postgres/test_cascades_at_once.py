@@ -1,7 +1,6 @@
 """A cascade goes on while others submit jobs that depend on the same ended job."""
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -9,11 +8,10 @@ import pytest
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import Store, open_store_in
 from tests.contract.conftest import Opener
-from tests.machine import wait_until
+from tests.contract.postgres.conftest import begin_and_wait
 
 pytestmark = pytest.mark.backends("postgresql")
 
-_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 _WAITS_FOR = "SELECT min(waits_for) FROM orpheus.jobs WHERE id = ANY(%s)"
 
 
@@ -27,14 +25,6 @@ def stores(another: Opener) -> tuple[Store, Store]:
 
 def statuses(store: Store, job_ids: Sequence[int]) -> set[Status]:
     return {store.jobs.get(one).status for one in job_ids}
-
-
-def begin_and_wait(admin: psycopg.Connection, action: Callable[[], object]) -> threading.Thread:
-    """Run it in a thread until it waits for a lock, or is done."""
-    thread = threading.Thread(target=action)
-    thread.start()
-    wait_until(lambda: admin.execute(_WAITING).fetchone() or not thread.is_alive(), "it to wait")
-    return thread
 
 
 def test_a_batch_that_commits_during_a_cascade_is_not_forgotten(

@@ -1,7 +1,7 @@
 """What another transaction holds is waited for by those who need it, and by nobody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import psycopg
 import pytest
@@ -14,12 +14,6 @@ from tests.contract.conftest import Opener
 from tests.machine import PATIENCE_S
 
 pytestmark = pytest.mark.backends("postgresql")
-
-
-@pytest.fixture
-def application(url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(url) as connection:
-        yield connection
 
 
 def submit_each(store: Store, new: list[NewJob]) -> list[Submitted]:

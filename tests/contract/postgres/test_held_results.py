@@ -1,7 +1,6 @@
 """How jobs ended is stored, but for what needs what another transaction holds."""
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -13,12 +12,6 @@ from tests.contract.conftest import TTL_MS, FakeClock, LeaseSome, Opener, Submit
 from tests.machine import PATIENCE_S
 
 pytestmark = pytest.mark.backends("postgresql")
-
-
-@pytest.fixture
-def application(url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(url) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -69,10 +69,6 @@ def test_no_worker_gets_nothing_because_a_queue_is_full(
     assert 0 not in leased_at_once("*")
 
 
-def test_no_worker_gets_nothing_without_closed_queues(leased_at_once: LeasedAtOnce) -> None:
-    assert 0 not in leased_at_once("*")
-
-
 def test_a_worker_is_told_that_others_have_locked_all_that_is_due(
     store: Store, another: Opener, holder: Holder
 ) -> None:

@@ -41,29 +41,10 @@ def at_once(action: Callable[[Store, int], object], stores: tuple[Store, Store])
         list(threads.map(act, range(2)))
 
 
-@pytest.mark.parametrize("leases_next", [False, True])
-def test_jobs_of_limited_queues_are_released_in_any_order(
-    pair: tuple[Store, Store], *, leases_next: bool
-) -> None:
-    store, _ = pair
-    queues = [f"q{n}" for n in range(QUEUES)]
-    store.queues.configure({one: QueueRules(rate=Rate(1000, 1, 1000)) for one in queues})
-    store.jobs.submit_many([NewJob("noop", queue=one) for one in queues] * 4 * ROUNDS)
-
-    def release(store: Store, number: int) -> None:
-        leases = leased(store, number, queues)[:: (1, -1)[number]]
-        with store.write(durable=False):
-            store.leases.release(leases)
-            if leases_next:
-                leased(store, number, ("*",), limit=2 * QUEUES)
-
-    for _ in range(ROUNDS):
-        at_once(release, pair)
-
-
-@pytest.mark.parametrize("leases_next", [False, True])
-def test_jobs_of_limited_queues_that_a_worker_cannot_read_are_given_back_in_any_order(
-    pair: tuple[Store, Store], *, leases_next: bool
+@pytest.mark.parametrize("leases_next", [0, 2, 2 * QUEUES])
+@pytest.mark.parametrize("by_report", [False, True], ids=["released", "not readable"])
+def test_jobs_of_limited_queues_are_given_back_in_any_order(
+    pair: tuple[Store, Store], *, by_report: bool, leases_next: int
 ) -> None:
     store, _ = pair
     queues = [f"q{n}" for n in range(QUEUES)]
@@ -73,10 +54,13 @@ def test_jobs_of_limited_queues_that_a_worker_cannot_read_are_given_back_in_any_
     def give_back(store: Store, number: int) -> None:
         leases = leased(store, number, queues)[:: (1, -1)[number]]
         unread = [Finished(one, Ending.UNENTERED, versions="other") for one in leases]
-        with store.write(durable=True):
-            store.leases.finish(unread, set(), key_wait_ms=300)
+        with store.write(durable=by_report):
+            if by_report:
+                store.leases.finish(unread, set(), key_wait_ms=300)
+            else:
+                store.leases.release(leases)
             if leases_next:
-                leased(store, number, ("*",), limit=2)
+                leased(store, number, ("*",), limit=leases_next)
 
     for _ in range(ROUNDS):
         at_once(give_back, pair)

@@ -89,18 +89,6 @@ def test_a_backup_is_a_matter_of_the_server(store: Store, tmp_path: Path) -> Non
         store.maintenance.backup(tmp_path / "copy")
 
 
-def test_to_fold_counts_leaves_few_rows_of_them(store: Store, submit: Submit, url: str) -> None:
-    for _ in range(210):
-        submit()
-    store.maintenance.checkpoint()
-    store.maintenance.fold_counts()
-    assert store.maintenance.verify() == []
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(b"SELECT queue, status, n FROM orpheus.job_counts").fetchall()
-        assert rows == [("default", "pending", 210)]
-        assert connection.execute(b"SELECT count(*) FROM orpheus.new_events").fetchone() == (0,)
-
-
 def test_the_leader_keeps_the_rows_of_counts_few_all_the_time(
     store: Store, submit: Submit, lease: LeaseSome, end: End, url: str
 ) -> None:

@@ -45,24 +45,6 @@ def test_a_long_transaction_neither_stops_the_others_nor_is_skipped(opener: Conn
     assert last == (3,)
 
 
-def test_what_is_rolled_back_has_no_number(opener: Connect) -> None:
-    connection = opener()
-    connection.execute(b"BEGIN")
-    connection.execute(EVENT, (1, "gone"))
-    connection.execute(b"ROLLBACK")
-    connection.execute(EVENT, (1, "kept"))
-    assert events(connection) == [(1, "kept")]
-
-
-def test_more_than_are_numbered_at_once(opener: Connect) -> None:
-    connection = opener()
-    connection.execute(
-        b"""INSERT INTO orpheus.new_events (at_ms, kind, body)
-        SELECT 1, 'k', n::text FROM generate_series(1, 20001) AS n"""
-    )
-    assert events(connection) == [(n, str(n)) for n in range(1, 20_002)]
-
-
 @pytest.mark.backends("postgresql")
 def test_many_are_numbered_in_portions_and_others_read_those_that_have_a_number(
     opener: Connect, another: Opener

@@ -1,17 +1,13 @@
 """Batches of an outbox beside other transactions that are open."""
 
-import threading
-
 import psycopg
 import pytest
 
-from orpheus.shared.storage import OutboxBatch, OutboxTaken, Store
+from orpheus.shared.storage import OutboxBatch, OutboxTaken
 from tests.contract.conftest import Opener
-from tests.machine import wait_until
+from tests.contract.postgres.conftest import begin_and_wait
 
 pytestmark = pytest.mark.backends("postgresql")
-
-_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -23,17 +19,15 @@ def test_a_batch_waits_for_the_commit_of_the_one_before_and_is_not_stored_then(
         killed.outboxes.remember("shop", "here", 0, [1], refused=0)
     taken: list[OutboxTaken] = []
 
-    def drain(store: Store) -> None:
+    def drain() -> None:
         try:
-            store.outboxes.remember("shop", "here", first, [3, 4, 5], refused=0)
+            following.outboxes.remember("shop", "here", first, [3, 4, 5], refused=0)
         except OutboxTaken as error:
             taken.append(error)
 
-    waits = threading.Thread(target=drain, args=(following,))
     with killed.write(durable=True):
         killed.outboxes.remember("shop", "here", first, [3, 4], refused=0)
-        waits.start()
-        wait_until(lambda: admin.execute(_WAITING).fetchone() or taken, "the next one to wait")
+        waits = begin_and_wait(admin, drain)
     waits.join()
     assert len(taken) == 1
     assert following.outboxes.last_batch("shop", "here") == OutboxBatch(first + 1, [3, 4])

@@ -1,7 +1,6 @@
 """Quarantine where many write at once: who leases, who counts and who releases."""
 
 import contextlib
-import threading
 from collections.abc import Callable
 
 import psycopg
@@ -14,12 +13,11 @@ from orpheus.shared.storage import Store
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 from tests.contract.conftest import Opener
-from tests.machine import wait_until
+from tests.contract.postgres.conftest import begin_and_wait
 
 pytestmark = pytest.mark.backends("postgresql")
 
 AFTER = 2
-_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 _LOCK = "orpheus.shared.storage.verbs.keys.lock_quarantines"
 _LOCK_ROW = "SELECT 1 FROM orpheus.jobs WHERE id = %s FOR NO KEY UPDATE NOWAIT"
 
@@ -58,14 +56,9 @@ def test_a_job_that_is_held_back_while_its_type_is_released_is_let_go(
 ) -> None:
     first, second = stores
     first.jobs.submit(NewJob(bad))
-    releases = threading.Thread(target=second.quarantines.release, args=(bad,))
     with first.write(durable=False):
         assert lease_one(first, "life") is None
-        releases.start()
-        wait_until(
-            lambda: admin.execute(_WAITING).fetchone() or not releases.is_alive(),
-            "the release to wait for the lease",
-        )
+        releases = begin_and_wait(admin, lambda: second.quarantines.release(bad))
     releases.join()
     while first.quarantines.continue_releases():
         pass
@@ -81,14 +74,9 @@ def test_crashes_that_are_noted_at_once_are_all_counted(
     for n in range(AFTER):
         first.jobs.submit(NewJob("bad"))
         tokens.append(lease_one(first, f"life-{n}") or 0)
-    other = threading.Thread(target=crash, args=(second, "life-1", tokens[1]))
     with first.write(durable=True):
         crash(first, "life-0", tokens[0])
-        other.start()
-        wait_until(
-            lambda: admin.execute(_WAITING).fetchone() or not other.is_alive(),
-            "the second to wait for the first",
-        )
+        other = begin_and_wait(admin, lambda: crash(second, "life-1", tokens[1]))
     other.join()
     assert [one.type for one in first.quarantines.all()] == ["bad"]
 

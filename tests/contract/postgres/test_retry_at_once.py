@@ -1,19 +1,14 @@
 """A retry while a dependency of the job fails."""
 
-import threading
-
 import psycopg
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.errors import TransitionRefused
-from orpheus.shared.storage import Store
 from tests.contract.conftest import Opener
-from tests.machine import wait_until
+from tests.contract.postgres.conftest import begin_and_wait
 
 pytestmark = pytest.mark.backends("postgresql")
-
-_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
 def test_a_dependency_that_fails_meanwhile_refuses_the_retry(
@@ -26,17 +21,15 @@ def test_a_dependency_that_fails_meanwhile_refuses_the_retry(
     first.jobs.retry(needed)
     refused: list[str] = []
 
-    def retry(store: Store) -> None:
+    def retry() -> None:
         try:
-            store.jobs.retry(job_id)
+            second.jobs.retry(job_id)
         except TransitionRefused as error:
             refused.append(str(error))
 
-    retries = threading.Thread(target=retry, args=(second,))
     with first.write(durable=True):
         first.jobs.cancel(needed)
-        retries.start()
-        wait_until(lambda: admin.execute(_WAITING).fetchone(), "the retry to wait")
+        retries = begin_and_wait(admin, retry)
     retries.join()
     assert refused == [
         f"job {job_id} depends on job {needed}, which is cancelled: retry that first"

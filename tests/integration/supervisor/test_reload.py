@@ -111,18 +111,6 @@ def test_a_pool_grows_and_shrinks_when_the_file_is_saved_and_stays_as_an_operato
     assert {name: running.pids()[name] for name in first} == first
 
 
-def test_a_worker_that_is_no_longer_wanted_finishes_its_job_first(
-    running: Configured, wait_for: WaitFor
-) -> None:
-    job = running.system.submit("sleep", {"seconds": 2})
-    wait_for(lambda: running.system.get(f"/jobs/{job}")["status"] == "in_progress", "its start")
-    running.save("[pools.default]\nworkers = 0\n[pools.other]\nworkers = 1\nqueues = ['other']\n")
-    wait_for(lambda: running.ready() == {"api", "supervisor", "other-1"}, "the change")
-    ended = running.system.wait_for_job(job)
-    assert ended["status"] == "done"
-    assert [attempt["outcome"] for attempt in ended["attempts"]] == ["succeeded"]
-
-
 def test_only_the_pool_whose_settings_changed_is_restarted_and_none_of_its_jobs_is_lost(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:

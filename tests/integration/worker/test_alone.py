@@ -146,24 +146,6 @@ def test_one_ring_wakes_a_second_worker_for_the_jobs_that_the_first_leaves(
     assert max(job.started_at_ms for job in jobs) < min(job.finished_at_ms for job in jobs)
 
 
-def test_workers_that_stand_still_together_past_their_leases_lose_no_job(
-    database: Any, start_alone: Start, wait_for: Wait
-) -> None:
-    workers = [start_alone().wait_until_ready() for _ in range(2)]
-    jobs = [database.submit("nap", '{"seconds": 8}', max_retries=0) for _ in workers]
-    for job_id in jobs:
-        database.wait(job_id, Status.IN_PROGRESS)
-    for worker in workers:
-        worker.signal(signal.SIGSTOP)
-    over_ms = database.store.clock.monotonic_ms() + 6_000
-    wait_for(lambda: database.store.clock.monotonic_ms() > over_ms, "both leases to expire")
-    for worker in workers:
-        worker.signal(signal.SIGCONT)
-    for job_id in jobs:
-        assert database.wait(job_id).status is Status.DONE
-        assert database.outcomes(job_id) == ["succeeded"]
-
-
 def test_a_result_is_kept_until_the_database_can_be_written(
     shared_database: Any, shared_worker: Any, wait_for: Wait
 ) -> None:

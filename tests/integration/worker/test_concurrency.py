@@ -137,19 +137,6 @@ def a_timeout_and_a_cancel_stop_one_job(
     assert database.outcomes(other) == ["succeeded"]
 
 
-def test_a_worker_in_which_a_timeout_may_have_left_something_is_replaced(
-    database: Any, start_supervised: Start, file: Path
-) -> None:
-    worker = start_supervised(
-        modules=("concurrent_jobs",), concurrency=2, beat_interval_s=0.2
-    ).wait_until_ready()
-    payload = json.dumps({"file": str(file)})
-    late = database.submit("stepping", payload, timeout_s=0.2, max_retries=0)
-    assert database.wait(late).status is Status.FAILED
-    assert worker.wait() == 0
-    assert "a timeout was raised" in worker.says("recycle")["reason"]
-
-
 def test_what_ignores_its_timeout_ends_with_the_worker_and_the_others_are_released(
     database: Any, start: Start, wait_for: Callable[..., Any], file: Path
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import NewJob
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -67,21 +67,3 @@ def with_another_boot(file: Path) -> None:
     connection.execute("UPDATE jobs SET lease_boot_id = 'before/1' WHERE status = 'in_progress'")
     connection.execute("UPDATE processes SET boot_id = 'before/1'")
     connection.close()
-
-
-def test_a_worker_that_died_with_no_cell_left_pays_with_what_it_had(
-    database: Any, start_alone: Start
-) -> None:
-    """After power loss: nobody knows what had run, so nothing pays."""
-    worker = start_alone().wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 600}', max_retries=0)
-    database.wait(job_id, Status.IN_PROGRESS)
-    worker.signal(signal.SIGKILL)
-    worker.wait()
-    with_another_boot(database.file)
-    for cell in Path(f"{database.file}-cells").iterdir():
-        cell.unlink()
-    again = start_alone().wait_until_ready()
-    database.wait(job_id, Status.IN_PROGRESS)
-    assert database.outcomes(job_id) == ["lost", None]
-    again.signal(signal.SIGKILL)

@@ -109,16 +109,6 @@ def test_a_draining_worker_in_a_long_job_beats_and_renews_until_it_exits(
     assert database.store.processes.all() == []
 
 
-def test_a_job_is_asked_to_stop_when_its_lease_expires_while_the_database_cannot_be_written(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    worker = start_supervised(lease_ttl_s=2.0, renew_every_s=0.3).wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 60}')
-    until_entered(database, job_id)
-    with database.store.write(durable=False):
-        wait_for(lambda: "lease_expired" in worker.log(), "it to be seen")
-
-
 def test_without_its_supervisor_a_worker_exits_once_its_job_is_done(
     database: Any, start_supervised: Start
 ) -> None:
@@ -163,26 +153,3 @@ def test_nothing_is_leased_if_c_code_held_the_gil_while_the_supervisor_died(
     assert worker.wait() == 0
     assert database.outcomes(held) == ["succeeded"]
     assert all(database.outcomes(job_id) == [] for job_id in waiting)
-
-
-def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    worker = start_supervised(cancel_grace_s=0.1).wait_until_ready()
-    job_id = database.submit("deaf")
-    until_entered(database, job_id)
-    database.store.jobs.cancel(job_id)
-    wait_for(
-        lambda: (
-            (beat := worker.says("beat")) and beat["job"] and beat["job"]["hard_deadline_in_s"] < 0
-        ),
-        "a deadline that has passed",
-    )
-    assert worker.process.poll() is None
-    worker.signal(signal.SIGKILL)
-    worker.wait()
-    cell = read_cell(database.store.state.cell("life-1"))
-    assert isinstance(cell, CellState)
-    assert cell.running
-    database.store.leases.free("life-1", cell, killed_at_deadline=True)
-    assert database.store.jobs.get(job_id).status is Status.CANCELLED

@@ -219,20 +219,6 @@ def test_a_job_is_part_of_the_trace_in_which_it_is_submitted(
     assert found == [None, *[f"00-{'a':0>32}-{'b':0>16}-01"] * 2]
 
 
-def test_threads_share_a_client(make: Callable[..., Any], api: Running) -> None:
-    client = make()
-    if not hasattr(client, "client"):  # an AsyncClient is shared by tasks: test_event_loop.py
-        threads = [
-            threading.Thread(target=lambda: [client.submit("add") for _ in range(20)])
-            for _ in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(list(client.jobs())) == 160
-
-
 def test_a_closed_client_says_so(make: Callable[..., Any]) -> None:
     client = make()
     client.submit("add")

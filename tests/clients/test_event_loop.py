@@ -73,19 +73,3 @@ def test_jobs_are_iterated_or_awaited(where: dict[str, str], api: Running) -> No
             assert await anext(jobs) == await client.get(ids[-1])
 
     asyncio.run(main())
-
-
-def test_a_client_on_the_database_may_be_used_by_one_loop_after_another(
-    api: Running, config: Path
-) -> None:
-    client = AsyncClient(config=config)
-
-    async def submit() -> int:
-        return (await client.submit("add")).id
-
-    async def last() -> int:
-        number = await submit()
-        await client.close()
-        return number
-
-    assert [asyncio.run(submit()), asyncio.run(last())] == [1, 2]

@@ -1,9 +1,11 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.postgres.connection import Connection
 from orpheus.shared.storage.postgres.messages import Execution, Messages
 from tests.machine import wait_until
@@ -46,6 +48,14 @@ def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
     """Another program's connection to the same database."""
     with psycopg.connect(postgresql_url, autocommit=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def timed(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
+    """A store with the clock of the server."""
+    opened = open_store(postgresql_url, create=True, state_dir=str(tmp_path / "state"))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

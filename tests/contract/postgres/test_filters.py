@@ -1,24 +1,16 @@
 """The jobs that a filter finds are looked up by what few jobs have."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import BulkAction, Store, open_store
+from orpheus.shared.storage import BulkAction, Store
 
 JOBS = 2_000
 READ = "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'orpheus.jobs'::regclass"
-
-
-@pytest.fixture
-def store(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(postgresql_url, create=True, state_dir=str(tmp_path / "state"))
-    yield opened
-    opened.close()
 
 
 def total(store: Store, wanted: JobFilter) -> int:
@@ -35,16 +27,16 @@ def on_page(store: Store, wanted: JobFilter) -> int:
 
 @pytest.mark.parametrize("found", [total, matching, on_page])
 def test_a_rare_status_is_looked_up_before_a_common_type(
-    store: Store, admin: psycopg.Connection, found: Callable[[Store, JobFilter], int]
+    timed: Store, admin: psycopg.Connection, found: Callable[[Store, JobFilter], int]
 ) -> None:
     others = [NewJob(f"type-{number}") for number in range(9)]
-    job_id, *_ = store.jobs.submit_many([NewJob("noop")] * JOBS + others)
-    store.jobs.cancel(job_id)
+    job_id, *_ = timed.jobs.submit_many([NewJob("noop")] * JOBS + others)
+    timed.jobs.cancel(job_id)
     admin.execute("VACUUM ANALYZE orpheus.jobs")
-    with store._database.snapshot():
-        ((before,),) = store._database.all(READ)
-        assert found(store, JobFilter(Status.CANCELLED, "noop")) == 1
-        ((after,),) = store._database.all(READ)
+    with timed._database.snapshot():
+        ((before,),) = timed._database.all(READ)
+        assert found(timed, JobFilter(Status.CANCELLED, "noop")) == 1
+        ((after,),) = timed._database.all(READ)
     assert 1 <= after - before < JOBS / 10
 
 
@@ -54,18 +46,18 @@ def test_a_rare_status_is_looked_up_before_a_common_type(
     ids=str,
 )
 def test_a_page_is_read_from_its_index_and_not_by_ids_through_all_that_is_newer(
-    store: Store, admin: psycopg.Connection, wanted: JobFilter
+    timed: Store, admin: psycopg.Connection, wanted: JobFilter
 ) -> None:
     """The server expects jobs of each kind everywhere, but they may all be older than a backlog."""
-    with store.write(durable=False):
-        store.jobs.submit_many([NewJob("a", queue="a", tags=("a",))] * (4 * JOBS))
+    with timed.write(durable=False):
+        timed.jobs.submit_many([NewJob("a", queue="a", tags=("a",))] * (4 * JOBS))
         if wanted.status:
             sql = "UPDATE jobs SET status = 'cancelled', is_due = 0, finished_at_ms = 1"
-            store._database.run(f"{sql} WHERE type = 'a'")
-        store.jobs.submit_many([NewJob("b", queue="b", tags=("b",))] * JOBS)
+            timed._database.run(f"{sql} WHERE type = 'a'")
+        timed.jobs.submit_many([NewJob("b", queue="b", tags=("b",))] * JOBS)
     admin.execute("VACUUM ANALYZE orpheus.jobs, orpheus.job_tags")
-    with store._database.snapshot():
-        ((before,),) = store._database.all(READ)
-        assert on_page(store, wanted) == 10
-        ((after,),) = store._database.all(READ)
+    with timed._database.snapshot():
+        ((before,),) = timed._database.all(READ)
+        assert on_page(timed, wanted) == 10
+        ((after,),) = timed._database.all(READ)
     assert 10 <= after - before < JOBS / 10

@@ -38,35 +38,6 @@ class Host:
         self.drainer._turn()
         return self.drainer.trouble
 
-    def freeze_after_deleting(self, meanwhile: Callable[[], None]) -> None:
-        """Let it stand still once, after it has deleted its rows and before it says so."""
-        self.drainer._drain()
-        source: Any = self.drainer._source
-        finish = source.finish
-
-        def finish_and_freeze(*values: Any) -> None:
-            finish(*values)
-            source.finish = finish
-            meanwhile()
-
-        source.finish = finish_and_freeze
-
-    def die_before_deleting(self) -> None:
-        """Let it die after it has stored its next batch; it has looked for rows before."""
-        source: Any = self.drainer._source
-
-        def die(*_: Any) -> None:
-            raise Died
-
-        source.finish = die
-        with pytest.raises(Died):
-            self.drainer._drain()
-        self.drainer._close()
-
-
-class Died(BaseException):
-    """A process ends here."""
-
 
 @pytest.fixture
 def store(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
@@ -150,23 +121,6 @@ def test_only_the_leader_drains_and_a_new_one_first_deletes_what_is_a_job_alread
     store.outboxes.remember("shop", table_digest(shop.url, TABLE), 0, [1], refused=0)
     host.is_leader = True
     assert host.step() == ""
-    assert (numbers(store), shop.rows()) == ([1, 2], [])
-
-
-def test_a_leader_that_wakes_after_the_next_one_died_costs_no_row_its_single_job(
-    store: Store, shop: Shop, new_host: Callable[..., Host]
-) -> None:
-    ada, bob, cyd = (new_host(shop.url) for _ in range(3))
-
-    def bob_leads_and_dies() -> None:
-        assert bob.step() == ""
-        shop.add(2)
-        bob.die_before_deleting()
-
-    ada.freeze_after_deleting(bob_leads_and_dies)
-    shop.add(1)
-    assert ada.step() == ""
-    assert cyd.step() == ""
     assert (numbers(store), shop.rows()) == ([1, 2], [])
 
 

@@ -5,7 +5,8 @@ read it: over a line with a round trip of 100 ms the first page took 1.6 s, as o
 
 A module becomes the body of a function that returns its exports, so a name belongs to one module,
 as before. Modules may use only the forms of `import` and `export` below, with one name for each
-`export const`. Imports come first, no `await` stands outside a function, and imports have no cycle.
+`export const`; a list of exports is what the vendored lit-html ends with. Imports come first, no
+`await` stands outside a function, and imports have no cycle.
 """
 
 import posixpath
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
+_EXPORT_LIST = re.compile(r"\bexport\{([^}]*)\};")
 
 
 def page_scripts(modules: Mapping[str, str]) -> frozenset[str]:
@@ -26,6 +28,15 @@ def page_scripts(modules: Mapping[str, str]) -> frozenset[str]:
 def imports_of(path: str, text: str) -> list[str]:
     """Return the paths of the modules that the module `path` imports, from the same folder."""
     return [_resolve(path, match[2]) for match in _IMPORT.finditer(text)]
+
+
+def exports_of(text: str) -> dict[str, str]:
+    """Return the names that a module exports, each with what it is called in the module."""
+    listed = "".join(match[1] for match in _EXPORT_LIST.finditer(text))
+    pairs = (pair.split(" as ") for pair in listed.split(",") if pair)
+    return {match[2]: match[2] for match in _EXPORT.finditer(text)} | {
+        exported: name for name, exported in pairs
+    }
 
 
 def bundle(script: str, modules: Mapping[str, str]) -> str:
@@ -57,6 +68,6 @@ def _as_function(path: str, text: str) -> str:
         names = match[1].replace(" as ", ": ")
         return f'const {{{names}}} = $modules["{_resolve(path, match[2])}"];'
 
-    exports = ", ".join(match[2] for match in _EXPORT.finditer(text))
-    body = _IMPORT.sub(as_constants, _EXPORT.sub(r"\1", text))
+    exports = ", ".join(f"{exported}: {name}" for exported, name in exports_of(text).items())
+    body = _IMPORT.sub(as_constants, _EXPORT_LIST.sub("", _EXPORT.sub(r"\1", text)))
     return f'\n// {path}\n$modules["{path}"] = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();\n'

@@ -35,6 +35,7 @@ LOGIN_FILES = frozenset(
     {
         "css/base.css",
         "css/login.css",
+        "fonts/inter.woff2",
         "js/base/login.js",
         "js/base/theme-first.js",
         "favicon-ok.svg",

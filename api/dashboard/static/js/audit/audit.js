@@ -1,7 +1,8 @@
 // The audit log, a page at a time. New entries wait while somebody reads them.
 import { Attention } from "../lists/rows.js";
-import { arrange, byId, hide } from "../base/dom.js";
-import { rowOf } from "./audit-row.js";
+import { arrange, byId, h, hide } from "../base/dom.js";
+import { draw } from "../base/lit.js";
+import { auditCells } from "./audit-row.js";
 import { startChrome } from "../frame/chrome.js";
 import { address, followLinks, readAddress } from "../lists/filter.js";
 import { request } from "../base/http.js";
@@ -9,7 +10,7 @@ import { followStream } from "../frame/refresh.js";
 
 const AUDIT = "/ui/audit";
 const body = byId("rows"), older = byId("older"), newest = byId("newest"), heading = document.querySelector("h1");
-/** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
+/** @type {Map<number, HTMLElement>} */
 let rows = new Map();
 /** The page that was read, and its address. @type {any} */
 let page = null, pageOf = "";
@@ -31,9 +32,9 @@ async function read(signal) {
 }
 
 function show({ items, next_cursor: next }) {
-  rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? rowOf(entry)]));
-  for (const entry of items) rows.get(entry.id)?.show(entry);
-  arrange(body, [...rows.values()].map(({ node }) => node));
+  rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? h("tr", { role: "row", id: `entry-${entry.id}` })]));
+  for (const entry of items) draw(auditCells(entry), rows.get(entry.id));
+  arrange(body, [...rows.values()]);
   hide(newest, cursorAsked() === null, heading);
   hide(older, !next, newest.hidden ? heading : newest);
   if (next) older.href = address(AUDIT, {}, { cursor: next });

@@ -119,3 +119,6 @@ export function copyOnClick(button, text) {
 
 /** Create a button that does so. @param {() => string} text */
 export const copyButton = (text) => copyOnClick(h("button", { type: "button", class: "quiet" }, "copy"), text);
+
+/** A long name that may break after `_`, `.` and `-`, and before a capital. @param {string} name @returns {Node[]} */
+export const wrappable = (name) => name.split(/(?<=[_.-])|(?<=[a-z])(?=[A-Z])/).flatMap((part, i) => [i ? h("wbr") : "", document.createTextNode(part)]).filter((part) => part !== "");

@@ -1,5 +1,6 @@
 // Times by the server's clock: relative, absolute on hover, in local time or UTC.
 import { byId, h, selectedIn, setAttr, setText } from "./dom.js";
+import { html, nothing } from "./lit.js";
 import { ticking, ago as words } from "./words.js";
 
 let offsetMs = 0;
@@ -102,6 +103,9 @@ export function setTime(node, at) {
   setAttr(node, "datetime", at);
   refresh(node);
 }
+
+/** A `<time>` in a template; `form` as in `timeNode`. `zone`: in place of the chosen one. @param {string} at @param {keyof typeof FORMS} [form] @param {string} [zone] */
+export const timeOf = (at, form = "ago", zone = undefined) => html`<time data-form=${form} data-zone=${zone ?? nothing} datetime=${at} title=${absolute(at)} aria-live="off" .textContent=${FORMS[form](at, zone)}></time>`;
 
 function refresh(node) {
   refreshText(node);

@@ -3,8 +3,9 @@
 import { arrange, byId, h, icon, setAttr, setText, svg } from "../base/dom.js";
 import { endsOf, folded } from "./folding.js";
 import { targetLink, workerLink } from "../lists/targets.js";
-import { between, now, timeNode, waitsSince } from "../base/time.js";
-import { linked } from "./why.js";
+import { between, now, timeOf, waitsSince } from "../base/time.js";
+import { linked } from "../base/linked.js";
+import { draw, html, nothing } from "../base/lit.js";
 import { TERMINAL, WAITING, bytes, duration, spaced, ticking } from "../base/words.js";
 
 const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff", blocked: "blocked" };
@@ -116,8 +117,9 @@ function spansOf(job, marks, dues) {
 
 /** @param {import("./history.js").Mark} mark */
 function makeMark({ at, what, by, reason, target }) {
-  return h("div", { class: "mark-row" }, timeNode(at, "clock"),
-    h("p", {}, h("b", {}, ...linked(what)), by && ` by ${by}`, target && " (", target && targetLink(target), target && ")", reason && ": ", reason && h("q", {}, reason)));
+  const node = h("div", { class: "mark-row" });
+  draw(html`${timeOf(at, "clock")}<p><b>${linked(what)}</b>${by ? ` by ${by}` : nothing}${target ? html` (${targetLink(target)})` : nothing}${reason ? html`: <q>${reason}</q>` : nothing}</p>`, node);
+  return node;
 }
 
 function makeRow({ number }) {
@@ -154,7 +156,7 @@ function makeRow({ number }) {
     if (attempt && attempt.cpu_s !== null) parts.push(`CPU ${+attempt.cpu_s < 0.0005 ? "<1 ms" : duration(+attempt.cpu_s)}`);
     if (attempt && attempt.max_rss_bytes !== null) parts.push(`peak ${bytes(+attempt.max_rss_bytes)}`);
     setText(facts, parts.join(" · "));
-    if (attempt && !where.firstChild) where.append(workerLink(attempt.worker), `, pid ${attempt.pid}`);
+    if (attempt) draw(html`${workerLink(attempt.worker)}, pid ${attempt.pid}`, where);
   }
 }
 

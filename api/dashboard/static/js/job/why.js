@@ -1,20 +1,20 @@
 // Why a job waits, in sentences, with links to what holds it back. Read again while it waits or runs.
-import { byId, h, setText } from "../base/dom.js";
+import { byId, setText } from "../base/dom.js";
+import { draw, html } from "../base/lit.js";
+import { told } from "../base/linked.js";
 import { request } from "../base/http.js";
-import { timeNode } from "../base/time.js";
 import { WAITING, endedWithAnother, spaced } from "../base/words.js";
 
 const EVERY_MS = 2000;
 const WHILE_IT_RUNS_MS = 5000; // its worker may fall silent, which nothing else tells
 const UNHEARD = new Set(["worker_gone", "worker_silent"]);
-const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|type ([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
 const ASKED = new Set([...WAITING, "in_progress"]); // a leased job may wait behind others of its worker
 
 export class Why {
   /** @param {string} id */
   constructor(id) {
     this.id = id;
-    this.shown = this.cause = "";
+    this.cause = "";
     document.addEventListener("visibilitychange", () => this.read());
   }
 
@@ -58,32 +58,8 @@ export class Why {
 
   /** @param {string} title @param {{text: string, until?: string | null}[]} reasons */
   paint(title, reasons) {
-    const key = JSON.stringify([title, reasons]);
-    if (key === this.shown) return; // keep a selection and the focus
-    this.shown = key;
     byId("why").hidden = !reasons.length;
     setText(byId("why-title"), title);
-    byId("why-reasons").replaceChildren(...reasons.map((one) => h("li", {}, ...told(one))));
+    draw(reasons.map((reason) => html`<li>${told(reason)}</li>`), byId("why-reasons"));
   }
-}
-
-/** A reason with links, and until when. @param {{text: string, until?: string | null}} reason @returns {any[]} */
-export const told = ({ text, until }) =>
-  [...linked(text), until && h("span", { class: "until" }, ", until ", timeNode(until, "short"), " (", timeNode(until, "relative"), ")")].filter(Boolean);
-
-/** Text whose first letter is a capital, with links to the jobs, queues and quarantined types that it names. @param {string} text @returns {any[]} */
-export function linked(text) {
-  const parts = [];
-  let end = 0;
-  for (const match of text.matchAll(LINKED)) {
-    parts.push(text.slice(end, match.index));
-    const [all, job, queue, type] = match;
-    parts.push(job ? h("a", { href: `/ui/jobs/${job}` }, all) : queue ? h("span", {}, "queue ", h("a", { href: `/ui/queues#queue-${queue}` }, queue))
-      : h("span", {}, "type ", h("a", { href: `/ui/types#type-${type}` }, type)));
-    end = match.index + all.length;
-  }
-  parts.push(text.slice(end));
-  const first = parts.findIndex((part) => typeof part === "string" && part);
-  if (first === 0) parts[0] = parts[0][0].toUpperCase() + parts[0].slice(1);
-  return parts;
 }

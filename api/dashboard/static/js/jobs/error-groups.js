@@ -1,7 +1,7 @@
 // The page of failed jobs by their errors: those that failed last, the largest first or in another chosen order.
 import { byId, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
-import { ErrorRow } from "./error-row.js";
+import { errorCells } from "./error-row.js";
 import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
 import { Rows } from "../lists/rows.js";
@@ -18,8 +18,11 @@ const ORDERS = {
 };
 
 startChrome();
-const keyOf = ({ type, error, where }) => JSON.stringify([type, error, where]);
-const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => refresh.now()), ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`);
+const rows = new Rows(byId("rows"), {
+  key: ({ type, error, where }) => JSON.stringify([type, error, where]),
+  cells: (group) => errorCells(group, () => refresh.now()),
+  text: ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`,
+});
 const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "jobs");
 /** @type {any[]} */
 let items = [];

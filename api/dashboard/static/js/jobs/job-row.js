@@ -1,7 +1,6 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
-import { arrange, h, icon, selectedIn, setAttr, setText } from "../base/dom.js";
+import { arrange, h, icon, selectedIn, setAttr, setText, wrappable } from "../base/dom.js";
 import { takenText } from "../base/slot-state.js";
-import { wrappable } from "../lists/rows.js";
 import { between, now, relative, setTime, timeNode, waitsSince } from "../base/time.js";
 import { TERMINAL, WAITING, aged, duration, endedWithAnother, listed, spaced, ticking } from "../base/words.js";
 import { preview } from "../base/preview.js";

@@ -3,7 +3,8 @@
 // Rows never move under a reader. While somebody points at the table, selects or focuses something
 // in it, known rows change in place, new ones come last, and rows whose item is gone are only
 // marked. Afterwards the rows are put in order.
-import { arrange, byId, h, selectedIn, showOrHide } from "../base/dom.js";
+import { arrange, byId, h, selectedIn, setAttr, showOrHide } from "../base/dom.js";
+import { draw, nothing } from "../base/lit.js";
 import { everySecond } from "../base/time.js";
 
 export class Attention {
@@ -28,19 +29,21 @@ export class Attention {
 const TYPING_MS = 350;
 
 /**
- * @typedef {object} Row
- * @property {Node[]} nodes
- * @property {(item: any) => void} show
- * @property {() => void} [tick] called every second
+ * @typedef {object} RowKind how the items of a table are drawn
+ * @property {(item: any) => string} key
+ * @property {(item: any) => any} cells the template of its cells
+ * @property {(item: any) => any} [fold] the template of a second row below it, or nothing
+ * @property {(item: any) => Record<string, any>} [attributes] of the row
+ * @property {(item: any) => string} text what a search looks at
+ * @property {boolean} [ticks] it is drawn again each second, as it shows ages
  */
 
+/** @typedef {{item: any, nodes: HTMLElement[]}} Row */
+
 export class Rows {
-  /**
-   * @param {HTMLElement} body @param {(item: any) => string} keyOf @param {(item: any) => Row} make
-   * @param {(item: any) => string} textOf what a search looks at
-   */
-  constructor(body, keyOf, make, textOf) {
-    Object.assign(this, { body, keyOf, make, textOf });
+  /** @param {HTMLElement} body @param {RowKind} kind */
+  constructor(body, kind) {
+    Object.assign(this, { body, kind });
     /** @type {Map<string, Row>} */
     this.rows = new Map();
     /** @type {any[]} */
@@ -49,7 +52,7 @@ export class Rows {
     this.found = [];
     this.wanted = "";
     this.attention = new Attention(body, () => this.arrange());
-    everySecond(() => this.rows.forEach((row) => row.tick?.()));
+    if (kind.ticks) everySecond(() => this.redraw());
     const field = byId("search");
     if (field) this.followSearch(field);
   }
@@ -85,13 +88,30 @@ export class Rows {
     this.items = items;
     this.shown = true;
     for (const item of items) {
-      const key = this.keyOf(item);
-      let row = this.rows.get(key);
-      if (!row) this.rows.set(key, (row = this.make(item)));
-      row.show(item);
+      const key = this.kind.key(item);
+      const row = this.rows.get(key) ?? { item, nodes: [h("tr", { role: "row" })] };
+      this.rows.set(key, row);
+      row.item = item;
+      this.drawRow(row);
     }
     this.arrange(isAsked);
     if (first) this.goToTarget();
+  }
+
+  /** Draw all rows again, with the items that they have. Nothing known grows old on a page that is disconnected. */
+  redraw() {
+    if (!document.documentElement.classList.contains("lost")) this.rows.forEach((row) => this.drawRow(row));
+  }
+
+  /** @param {Row} row */
+  drawRow({ item, nodes }) {
+    const { cells, fold, attributes } = this.kind;
+    for (const [name, value] of Object.entries(attributes?.(item) ?? {})) setAttr(nodes[0], name, value);
+    draw(cells(item), nodes[0]);
+    const below = fold?.(item);
+    if (below) nodes[1] ??= h("tr", { role: "row", class: "fold-row" });
+    if (nodes[1]) draw(below ?? nothing, nodes[1]);
+    if (nodes[1]) nodes[1].hidden = !below;
   }
 
   /** Show only rows that contain the text. @param {string} text */
@@ -104,7 +124,7 @@ export class Rows {
   arrange(isAsked = false) {
     if (!this.shown) return; // that nothing is there is known only once it was read
     const mayMove = isAsked || !this.attention.isOn;
-    const keys = new Set(this.items.map(this.keyOf));
+    const keys = new Set(this.items.map(this.kind.key));
     for (const [key, row] of this.rows) {
       if (mayMove && !keys.has(key)) this.rows.delete(key);
       for (const node of row.nodes) /** @type {HTMLElement} */ (node).classList.toggle("gone", !keys.has(key));
@@ -112,8 +132,8 @@ export class Rows {
     if (mayMove) this.rows = new Map([...keys].map((key) => [key, this.rows.get(key)]));
     arrange(this.body, [...this.rows.values()].flatMap(({ nodes }) => nodes));
     this.found = this.items.filter((item) => {
-      const isFound = this.textOf(item).toLowerCase().includes(this.wanted);
-      this.rows.get(this.keyOf(item)).nodes.forEach((node) => node.classList.toggle("unmatched", !isFound));
+      const isFound = this.kind.text(item).toLowerCase().includes(this.wanted);
+      this.rows.get(this.kind.key(item)).nodes.forEach((node) => node.classList.toggle("unmatched", !isFound));
       return isFound;
     });
     byId("none").hidden = this.items.length > 0;
@@ -128,12 +148,3 @@ export class Rows {
     target.scrollIntoView({ block: "center" });
   }
 }
-
-/** Create a cell. `label` stands before it where the table is shown as cards. @param {string} name @param {string} label @param {...any} children */
-export const cell = (name, label, ...children) => h("td", { role: "cell", class: name, "data-label": label }, ...children);
-
-/** A long name that may break after `_`, `.` and `-`, and before a capital. @param {string} name @returns {Node[]} */
-export const wrappable = (name) => name.split(/(?<=[_.-])|(?<=[a-z])(?=[A-Z])/).flatMap((part, i) => [i ? h("wbr") : "", document.createTextNode(part)]).filter((part) => part !== "");
-
-/** Create a button that opens a confirmation. A read-only page does not show it. @param {string} text @param {string} label @param {() => void} act */
-export const action = (text, label, act) => h("button", { type: "button", class: "act", "data-changes": true, "aria-label": label, onclick: act }, text);

@@ -1,5 +1,5 @@
 // The target of an audit entry as a link to what it names.
-import { h } from "../base/dom.js";
+import { html } from "../base/lit.js";
 import { JOBS } from "./filter.js";
 import { idOfSlot } from "../base/verdict.js";
 
@@ -13,13 +13,13 @@ const PAGES = {
   program: () => "/#workers",
 };
 
-/** @param {string} target `job 7`, `queue mail`, `jobs with status=failed, type=mail, id<=900`, `jobs 7, 8` @param {string} [action] what was done to it @returns {Node} */
+/** @param {string} target `job 7`, `queue mail`, `jobs with status=failed, type=mail, id<=900`, `jobs 7, 8` @param {string} [action] what was done to it */
 export function targetLink(target, action) {
   const [kind, name = ""] = target.split(/ (.*)/s);
-  if (target === "configuration" || target.startsWith("configuration,")) return h("a", { href: "/ui/configuration" }, target);
+  if (target === "configuration" || target.startsWith("configuration,")) return html`<a href="/ui/configuration">${target}</a>`;
   const href = action === "delete" ? undefined : PAGES[kind]?.(name); // of what was deleted, nothing is left
-  return href ? h("a", { href }, target) : h("span", {}, target);
+  return href ? html`<a href=${href}>${target}</a>` : target;
 }
 
 /** A worker, as a link to its row on the overview. @param {string} slot */
-export const workerLink = (slot) => h("a", { href: `/#${idOfSlot(slot)}` }, slot);
+export const workerLink = (slot) => html`<a href="/#${idOfSlot(slot)}">${slot}</a>`;

@@ -1,39 +1,52 @@
 // The page of all queues.
 import { byId } from "../base/dom.js";
+import { draw, html } from "../base/lit.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
-import { QueueRow } from "./queue-row.js";
-import { showTotals } from "./queue-totals.js";
+import { queueCells, trouble } from "./queue-row.js";
 import { Rows } from "../lists/rows.js";
 import { Sorting } from "../lists/sorting.js";
+import { count, plural } from "../base/words.js";
 
 /** @type {Record<string, import("../lists/sorting.js").Order>} */
 const ORDERS = {
+  trouble: { words: "trouble", first: "descending", of: trouble },
   name: { words: "name", first: "ascending", of: ({ name }) => name },
-  pending: { words: "pending jobs", first: "descending", of: ({ counts }) => counts.pending },
+  waiting: { words: "waiting jobs", first: "descending", of: ({ counts }) => counts.pending + counts.blocked },
+  running: { words: "running jobs", first: "descending", of: ({ counts }) => counts.in_progress },
+  failed: { words: "failed jobs", first: "descending", of: ({ counts }) => counts.failed },
   oldest: { words: "the oldest due job", first: "descending", of: ({ oldest_due_s }) => oldest_due_s },
 };
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => refresh.now()), searchedText);
-const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "name");
-byId("search").addEventListener("input", () => rows.shown && totals());
+const rows = new Rows(byId("rows"), {
+  key: ({ name }) => name,
+  cells: (queue) => queueCells(queue, () => refresh.now()),
+  attributes: ({ name, paused, counts }) => ({ id: `queue-${name}`, "data-paused": paused !== null, class: counts.pending + counts.blocked + counts.in_progress ? null : "idle" }),
+  text: ({ name, paused, reason, pools }) => [name, paused && `paused ${paused.by ?? ""} ${paused.reason ?? ""}`, reason?.text, ...pools.map((/** @type {any} */ pool) => pool.name)].filter(Boolean).join("\n"),
+  ticks: true,
+});
+const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "trouble");
+byId("search").addEventListener("input", () => rows.shown && showTotals());
 /** @type {any[]} */
 let items = [];
-const totals = () => showTotals(rows.found, items.length, sorting.words);
 const refresh = followStream(async (signal) => {
-  ({ items } = await request("/queues", { signal }));
+  const read = await request("/queues", { signal });
+  items = read.items.map((/** @type {any} */ queue) => ({ ...queue, readAt: Date.now() }));
   show();
 }, (kind) => kind.startsWith("queue."));
 
 /** @param {boolean} [isAsked] */
 function show(isAsked) {
   rows.show(sorting.sorted(items), isAsked);
-  totals();
+  showTotals();
 }
 
-/** The text that a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
-function searchedText({ name, paused, reason, pools }) {
-  return [name, paused && "it is paused", paused?.by, paused?.reason, reason?.text, ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
+function showTotals() {
+  const queues = rows.found, some = (/** @type {(queue: any) => any} */ has) => queues.filter(has).length;
+  const waiting = queues.reduce((sum, { counts }) => sum + counts.pending, 0);
+  const [paused, stuck] = [some((queue) => queue.paused), some((queue) => trouble(queue) >= 2)];
+  draw(items.length ? html`${queues.length < items.length ? `${count(queues.length)} of ` : ""}${plural(items.length, "queue")}${sorting.words} · ${plural(waiting, "pending job")}${
+    stuck ? html` · <span class="bad">${count(stuck)} stuck</span>` : ""}${paused ? ` · ${count(paused)} paused` : ""}` : "\u00a0", byId("summary"));
 }

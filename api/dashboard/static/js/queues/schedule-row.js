@@ -1,114 +1,52 @@
-// One row of the schedules: when it runs, what became of its last job, and running or pausing it.
-import { arrange, byId, h, icon, setAttr, setText } from "../base/dom.js";
+// One row of the schedules: when it runs, what became of its last runs, and running or pausing it.
+import { byId } from "../base/dom.js";
 import { confirm } from "../frame/confirm.js";
-import { PastRuns } from "./past-runs.js";
-import { askPause, pausedBefore, showPause, showPauseButton } from "./paused.js";
-import { action, cell, wrappable } from "../lists/rows.js";
-import { isZone, relative, setTime, timeNode } from "../base/time.js";
+import { action, breakable, draw, html, icon, jobsWith, nothing } from "../base/lit.js";
+import { pauseButton, pausedWords } from "./paused.js";
+import { ago, isZone, relative, timeOf } from "../base/time.js";
 import { duration, spaced } from "../base/words.js";
 
-export class ScheduleRow {
-  /** @param {any} schedule @param {() => void} changed called after an action */
-  constructor(schedule, changed) {
-    const { name } = schedule;
-    this.changed = changed;
-    this.type = h("a", {});
-    this.missed = h("p", { class: "missed", hidden: true });
-    this.words = h("span", { class: "words" });
-    this.raw = h("small", {});
-    this.first = h("time", { "data-form": "relative" });
-    this.none = h("span", {});
-    this.paused = h("p", { class: "paused", hidden: true });
-    this.all = h("small", { class: "all" });
-    this.zone = h("small", { class: "zone" });
-    this.last = h("div", { class: "outcome" });
-    this.runs = new PastRuns(schedule.tag);
-    this.pause = action("Pause …", `Pause ${name}`, () => this.confirmPause());
-    this.node = h("tr", { role: "row", id: `schedule-${name}` },
-      cell("name", "", h("b", {}, ...wrappable(name)), h("small", {}, this.type), this.missed),
-      cell("when", "when", this.words, this.raw),
-      cell("next", "next five", this.first, this.none, this.paused, this.all, this.zone),
-      cell("last", "last five", this.last, this.runs.node),
-      cell("actions num", "", action("Run now …", `Run ${name} now`, () => this.confirmRun()), this.pause));
-    this.nodes = [this.node];
-  }
+/** @param {any} schedule @param {() => void} changed called after an action */
+export function scheduleCells(schedule, changed) {
+  const { name, type, queue, in_words: words, cron, timezone, pause, paused } = schedule;
+  return html`
+    <td role="cell" class="name"><b>${breakable(name)}</b><small><a href="/ui/types#type-${encodeURIComponent(type)}">${queue ? `${type} in ${queue}` : type}</a></small></td>
+    <td role="cell" class="when" data-label="when">${words}${cron ? html`<small>${cron} · ${timezone}</small>` : nothing}</td>
+    <td role="cell" class="next" data-label="next">${paused ? pausedWords(pause ?? { by: null }) : nextRuns(schedule)}</td>
+    <td role="cell" class="last" data-label="last five">${lastRuns(schedule)}</td>
+    <td role="cell" class="actions num">${action("Run now …", `Run ${name} now`, () => askRun(schedule, changed))}${pauseButton("schedule", name, paused, pause, () => effects(schedule), changed)}</td>`;
+}
 
-  /** @param {any} schedule */
-  show(schedule) {
-    this.schedule = schedule;
-    const { type, in_words: words, cron, timezone, paused, queue, missed } = schedule;
-    setAttr(this.node, "data-paused", paused);
-    setAttr(this.type, "href", `/ui/types#type-${encodeURIComponent(type)}`);
-    setText(this.type, queue ? `${type} in ${queue}` : type);
-    setText(this.words, words);
-    setText(this.raw, cron ? `${cron} · ${timezone}` : "");
-    this.missed.hidden = !missed;
-    const shown = missed && `${missed} ${timezone}`;
-    if (missed && this.missed.dataset.shown !== shown) {
-      this.missed.dataset.shown = shown;
-      this.missed.replaceChildren(icon("degraded"), h("span", {}, "The run of ", this.timeOfRun(missed), " has not come: it was due ", timeNode(missed), "."));
-    }
-    this.showNext();
-    this.showLast();
-    this.runs.show(schedule.last_runs.filter(({ job }) => job !== schedule.last_job));
-    showPauseButton(this.pause, schedule);
-  }
+/** The next five, in the zone of a cron expression. @param {any} schedule */
+function nextRuns({ next_runs: runs, cron, timezone }) {
+  const [first] = runs, zone = cron && isZone(timezone) ? timezone : undefined;
+  if (!first) return "never again";
+  return html`${timeOf(first, "relative")}<small class="all">${runs.map((/** @type {string} */ at) => timeOf(at, "short", zone))}</small>${zone ? html`<small>in ${zone}</small>` : nothing}`;
+}
 
-  showNext() {
-    const { next_runs: runs, paused, pause, cron, timezone } = this.schedule;
-    const [first] = runs;
-    this.first.hidden = !first;
-    if (first) setTime(this.first, first);
-    setText(this.none, first || pause ? "" : paused ? "paused" : "never again");
-    showPause(this.paused, pause);
-    arrange(this.all, runs.map((at, i) => this.all.children[i] ?? timeNode(at, "short")));
-    runs.forEach((at, i) => this.setRun(this.all.children[i], at));
-    setText(this.zone, runs.length && cron && isZone(timezone) ? `in ${timezone}` : "");
-  }
+/** A dot for each of the last runs, newest first, and one for a time at which it made no job. @param {any} schedule */
+function lastRuns({ last_runs: runs, missed, tag, last_run: last }) {
+  if (!runs.length && !missed) return html`<span class="hint">${last ? "deleted by retention" : "never"}</span>`;
+  const [newest] = runs;
+  return html`<div class="dots">${missed ? html`<span class="dot" data-status="failed" title="missed: due ${ago(missed)}, and no job was made">${icon("degraded")}missed ${timeOf(missed)}</span>` : nothing}${
+    runs.map((/** @type {any} */ run) => html`<a class="dot" data-status=${run.status} href="/ui/jobs/${run.job}" title=${outcome(run)} aria-label=${outcome(run)}>${icon(run.status)}</a>`)}</div>${
+    newest ? html`<small>${spaced(newest.status)}${newest.ran_s === null ? "" : ` in ${duration(newest.ran_s)}`} ${timeOf(newest.at)}${newest.error ? html` · <span class="bad">${newest.error}</span>` : nothing} · <a href=${jobsWith({ tag })}>all runs</a></small>` : nothing}`;
+}
 
-  /** The time of a run, in the time zone of the schedule if it has a cron expression. @param {string} at */
-  timeOfRun(at) {
-    const node = timeNode(at, "short");
-    this.setRun(node, at);
-    return node;
-  }
+/** @param {any} run */
+const outcome = ({ job, at, status, ran_s: ran, error }) => `${spaced(status)}${ran === null ? "" : ` in ${duration(ran)}`}${error ? ` (${error})` : ""}, ${ago(at)}, job ${job}`;
 
-  /** Show a time of a run in that zone, which a change of the configuration may have changed. @param {any} node @param {string} at */
-  setRun(node, at) {
-    const { cron, timezone } = this.schedule;
-    setAttr(node, "data-zone", cron && isZone(timezone) ? timezone : null);
-    setTime(node, at);
-  }
+/** @param {any} schedule @param {() => void} changed */
+function askRun({ name, type }, changed) {
+  confirm({
+    title: `Run ${name} now?`, text: `One ${type} job is submitted now. The schedule stays as it is.`,
+    yes: "Run now", path: `/schedules/${name}/run`,
+    done: ({ id }) => { draw(html`${name}: submitted <a href="/ui/jobs/${id}">job ${id}</a>.`, byId("result")); changed(); },
+  });
+}
 
-  showLast() {
-    const { last_run: at, last_job: id, last_result: result, last_runs: runs } = this.schedule;
-    const never = runs.length ? "not since it was added again" : "never";
-    const key = JSON.stringify([at, id, result, never]);
-    if (this.shown === key) return;
-    this.shown = key;
-    if (!at) return this.last.replaceChildren(h("span", { class: "hint" }, never));
-    setAttr(this.last, "data-status", result?.status ?? null);
-    const words = result ? spaced(result.status) : "its job was deleted";
-    const took = result?.ran_s === null || !result ? "" : ` in ${duration(result.ran_s)}`;
-    this.last.replaceChildren(result ? icon(result.status) : "", h("span", {}, `${words}${took}`), result?.error ? h("small", { class: "bad" }, result.error) : "",
-      h("small", {}, timeNode(at), " · ", result ? h("a", { href: `/ui/jobs/${id}` }, `job ${id}`) : `job ${id}`));
-  }
-
-  confirmRun() {
-    const { name, type } = this.schedule;
-    confirm({
-      title: `Run ${name} now?`,
-      text: `A ${type} job is submitted now. The times of the schedule stay as they are.`,
-      yes: "Run it now",
-      path: `/schedules/${name}/run`,
-      done: ({ id }) => { byId("result").replaceChildren(`${name}: submitted `, h("a", { href: `/ui/jobs/${id}` }, `job ${id}`), "."); this.changed(); },
-    });
-  }
-
-  confirmPause() {
-    const { paused, pause, next_runs: [first] } = this.schedule;
-    const text = paused ? `${pausedBefore(pause)}It runs again from its next time on. Times that have passed while it was paused are not made up for.`
-      : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`;
-    askPause("schedule", this.schedule, text, this.changed);
-  }
+/** What pausing or resuming it does. @param {any} schedule */
+function effects({ paused, next_runs: [first] }) {
+  return paused ? "It runs again at its next time. Times that passed while it was paused are skipped."
+    : `No job is submitted until it is resumed, even after a restart.${first ? ` The next run would be ${relative(first)}.` : ""}`;
 }

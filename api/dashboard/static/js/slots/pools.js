@@ -1,8 +1,7 @@
 // The number of workers of each pool, and of instances of each program, with a form to change it.
-import { arrange, byId, h, setText } from "../base/dom.js";
+import { arrange, byId, h, setText, wrappable } from "../base/dom.js";
 import { confirm } from "../frame/confirm.js";
 import { onHost } from "../base/http.js";
-import { wrappable } from "../lists/rows.js";
 import { isReplaced } from "../base/slot-state.js";
 import { plural } from "../base/words.js";
 

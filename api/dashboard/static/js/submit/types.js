@@ -5,21 +5,35 @@ import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
 import { Rows } from "../lists/rows.js";
 import { Sorting } from "../lists/sorting.js";
-import { failedShare, failureShare, TypeRow } from "./type-row.js";
+import { failedShare, failureShare, neverRan, typeCells, typeDetails } from "./type-row.js";
 import { plural } from "../base/words.js";
 
 /** @type {Record<string, import("../lists/sorting.js").Order>} */
 const ORDERS = {
   name: { words: "name", first: "ascending", of: ({ name }) => name },
+  run: { words: "run time (p95)", first: "descending", of: ({ stats }) => stats?.run_s.p95 ?? null },
   failures: { words: "the share of attempts that failed", first: "descending", of: ({ stats }) => failureShare(stats?.ended ?? {}) },
   hour: { words: "the share of jobs that failed in the last hour", first: "descending", of: ({ stats }) => (stats?.last_hour ? failedShare(stats.last_hour) : null) },
-  run: { words: "run time (p95)", first: "descending", of: ({ stats }) => stats?.run_s.p95 ?? null },
-  cpu: { words: "CPU time in all", first: "descending", of: ({ stats }) => stats?.cpu_total_s ?? null },
   failed: { words: "failed jobs", first: "descending", of: ({ failed }) => failed },
 };
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => refresh.now()), ({ name, description }) => `${name} ${description}`);
+/** The types whose details are open. */
+const open = new Set([decodeURIComponent(location.hash).replace(/^#type-/, "")]);
+const rows = new Rows(byId("rows"), {
+  key: ({ name }) => name,
+  cells: (type) => typeCells(type, open.has(type.name), () => toggle(type.name), () => refresh.now()),
+  fold: (type) => open.has(type.name) && typeDetails(type),
+  attributes: ({ name, isUnused }) => ({ id: `type-${name}`, "data-unused": isUnused }),
+  text: ({ name, description }) => `${name} ${description}`,
+});
+
+/** @param {string} name */
+function toggle(name) {
+  if (!open.delete(name)) open.add(name);
+  rows.redraw();
+}
+
 // Types that never ran are folded, as the page of a young system would be full of dashes.
 const table = byId("rows").closest("table"), fold = byId("unused"), search = byId("search");
 let isOpen = false;
@@ -40,7 +54,7 @@ const refresh = followStream(async (signal) => {
   showFold();
   show();
   fold.hidden = !unused.length;
-  setText(fold, `${plural(unused.length, "type")} that never ran`);
+  setText(fold, neverRan(unused.length));
 });
 
 /** Show the rows in their order, those that never ran last. @param {boolean} [isAsked] */
@@ -48,7 +62,7 @@ function show(isAsked) {
   const sorted = sorting.sorted(items);
   rows.show([...sorted.filter((type) => !type.isUnused), ...sorted.filter((type) => type.isUnused)], isAsked);
   const known = items.filter(({ schema }) => schema !== null).length;
-  setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words} · all attempts since the database was created, and jobs that ended in the last hour` : "\u00a0");
+  setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words}` : "\u00a0");
 }
 
 /** Return every type, even one that only has figures, with its figures and its failed jobs. */

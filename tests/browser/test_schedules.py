@@ -26,21 +26,11 @@ def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashb
     expect(last.locator(".bad")).to_have_text("PermanentError")
     how = re.compile(rf"^failed in \d.* \(PermanentError\), .+ ago, job {earlier}$")
     mark = last.get_by_role("link", name=how)
-    expect(mark).to_have_text(re.compile(r"^[\d.]+ m?s$"))
-    mark.hover()
-    addresses = "all => all.map((one) => one.href)"
-    marks = last.locator(".run").evaluate_all(addresses)
-    newer = system.client.post("/schedules/often/run").json()["id"]
-    expect(last.get_by_role("link", name=f"job {newer}", exact=True)).to_be_visible()
-    assert last.locator(".run").evaluate_all(addresses) == marks, "none moves under the pointer"
     mark.click()
     expect(page.locator("#type")).to_have_text("echo")
     page.go_back()
     last.get_by_role("link", name="all runs").click()
     expect(page.locator(f"#rows tr[data-id='{earlier}']")).to_be_visible()
-    page.go_back()
-    last.get_by_role("link", name=re.compile(r"^job \d+$")).click()
-    expect(page.locator("#type")).to_have_text("echo")
     entry = next(one for one in system.get("/audit")["items"] if one["reason"])
     assert (entry["action"], entry["reason"]) == ("run", "to try it")
 
@@ -54,9 +44,8 @@ def test_a_schedule_is_paused_and_resumed(lasting_dashboard: Dashboard) -> None:
     expect(next_runs.locator(".paused")).to_have_text(
         re.compile(r"^paused by api:127\.0\.0\.1 .+: holidays$")
     )
-    expect(next_runs.locator(".paused")).to_be_visible()
     expect(next_runs.locator("time:visible")).to_have_count(1)  # when it was paused
     page.get_by_label("Resume nightly", exact=True).click()
     page.locator("#confirm-yes").click()
     expect(next_runs.locator(".all time")).to_have_count(5)
-    expect(next_runs.locator(".paused")).to_be_hidden()
+    expect(next_runs.locator(".paused")).to_have_count(0)

@@ -23,7 +23,7 @@ startChrome();
 const rows = new Rows(byId("rows"), {
   key: ({ name }) => name,
   cells: (queue) => queueCells(queue, () => refresh.now()),
-  attributes: ({ name, paused, counts }) => ({ id: `queue-${name}`, "data-paused": paused !== null, class: counts.pending + counts.blocked + counts.in_progress ? null : "idle" }),
+  attributes: ({ name, paused, counts }) => ({ id: `queue-${name}`, "data-paused": paused !== null, "data-idle": !(counts.pending + counts.blocked + counts.in_progress) }),
   text: ({ name, paused, reason, pools }) => [name, paused && `paused ${paused.by ?? ""} ${paused.reason ?? ""}`, reason?.text, ...pools.map((/** @type {any} */ pool) => pool.name)].filter(Boolean).join("\n"),
   ticks: true,
 });

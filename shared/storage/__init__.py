@@ -21,8 +21,6 @@ from orpheus.shared.storage.data import (
     BulkAction,
     CountChanged,
     ErrorGroup,
-    JobCursor,
-    JobOrder,
     JobPage,
     JobRun,
     KeptAnswer,

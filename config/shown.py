@@ -13,7 +13,6 @@ from msgspec import Struct
 from orpheus.config.problems import KeyPath, dotted, table_in
 from orpheus.config.settings import Alert, Alive, Database, Outbox, Ready, Settings
 from orpheus.config.sources import leaves
-from orpheus.config.values import AS_WRITTEN
 from orpheus.shared.messages.configuration import Setting
 from orpheus.shared.operations.configuration import MASK
 
@@ -129,12 +128,9 @@ def may_have_password(url: object) -> bool:
     return MASK in text or ":" in user or "password" in text.lower()
 
 
-def shown_values(settings: Settings, *, as_written: bool = False) -> dict[str, Any]:
-    """Return every table as JSON, its secrets masked.
-
-    `as_written`: durations and sizes as they stand in the file, such as `"100ms"`.
-    """
-    values = settings.model_dump(mode="json", context=AS_WRITTEN if as_written else None)
+def shown_values(settings: Settings) -> dict[str, Any]:
+    """Return every table as JSON, its secrets masked."""
+    values = settings.model_dump(mode="json")
     for secret in secrets_in(values):
         secret.table[secret.key] = MASK
     return values
@@ -142,7 +138,6 @@ def shown_values(settings: Settings, *, as_written: bool = False) -> dict[str, A
 
 def shown_settings(settings: Settings) -> list[Setting]:
     """Return every setting with what set it, in the order of the tables."""
-    tables = [shown_values(settings, as_written=as_written) for as_written in (False, True)]
 
     def origin(path: KeyPath) -> str:
         return settings.sources.origin_with_line(path) or DEFAULT
@@ -151,12 +146,11 @@ def shown_settings(settings: Settings) -> list[Setting]:
         Setting(
             dotted(path),
             value,
-            written,
             origin(path),
             tuple(
                 origin((*path, index))
                 for index in range(len(value) if _is_list_of_tables(value) else 0)
             ),
         )
-        for (path, value), (_, written) in zip(*map(leaves, tables), strict=True)
+        for path, value in leaves(shown_values(settings))
     ]

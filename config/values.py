@@ -6,15 +6,13 @@ A value that does not fit raises ValueError with a sentence for the person who w
 import re
 import signal
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
-    SerializationInfo,
 )
 from pydantic.types import Strict
 
@@ -22,11 +20,9 @@ from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE, PRIORITIE
 from orpheus.shared.domain.programs import INSTANCE
 from orpheus.shared.domain.schedules import problem_of_cron, problem_of_timezone
 from orpheus.shared.domain.urls import url_problem
-from orpheus.shared.durations import as_duration, parse_duration_s
+from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.outbox.table import TABLE, TABLE_RULE
 
-AS_WRITTEN = "as written"
-"""The context of a dump of settings in which durations and sizes have their units."""
 _HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|[KMG]i?B|)\s*", re.ASCII)
 _PERCENT = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
@@ -52,33 +48,17 @@ def parse_size_bytes(value: object) -> int:
     return int(size[1]) * _UNITS_BYTES[size[2]]
 
 
-def as_size(size_bytes: int) -> str | int:
-    """Return a size as a person writes it: `"64KiB"`, `"10MB"`; a number if no unit fits."""
-    units = [(size, unit) for unit, size in _UNITS_BYTES.items() if size > 1]
-    whole = [(size_bytes // size, unit) for size, unit in units if size_bytes % size == 0]
-    return "{}{}".format(*min(whole)) if whole else size_bytes
-
-
 def sizes(smallest_bytes: int, largest_bytes: int = 2**30) -> AfterValidator:
-    """Return a check of a size, which tells its bounds as a person writes them."""
+    """Return a check of a size."""
 
     def check(size_bytes: int) -> int:
         if size_bytes < smallest_bytes:
-            raise ValueError(f"must be at least {as_size(smallest_bytes)}")
+            raise ValueError(f"must be at least {smallest_bytes:,} bytes")
         if size_bytes > largest_bytes:
-            raise ValueError(f"must be at most {as_size(largest_bytes)}")
+            raise ValueError(f"must be at most {largest_bytes:,} bytes")
         return size_bytes
 
     return AfterValidator(check)
-
-
-def _written_by(form: Callable[[Any], Any]) -> PlainSerializer:
-    """Return what dumps a value in `form` where the context is AS_WRITTEN, else as it is."""
-
-    def dumped(value: Any, info: SerializationInfo) -> Any:
-        return form(value) if info.context == AS_WRITTEN else value
-
-    return PlainSerializer(dumped)
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
@@ -132,9 +112,9 @@ def _check_url(text: str) -> str:
     return text
 
 
-Seconds = Annotated[float, BeforeValidator(parse_duration_s), _written_by(as_duration)]
+Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
 Timer = Annotated[Seconds, Field(gt=0)]
-SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), _written_by(as_size), sizes(1)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), sizes(1)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 QueueName = Annotated[

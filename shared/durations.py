@@ -1,7 +1,7 @@
 """Durations as people write them: seconds, or `"500ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`.
 
 The configuration, the API, the command line and job authors all use this parser; what is written
-in Python may be a timedelta, too. The configuration is shown in the same words.
+in Python may be a timedelta, too.
 """
 
 import math
@@ -15,20 +15,6 @@ _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 PATTERN = r"^ *([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|) *$"
 """The texts that `parse_duration_s` reads, as a pattern that JSON Schema may have (ECMA 262)."""
 _WRITTEN = re.compile(PATTERN)
-
-
-def as_duration(seconds: float) -> str | float:
-    """Return `seconds` as a person writes them: `"20ms"`, `"1.5s"`, `"15m"`, `"7d"`.
-
-    0, and what none of these texts means exactly, stays a number.
-    """
-    if seconds and float(seconds).is_integer():
-        unit = next(unit for unit in "dhms" if seconds % _UNITS_S[unit] == 0)
-        return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
-    if seconds >= 1:
-        return f"{seconds}s"
-    text = f"{seconds * 1_000:.9f}".rstrip("0").rstrip(".") + "ms"
-    return text if seconds and parse_duration_s(text) == seconds else seconds
 
 
 def parse_duration_s(value: object) -> float:

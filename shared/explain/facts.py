@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.serving import serves
-from orpheus.shared.explain.unknown_names import names_given
 from orpheus.shared.messages.worker_list import gone_supervisors
 from orpheus.shared.messages.workers import Worker, is_ready
 from orpheus.shared.process.clock import is_alive
@@ -30,6 +29,8 @@ FAILING_MINUTES = 60
 """How far back jobs that failed count."""
 FAILING_LEAST = 3
 """A type that fails has failed this often."""
+
+_USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 
 Pools = Mapping[str, Sequence[str]]
 """The queues that each pool of the configuration serves."""
@@ -200,7 +201,7 @@ def _queues(
     rooms, pauses, flows = store.queues.rooms(), store.waiting.pauses(), store.stats.flows()
     due = store.waiting.due_by_queue(rooms, only)
     if only is None:
-        given = names_given(store, {pool.name: pool.queues for pool in pools})
+        given = _names_given(store, pools)
         has_rule = {name for name, rule in rules.items() if rule.has_effect or name in given}
         only = counts.keys() | has_rule
     return {
@@ -237,3 +238,11 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
         tick_ms = overdue_tick_ms(row.tick_ms, now_ms, LATE_MS, paused=row.paused)
         if tick_ms is not None:
             yield row.definition.name, (now_ms - tick_ms) / 1000
+
+
+def _names_given(store: Store, pools: Sequence[Pool]) -> set[str]:
+    """Return the queues that a job type, a schedule or a pool names, and the default queue."""
+    asked = [row.definition.queue for row in store.schedules.all()]
+    asked += [row.queue for row in store.types.all()]
+    served = {name for pool in pools for name in pool.queues}
+    return served.union(name for name in asked if name) | {_USUAL_QUEUE}

@@ -13,8 +13,6 @@ class Setting(Struct, frozen=True):
     key: str
     value: Any
     """Durations are seconds, sizes are bytes."""
-    as_written: Any
-    """The same as it may stand in the file: `"100ms"`, `"1MiB"`."""
     origin: str
     """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
     origins: tuple[str, ...]

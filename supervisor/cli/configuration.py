@@ -97,7 +97,7 @@ def show_settings(operator: Operator) -> None:
         print_json(tables)
         return
     for setting in shown:
-        line = f"{setting.key} = {_toml(setting.as_written)}"
+        line = f"{setting.key} = {_toml(setting.value)}"
         click.echo(line if setting.origin == DEFAULT else f"{line:<48}  # {setting.origin}")
 
 

@@ -5,7 +5,6 @@ import click
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.explain.answers import queues_of
-from orpheus.shared.explain.unknown_names import names_of_queues, unknown_queue
 from orpheus.shared.messages.queues import Queue
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
@@ -17,7 +16,6 @@ from orpheus.supervisor.cli.output import (
     duration,
     paused_by,
     print_items,
-    warn,
 )
 from orpheus.supervisor.cli.workers import read_facts, read_workers, tell_if_nothing_runs
 
@@ -104,9 +102,6 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     with operator.opened() as (store, handover):
-        # It may be a typing error; the command goes on, as jobs of it may come later.
-        if told := unknown_queue(queue, names_of_queues(store, handover.storage.pools)):
-            warn(told)
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         workers = read_workers(store, handover)
         (item,) = queues_of(read_facts(store, handover, workers, {queue}))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.shared.durations import LONGEST_S, PATTERN, as_duration, parse_duration_s
+from orpheus.shared.durations import LONGEST_S, PATTERN, parse_duration_s
 
 
 @pytest.mark.parametrize(
@@ -70,31 +70,3 @@ def test_milliseconds_are_exact() -> None:
 def test_anything_else_is_refused_with_a_sentence(written: object) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration_s(written)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.02, "20ms"),
-        (0.7, "700ms"),
-        (0.0005, "0.5ms"),
-        (1, "1s"),
-        (1.5, "1.5s"),
-        (90.0, "90s"),
-        (900, "15m"),
-        (5400, "90m"),
-        (86_400, "1d"),
-        (LONGEST_S, "365d"),
-    ],
-)
-def test_seconds_are_written_with_the_largest_whole_unit(seconds: float, text: str) -> None:
-    assert as_duration(seconds) == text
-
-
-def test_zero_and_what_no_text_means_exactly_stay_numbers() -> None:
-    assert [as_duration(seconds) for seconds in (0.0, 0.1 + 0.2)] == [0, 0.1 + 0.2]
-
-
-@given(st.floats(0, LONGEST_S))
-def test_what_is_written_means_the_same(seconds: float) -> None:
-    assert parse_duration_s(as_duration(seconds)) == seconds

@@ -39,7 +39,7 @@ function showWanted() {
 }
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
-function rowsOf({ key, as_written: value, origin, origins }, sourceOf) {
+function rowsOf({ key, value, origin, origins }, sourceOf) {
   const row = (name, lines, from) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))),
     origin !== "default" && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(from)));
   if (!origins.length) return [row(key, [written(value)], origin)];

@@ -32,9 +32,8 @@ shared/job_types/context.py defines what a job author raises: `PermanentError`, 
 import errno
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
-import msgspec
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a full disk and a full quota say."""
@@ -162,7 +161,7 @@ class NoAnswer(OrpheusError):
     """A process, or its supervisor, did not answer in time; trying again is safe."""
 
 
-class FieldProblem(msgspec.Struct, frozen=True):
+class FieldProblem(NamedTuple):
     """One invalid field: a JSON pointer (`/payload/n`) and a sentence for the user."""
 
     pointer: str

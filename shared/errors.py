@@ -34,7 +34,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar, NamedTuple, Self
 
-
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a full disk and a full quota say."""
 

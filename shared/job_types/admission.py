@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import jsonschema_rs
-from msgspec.structs import replace
 
 from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults
@@ -171,7 +170,7 @@ def prepare_batch(requests: Iterable[T], prepare: Callable[[T], NewJob]) -> list
         try:
             jobs.append(prepare(request))
         except InvalidJob as refused:
-            problems += [replace(p, pointer=f"/jobs/{index}{p.pointer}") for p in refused.problems]
+            problems += [p._replace(pointer=f"/jobs/{index}{p.pointer}") for p in refused.problems]
             if len(problems) >= _MAX_PROBLEMS:
                 break
     problems = problems or batch_problems(jobs)

@@ -100,8 +100,18 @@ BREACHES = {
         UPDATE copy SET id = 7;
         INSERT INTO jobs SELECT * FROM copy""",
     "I12: job 6 has no event": "DELETE FROM events WHERE job_id = 6",
-    "I16: job_logs: row 1 names a row of jobs that does not exist": """
+    "I16: large_payloads: a row names job 77": "INSERT INTO large_payloads VALUES (77, '1')",
+    "I16: job_tags: a row names job 77": "INSERT INTO job_tags (job_id, tag) VALUES (77, 'tag')",
+    "I16: job_dependencies: a row names job 77": """
+        INSERT INTO job_dependencies (job_id, depends_on) VALUES (77, 1)""",
+    "I16: cascades: a row names job 77": "INSERT INTO cascades VALUES (77)",
+    "I16: ended_attempts: a row names job 77": """
+        INSERT INTO ended_attempts (job_id, number, outcome, worker, pid, started_at_ms,
+            finished_at_ms, lease_token) VALUES (77, 1, 'lost', 'w', 1, 1, 1, 1)""",
+    "I16: job_logs: a row names job 77": """
         INSERT INTO job_logs VALUES (1, 77, 1, 1, 'info', 'a line', '{}')""",
+    "I16: audit_jobs: a row names job 77": """
+        INSERT INTO audit_jobs (job_id, audit_id) VALUES (77, 1)""",
     "I18: job 4 waits for 2 jobs, but 1": "UPDATE jobs SET waits_for = 2 WHERE id = 4",
     "I18: job 4 waits for 1 jobs, but 0": """
         UPDATE jobs SET status = 'failed', finished_at_ms = 1, error_type = 'E' WHERE id = 3""",

@@ -64,6 +64,19 @@ WHERE coalesce((SELECT min(seq) FROM orpheus.{every-event}), 1) = 1
     AND NOT EXISTS (SELECT 1 FROM orpheus.{every-event} WHERE job_id = jobs.id)
 LIMIT ?;
 
+-- name: i16-rows-of-jobs
+-- What belongs to a job is deleted with it.
+SELECT name || ': a row names job ' || job_id || ', which does not exist'
+FROM (
+    SELECT 'large_payloads' AS name, job_id FROM orpheus.large_payloads
+    UNION ALL SELECT 'job_tags', job_id FROM orpheus.job_tags
+    UNION ALL SELECT 'job_dependencies', job_id FROM orpheus.job_dependencies
+    UNION ALL SELECT 'cascades', job_id FROM orpheus.cascades
+    UNION ALL SELECT 'ended_attempts', job_id FROM orpheus.ended_attempts
+    UNION ALL SELECT 'job_logs', job_id FROM orpheus.job_logs
+    UNION ALL SELECT 'audit_jobs', job_id FROM orpheus.audit_jobs) AS parts
+WHERE NOT EXISTS (SELECT 1 FROM orpheus.jobs WHERE jobs.id = parts.job_id) LIMIT ?;
+
 -- name: i18-blocked-for-ever
 -- A blocked job waits for jobs that are live, or whose cascade has not reached it yet. One that an
 -- application has submitted may still have to be linked.

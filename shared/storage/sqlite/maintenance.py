@@ -46,8 +46,6 @@ class FileMaintenance:
         try:
             rows = self._database.all(f"PRAGMA integrity_check({_MOST_PROBLEMS})")
             problems += [str(row[0]) for row in rows if row[0] != "ok"]
-            for table, rowid, parent, _ in self._database.all("PRAGMA foreign_key_check"):
-                problems.append(f"{table}: row {rowid} names a row of {parent} that does not exist")
         except DatabaseUnusable as error:
             problems.append(str(error))
         return problems

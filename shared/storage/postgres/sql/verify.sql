@@ -34,16 +34,3 @@ WHERE CASE WHEN job.id IS NULL
         OR body - ARRAY['id', 'progress', 'message']
             <> row_to_json(job)::jsonb - ARRAY['id', 'progress', 'message'] END
 LIMIT ?;
-
--- name: i16-rows-of-jobs
--- What belongs to a job is deleted with it.
-SELECT name || ': a row names job ' || job_id || ', which does not exist'
-FROM (
-    SELECT 'large_payloads', job_id FROM orpheus.large_payloads
-    UNION ALL SELECT 'job_tags', job_id FROM orpheus.job_tags
-    UNION ALL SELECT 'job_dependencies', job_id FROM orpheus.job_dependencies
-    UNION ALL SELECT 'cascades', job_id FROM orpheus.cascades
-    UNION ALL SELECT 'ended_attempts', job_id FROM orpheus.ended_attempts
-    UNION ALL SELECT 'job_logs', job_id FROM orpheus.job_logs
-    UNION ALL SELECT 'audit_jobs', job_id FROM orpheus.audit_jobs) AS rows (name, job_id)
-WHERE NOT EXISTS (SELECT FROM orpheus.jobs WHERE id = job_id) LIMIT ?;

@@ -155,7 +155,6 @@ def for_database(settings: "Settings") -> StoredSettings:
         ),
         alerts=tuple(_alert(alert) for alert in settings.alerts),
         beat_timeout_s=settings.heartbeats.timeout,
-        outboxes=tuple(outbox.name for outbox in settings.outboxes),
     )
 
 

@@ -64,7 +64,6 @@ class StoredSettings(msgspec.Struct, frozen=True):
     retention: RetentionRules = msgspec.field(default_factory=RetentionRules)
     alerts: tuple[AlertRule, ...] = ()
     beat_timeout_s: float = 15.0
-    outboxes: tuple[str, ...] = ()
     """The names of those that are drained."""
 
 

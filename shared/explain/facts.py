@@ -20,7 +20,6 @@ from orpheus.shared.storage import (
     JobFacts,
     Pause,
     QueueRow,
-    RefusedRows,
     Standstill,
     Store,
 )
@@ -117,8 +116,6 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
-    refused_rows: Mapping[str, RefusedRows] = {}
-    """By outbox."""
     standstill: Standstill | None = None
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
@@ -169,7 +166,6 @@ def read_system(store: Store) -> SystemFacts:
             },
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             late_schedules=list(_late_schedules(store, now_ms)),
-            refused_rows=store.outboxes.refused_now(),
             standstill=store.maintenance.standstill(),
             gone=gone[-1].pid if gone else None,
             free_bytes=store.maintenance.free_bytes(),

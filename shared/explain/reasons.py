@@ -304,9 +304,6 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     for name, late_s in system.late_schedules:
         late: dict[str, Any] = {"schedule": name, "late_s": late_s}
         yield Reason(ConcernCode.SCHEDULE_LATE, late, by=f"schedule {name}")
-    for name, refused in system.refused_rows.items():
-        data = {"outbox": name, **refused._asdict()}
-        yield Reason(ConcernCode.OUTBOX_ROWS_REFUSED, data, by=f"outbox {name}")
     yield from _storage(system)
 
 

@@ -20,7 +20,6 @@ from orpheus.shared.messages.status import ConcernCode
 from orpheus.shared.storage import (
     LATELY_MINUTES,
     MOST_NAMED,
-    MOST_REFUSED,
     Pause,
     Standstill,
 )
@@ -281,15 +280,6 @@ def _failing(data: _Data) -> str:
     return f"Jobs of {jobs} failed {times} that they ended in the last {lately}"
 
 
-def _refused(data: _Data) -> str:
-    rows, what, them = data["rows"], "a row was refused, with id", "it"
-    if rows > 1:
-        least = "at least " if rows >= MOST_REFUSED else ""
-        what, them = f"{least}{rows:,} rows were refused, the first, with id", "them"
-    why = _sentence(f"Outbox {data['outbox']}: {what} {data['first_id']}: {data['reason']}")
-    return f"{why} Correct {them} and set refused_at to NULL, or delete {them}"
-
-
 SENTENCES: Mapping[str, Sentence] = {
     Code.ENDED: Sentence(_ended),
     Code.WORKER_GONE: Sentence(_gone),
@@ -351,7 +341,6 @@ SENTENCES: Mapping[str, Sentence] = {
     ConcernCode.SCHEDULE_LATE: Sentence(
         "Schedule {schedule} should have fired {late_s:span} ago, and has not", "orpheus schedules"
     ),
-    ConcernCode.OUTBOX_ROWS_REFUSED: Sentence(_refused),
     ConcernCode.LITTLE_SPACE: Sentence("Only {mb:,} MB are free where {database} is"),
 }
 """What is said of each code. A concern that has the code of a reason says the same."""

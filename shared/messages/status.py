@@ -26,7 +26,6 @@ class ConcernCode(StrEnum):
     NO_WORKER = "no_worker"
     QUEUE_LATE = "queue_late"
     SCHEDULE_LATE = "schedule_late"
-    OUTBOX_ROWS_REFUSED = "outbox_rows_refused"
     LITTLE_SPACE = "little_space"
 
 

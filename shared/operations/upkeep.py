@@ -4,7 +4,7 @@ The supervisor does it each second; without a supervisor, each worker does it at
 
 Where several hosts share a database, each does `_do_what_each_host_does`, and only one, the leader,
 all the rest. The drainers of outboxes are no part of this: each outbox lets in one of them at a
-time. Only what they told of outboxes that are no longer configured is forgotten here.
+time.
 
 A quarantined type whose code has changed is released once no worker runs the old code, which would
 take the jobs at once and crash again.
@@ -81,8 +81,6 @@ class Upkeep:
         forget_lost_hosts(store)
         store.types.note_hosts()
         release_changed_types(store)
-        # Not by a drainer at its end: it may be killed, or an outbox go while nothing runs.
-        store.outboxes.keep_refused(self._settings.outboxes)
         changes_s = 0.0 if _continue_changes(store, go_on) else inf
         return max(0.0, min(alerts_s, schedules_s, changes_s))
 

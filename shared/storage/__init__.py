@@ -13,7 +13,6 @@ from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
-    MOST_REFUSED,
     AlertRow,
     AuditPage,
     AuditRow,
@@ -36,7 +35,6 @@ from orpheus.shared.storage.data import (
     OutboxTaken,
     Pause,
     QueueRow,
-    RefusedRows,
     RowId,
     ScheduleRow,
     Submitted,

@@ -19,9 +19,6 @@ from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import OrpheusError, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
 
-MOST_REFUSED = 1000
-"""How many refused rows of an outbox are counted at most."""
-
 
 class Pause(NamedTuple):
     """Who paused something, or cancelled it; `by` is None for the configuration, or unknown."""
@@ -33,16 +30,6 @@ class Pause(NamedTuple):
     def told(self) -> str:
         """Return `by cli:ada`, or `by cli:ada: disk swap`."""
         return f"by {self.by}" + (f": {self.reason}" if self.reason else "")
-
-
-class RefusedRows(NamedTuple):
-    """Rows of an outbox that stay until a person corrects or deletes them."""
-
-    rows: int
-    """How many; `MOST_REFUSED`: there may be more."""
-    first_id: str
-    reason: str
-    """Why the first was refused."""
 
 
 # Leases

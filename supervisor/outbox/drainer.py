@@ -38,8 +38,6 @@ log = get_logger()
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
 """Between two attempts while something is in trouble, unless `poll` is longer."""
-_RECOUNT_S = 5.0
-"""Between two counts of the refused rows, while there are some."""
 _SQLITE = "sqlite:///"
 
 
@@ -80,8 +78,6 @@ class Drainer:
         """Whether this host lacks the file, which another host may have."""
         self.trouble = ""
         """Why nothing is drained now; empty if all is well. Any thread may read it."""
-        self._recount_at_s: float | None = 0.0
-        """When to count the refused rows; None: there is none, until this drainer refuses one."""
         self._predecessor = predecessor
         self._stopping = Event()
         self._store: Store | None = None
@@ -157,7 +153,6 @@ class Drainer:
             self._store = open_storage(self.settings.storage)
         store = self._store
         if store.has_many_hosts and not self._is_file and not self._leads():
-            self._recount_at_s = 0.0
             return
         if self._source is None:
             try:
@@ -170,16 +165,13 @@ class Drainer:
                 self._is_elsewhere = True
                 return
             self._is_elsewhere = False
-            self._recount_at_s = 0.0
         source = self._source
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
             if not self._drain_batch(store, source, self._settled(store, source)):
                 break
-            self._count_refused(store, source)  # there may be rows for hours
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
-        self._count_refused(store, source)
 
     def _settled(self, store: Store, source: Source) -> int:
         """Delete the rows of the last batch, unless that has been done; return its number."""
@@ -189,15 +181,6 @@ class Drainer:
             store.outboxes.forget(self.settings.name, source.digest, last.number)
             log.info("outbox_recovered", outbox=self.settings.name, rows=len(last.ids))
         return last.number
-
-    def _count_refused(self, store: Store, source: Source) -> None:
-        """Count the rows that were refused: somebody may have corrected or deleted some of them."""
-        now_s = time.monotonic()
-        if self._recount_at_s is None or now_s < self._recount_at_s or self._stopping.is_set():
-            return
-        refused = source.refused()
-        store.outboxes.note_refused(self.settings.name, source.digest, refused)
-        self._recount_at_s = None if refused is None else now_s + _RECOUNT_S
 
     def _drain_batch(self, store: Store, source: Source, after: int) -> bool:
         """Make jobs of some rows; return False if there was none.
@@ -227,7 +210,6 @@ class Drainer:
         failpoint("outbox.rows_deleted")
         store.outboxes.forget(name, source.digest, number)
         if batch.refused:
-            self._recount_at_s = self._recount_at_s or 0.0
             first_id, reason = batch.refused[0]
             log.warning(
                 "outbox_rows_refused", outbox=name, rows=refused, first_id=first_id, reason=reason

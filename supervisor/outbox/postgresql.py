@@ -19,17 +19,15 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from orpheus.shared.outbox.table import quoted
-from orpheus.shared.storage import MOST_REFUSED, RefusedRows, RowId
+from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
     MOST_ROWS,
-    MOST_TEXT,
     OPTIONS,
     OutboxTrouble,
     RefusedRow,
     Row,
     digest_of,
-    refused_rows,
 )
 
 _ROWS_AT_ONCE = 20
@@ -135,19 +133,6 @@ class PostgresqlSource:
                 f"make the ids integers, text or uuid: {_HOW_TO_MAKE_IT}"
             )
         return found if isinstance(found, int) else str(found)
-
-    def refused(self) -> RefusedRows | None:
-        """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
-        some = f"FROM {self._name} WHERE refused_at IS NOT NULL"
-        sql = f"""
-            SELECT (SELECT count(*) FROM (SELECT 1 {some} LIMIT {MOST_REFUSED}) AS counted),
-                left(id::text, {MOST_TEXT + 1}), left(refused_reason::text, {MOST_TEXT + 1})
-            {some} ORDER BY id LIMIT 1"""
-        with self._translated():
-            row = self._connection.execute(_sql(sql)).fetchone()
-        if row is None:
-            return None
-        return refused_rows(*row)
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, mark those that were refused, and commit."""

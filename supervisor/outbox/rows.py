@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from orpheus.shared.errors import OrpheusError
-from orpheus.shared.storage import RefusedRows, RowId
-from orpheus.shared.text import first_line
+from orpheus.shared.storage import RowId
 
 OPTIONS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
 """The columns that may be NULL, in the order of `Row`."""
@@ -16,8 +15,6 @@ MOST_ROWS = 500
 """The rows of one batch: while they are deleted, the application's database is locked."""
 MOST_BYTES = 4 * 2**20
 """A batch ends early after this many bytes of payload, so that it fits into memory."""
-MOST_TEXT = 300
-"""The longest part of a refused row's reason that is shown, in characters."""
 
 
 class OutboxTrouble(OrpheusError):
@@ -51,12 +48,6 @@ class RefusedRow(NamedTuple):
     reason: str
 
 
-def refused_rows(rows: int, first_id: str, reason: str | None) -> RefusedRows:
-    """Return refused rows as they are shown. The texts may come from anywhere, so they are cut."""
-    why = first_line(reason or "", MOST_TEXT) or "no reason is given"
-    return RefusedRows(rows, first_line(first_id, MOST_TEXT), why)
-
-
 def digest_of(*words: object) -> str:
     """Return the digest that identifies a table: SHA-256 of words that no other table has."""
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
@@ -73,9 +64,6 @@ class Source(Protocol):
 
     def batch(self) -> AbstractContextManager[Sequence[Row]]:
         """Read the rows with the lowest ids; no other drainer takes them inside the block."""
-
-    def refused(self) -> RefusedRows | None:
-        """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Inside `batch`: delete rows and mark others as refused; on disk when it returns."""

@@ -22,18 +22,16 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.outbox.table import quoted
 from orpheus.shared.process.files import run_as_owner, sync_folder
-from orpheus.shared.storage import MOST_REFUSED, RefusedRows, RowId
+from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
     MOST_ROWS,
-    MOST_TEXT,
     OPTIONS,
     NotHere,
     OutboxTrouble,
     RefusedRow,
     Row,
     digest_of,
-    refused_rows,
 )
 
 _BUSY_MS = 1000
@@ -167,20 +165,6 @@ class SqliteSource:
                     break
         return rows
 
-    def refused(self) -> RefusedRows | None:
-        """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
-        some = f"FROM {self._name} WHERE refused_at IS NOT NULL"
-        sql = f"""
-            SELECT (SELECT count(*) FROM (SELECT 1 {some} LIMIT {MOST_REFUSED})),
-                {_beginning_of("id")}, {_beginning_of("refused_reason")}
-            {some} ORDER BY id LIMIT 1"""
-        with self._translated():
-            found: list[Any] = self._connection.execute(sql).fetchall()
-        if not found:
-            return None
-        rows, *texts = found[0]
-        return refused_rows(rows, *(text.decode(errors="replace") for text in texts))
-
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, and mark those that were refused."""
         with self._transaction() as connection:
@@ -270,11 +254,6 @@ def _as_text(value: Any) -> Any:
 def _as_bytes(column: str) -> str:
     """Return SQL that gives a column's text as bytes: apsw raises if it is damaged."""
     return f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"
-
-
-def _beginning_of(column: str) -> str:
-    """Return SQL that gives the first characters of a column, whatever is in it, as bytes."""
-    return f"CAST(ifnull(substr({column}, 1, {MOST_TEXT + 1}), '') AS BLOB)"
 
 
 def _identity(path: Path) -> tuple[int, int]:

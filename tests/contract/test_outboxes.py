@@ -6,7 +6,7 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RefusedRows, RowId, Store
+from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RowId, Store
 from tests.contract.conftest import Opener
 
 
@@ -57,25 +57,3 @@ def test_rows_are_remembered_with_their_jobs_or_not_at_all(store: Store) -> None
         raise ZeroDivisionError
     assert in_flight(store, "shop") == []
     assert store.jobs.page(JobFilter(), 10) == []
-
-
-TWO = RefusedRows(2, "4", "payload.n: is required")
-ODD = RefusedRows(1, 'a"b', "é: \x00 {} ? %s")
-
-
-def test_rows_that_were_refused_are_remembered_until_there_are_none(
-    store: Store, another: Opener
-) -> None:
-    store.outboxes.note_refused("shop", "here", None)
-    assert store.outboxes.refused_now() == {}
-    store.outboxes.note_refused("shop", "here", TWO)
-    store.outboxes.note_refused("bank", "here", ODD)
-    assert another().outboxes.refused_now() == {"bank": ODD, "shop": TWO}
-    store.outboxes.remember("shop", "here", 0, [1], refused=1)
-    store.outboxes.forget("shop", "here", 1)
-    assert store.outboxes.refused_now() == {"bank": ODD, "shop": TWO}
-    store.outboxes.note_refused("shop", "here", ODD)
-    assert store.outboxes.refused_now() == {"bank": ODD, "shop": ODD}
-    store.outboxes.note_refused("shop", "here", None)
-    assert store.outboxes.refused_now() == {"bank": ODD}
-    assert store.outboxes.counts()["shop"] == OutboxCounts(1, 0, 1)

@@ -24,16 +24,3 @@ UPDATE orpheus.outboxes SET in_flight = '[]' WHERE name = ? AND place = ? AND ba
 -- its tables.
 SELECT name, CAST(sum(accepted) AS bigint), CAST(sum(held) AS bigint), CAST(sum(refused) AS bigint)
 FROM orpheus.outboxes GROUP BY name ORDER BY name;
-
--- name: refused-now
--- The outboxes with rows that were refused and are still there. `place` is the digest of their table.
-SELECT name, place, refused_now FROM orpheus.outboxes WHERE refused_now IS NOT NULL ORDER BY name;
-
--- name: put-refused-now
--- Store how many refused rows an outbox has, and the first of them.
-INSERT INTO orpheus.outboxes (name, place, refused_now) VALUES (?, ?, ?)
-ON CONFLICT (name, place) DO UPDATE SET refused_now = excluded.refused_now;
-
--- name: clear-refused-now
--- Forget the refused rows of an outbox, in all its tables.
-UPDATE orpheus.outboxes SET refused_now = NULL WHERE name = ? AND refused_now IS NOT NULL;

@@ -11,26 +11,22 @@ other has stored one since.
 
 An outbox may be moved to another database or table. There the same ids are other rows, so what is
 remembered belongs to one table of rows, and stays there until the outbox is moved back.
-
-The rows that were refused and are still there are in the application's database, too. What its
-drainer has counted there is stored, as all who tell of it can only read this one.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from orpheus.shared.storage.data import (
     OutboxBatch,
     OutboxCounts,
     OutboxTaken,
-    RefusedRows,
     RowId,
 )
 from orpheus.shared.storage.database import Database, read_back
 
 
 class Outboxes:
-    """The batch of each outbox that is under way, its counts, and the rows that were refused."""
+    """The batch of each outbox that is under way, and its counts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,33 +72,3 @@ class Outboxes:
     def counts(self) -> dict[str, OutboxCounts]:
         """Return by outbox how many of its rows were taken since the database was made."""
         return {row[0]: OutboxCounts(*row[1:]) for row in self._database.all(self._sql["counts"])}
-
-    def refused_now(self) -> dict[str, RefusedRows]:
-        """Return by outbox the rows that were refused and are still there, if there are some."""
-        rows = self._database.all(self._sql["refused-now"])
-        return {name: read_back(_refused_rows, text) for name, _, text in rows}
-
-    def note_refused(self, name: str, digest: str, refused: RefusedRows | None) -> None:
-        """Store which rows of this table were refused and are still there, if that has changed.
-
-        What was stored of another table of this outbox is forgotten: it is drained no longer.
-        """
-        wanted = [] if refused is None else [(digest, json.dumps(refused))]
-        rows = self._database.all(self._sql["refused-now"])
-        if wanted == [(place, text) for of, place, text in rows if of == name]:
-            return
-        with self._database.write(durable=False):
-            self._database.run(self._sql["clear-refused-now"], name)
-            for place, text in wanted:
-                self._database.run(self._sql["put-refused-now"], name, place, text)
-
-    def keep_refused(self, names: Collection[str]) -> None:
-        """Forget the refused rows of all other outboxes: they are no longer counted."""
-        for name, _, _ in self._database.all(self._sql["refused-now"]):
-            if name not in names:
-                with self._database.write(durable=False):
-                    self._database.run(self._sql["clear-refused-now"], name)
-
-
-def _refused_rows(text: str) -> RefusedRows:
-    return RefusedRows(*json.loads(text))

@@ -396,13 +396,12 @@ CREATE TABLE orpheus.alerts (
 -- What the drainer of each outbox remembers. `place`: a digest of the application's database and
 -- table. `in_flight`: the ids of rows that became jobs and are not deleted there yet. `batch`: the
 -- number of the last batch; a drainer that stood still names an old one and changes nothing. `held`:
--- rows whose unique key a live job had. `refused_now`: how many refused rows there are, and the id
--- and reason of the first.
+-- rows whose unique key a live job had.
 CREATE TABLE orpheus.outboxes (
     name text COLLATE "C" NOT NULL, place text COLLATE "C" NOT NULL,
     in_flight text COLLATE "C" NOT NULL DEFAULT '[]', batch bigint NOT NULL DEFAULT 0,
     accepted bigint NOT NULL DEFAULT 0, held bigint NOT NULL DEFAULT 0,
-    refused bigint NOT NULL DEFAULT 0, refused_now text COLLATE "C",
+    refused bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (name, place)
 );
 

@@ -270,12 +270,11 @@ CREATE TABLE alerts (
 -- What the drainer of each outbox remembers. `place`: a digest of the application's database and
 -- table. `in_flight`: the ids of rows that became jobs and are not deleted there yet. `batch`: the
 -- number of the last batch; a drainer that stood still names an old one and changes nothing. `held`:
--- rows whose unique key a live job had. `refused_now`: how many refused rows there are, and the id
--- and reason of the first.
+-- rows whose unique key a live job had.
 CREATE TABLE outboxes (
     name TEXT NOT NULL, place TEXT NOT NULL, in_flight TEXT NOT NULL DEFAULT '[]',
     batch INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,
-    held INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0, refused_now TEXT,
+    held INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (name, place)
 ) STRICT, WITHOUT ROWID;
 

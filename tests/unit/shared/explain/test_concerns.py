@@ -17,7 +17,7 @@ from orpheus.shared.explain.sentences import command_of, headline, text_of
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.status import ConcernCode
 from orpheus.shared.messages.workers import Failure, Worker
-from orpheus.shared.storage import DueInQueue, NextJob, Pause, QueueRow, RefusedRows, Standstill
+from orpheus.shared.storage import DueInQueue, NextJob, Pause, QueueRow, Standstill
 from tests.explained import supervisor, worker
 
 NOW_MS = 1_800_000_000_000
@@ -118,9 +118,6 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
      "Schedule nightly should have fired 1 min 30 s ago, and has not.", "orpheus schedules",
      "schedule nightly"),
-    (quiet(), SystemFacts(refused_rows={"shop": RefusedRows(2, "7", "no type")}),
-     "outbox_rows_refused", ("Outbox shop: 2 rows were refused, the first, with id 7: no type. "
-     "Correct them and set refused_at to NULL, or delete them."), None, "outbox shop"),
     (quiet(), SystemFacts(free_bytes=99_000_000, database="a.db"), "little_space",
      "Only 99 MB are free where a.db is.", None, None),
 ]  # fmt: skip

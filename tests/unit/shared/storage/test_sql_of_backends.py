@@ -9,8 +9,8 @@ from orpheus.shared.storage.postgres.sql import sql_file as postgres_file
 from orpheus.shared.storage.sqlite.sql import sql_file as sqlite_file
 
 FOLDERS = [Path(f"shared/storage/{backend}/sql") for backend in ("sqlite", "postgres")]
-OF_THE_ENGINE = ("last-token", "take-tokens", "touch", "lock-dependents")
-"""What no verb names: each backend has its own."""
+OF_THE_ENGINE = ("last-token", "take-tokens", "touch", "lock-dependents", "i16-rows-of-jobs")
+"""What each backend has of its own; only SQLite has foreign keys, which i16 checks elsewhere."""
 OF_MANY_HOSTS = {"leader.sql"}
 """Files that a database of one host does not need."""
 ROOT = Path(__file__).parents[4]

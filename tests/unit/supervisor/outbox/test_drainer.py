@@ -11,15 +11,12 @@ from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import (
-    MOST_REFUSED,
     OutboxCounts,
-    RefusedRows,
     RowId,
     Store,
     TypeRow,
     open_storage,
 )
-from orpheus.supervisor.outbox import drainer as drainer_module
 from orpheus.supervisor.outbox.drainer import Drainer, OutboxSettings
 from orpheus.supervisor.outbox.rows import RefusedRow, Row
 from tests.databases import make_database
@@ -41,12 +38,6 @@ class Rows:
     @contextmanager
     def batch(self) -> Iterator[Sequence[Row]]:
         yield self.rows
-
-    def refused(self) -> RefusedRows | None:
-        self.counts += 1
-        if not self.marked:
-            return None
-        return RefusedRows(len(self.marked), str(self.marked[0].id), self.marked[0].reason)
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         self.marked += refused
@@ -127,30 +118,6 @@ def test_a_row_whose_unique_key_is_of_another_type_is_refused_and_one_of_the_sam
         (5, f"unique_key: 'b' is held by job {first}, which is of another type: count"),
     ]
     assert store.outboxes.counts() == {"shop": OutboxCounts(accepted=3, held=2, refused=2)}
-
-
-def test_refused_rows_are_counted_at_the_start_and_then_only_while_there_are_some(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drainer_module, "_RECOUNT_S", 0)
-    rows = Rows(row(1))
-    drainer = drainer_of(store, rows)
-    for _ in range(3):
-        drainer._drain()
-    assert (rows.counts, store.outboxes.refused_now()) == (1, {})
-    rows.rows = [row(2, "nothing")]
-    drainer._drain()
-    drainer._drain()
-    assert rows.counts == 4, "after the batch, and when there was none any more"
-    n, first_id, reason = store.outboxes.refused_now()["shop"]
-    assert (n, first_id, reason[:6]) == (1, "2", "type: ")
-    rows.marked = [RefusedRow(n, "why") for n in range(MOST_REFUSED)]
-    drainer._drain()
-    assert store.outboxes.refused_now() == {"shop": (MOST_REFUSED, "0", "why")}
-    rows.marked = []
-    for _ in range(3):
-        drainer._drain()
-    assert (rows.counts, store.outboxes.refused_now()) == (6, {})
 
 
 # Two drainers: one that stood still, and one that took over meanwhile

@@ -6,7 +6,10 @@ in Python may be a timedelta, too.
 
 import math
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import overload
+
+from orpheus.shared.moments import parse_time_ms
 
 LONGEST_S = 365 * 86_400
 """The longest duration that is allowed anywhere: 365 days, in seconds."""
@@ -15,6 +18,7 @@ _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 PATTERN = r"^ *([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|) *$"
 """The texts that `parse_duration_s` reads, as a pattern that JSON Schema may have (ECMA 262)."""
 _WRITTEN = re.compile(PATTERN)
+_DATED = re.compile(r"[0-9]{4}-", re.ASCII)
 
 
 def parse_duration_s(value: object) -> float:
@@ -39,3 +43,35 @@ def parse_duration_s(value: object) -> float:
     if not 0 <= seconds <= LONGEST_S:
         raise ValueError("a duration lies between 0 and 365 days")
     return seconds
+
+
+def parse_moment(value: object) -> int:
+    """Return a time, or minus how long ago it was: `moment_ms` makes a time of either.
+
+    Raises ValueError, with a sentence for the user.
+    """
+    try:
+        return parse_time_ms(value)
+    except ValueError as error:
+        if isinstance(value, datetime) or (isinstance(value, str) and _DATED.match(value)):
+            raise
+        try:
+            return -max(1, round(parse_duration_s(value) * 1000))
+        except ValueError:
+            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
+            if isinstance(value, (int, float, timedelta)) or _WRITTEN.fullmatch(str(value)):
+                words = "must be from 0 to 365 days ago; else write the time"
+            raise ValueError(words) from error
+
+
+@overload
+def moment_ms(moment: int, now_ms: int) -> int: ...
+
+
+@overload
+def moment_ms(moment: None, now_ms: int) -> None: ...
+
+
+def moment_ms(moment: int | None, now_ms: int) -> int | None:
+    """Return the time that `parse_moment` has read, in milliseconds; None for None."""
+    return moment if moment is None or moment >= 0 else max(0, now_ms + moment)

@@ -4,7 +4,7 @@ Numbers are converted from text. Empty fields are ignored.
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -25,6 +26,8 @@ from orpheus.api.contract.requests import (
 )
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.durations import PATTERN as DURATION_PATTERN
+from orpheus.shared.durations import parse_moment
 
 LONGEST_WAIT_S = 300
 """The longest wait in seconds: a request that asks for more is answered after this time."""
@@ -37,6 +40,20 @@ def _number_in_a_query(value: Any) -> Any:
     return float(value) if is_number else value
 
 
+MomentMs = Annotated[
+    int,
+    BeforeValidator(parse_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ],
+            "description": "A time, or how long ago: 2026-01-31T12:00:00Z, 15m, 2h.",
+        }
+    ),
+]
+"""Milliseconds since 1970. A negative value is relative to now; `moment_ms` converts it."""
 ErrorName = Annotated[
     str,
     Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),
@@ -71,6 +88,13 @@ class JobsQuery(_Query):
     """The name of the exception, as in GET /errors."""
     where: ErrorLocation | None = None
     """Where it was raised, as in GET /errors; only with `error`."""
+    since: MomentMs | None = None
+    """Only jobs that ended then or later."""
+    until: MomentMs | None = None
+    """Only jobs that ended before."""
+    sort: Literal["newest", "ended"] | None = None
+    """`newest`: most recently submitted first. `ended`: most recently ended first; unfinished jobs
+    are left out. Default: newest; with `since` or `until`, ended."""
     limit: int = Field(50, ge=1, le=500)
     """A page may have fewer jobs if it exceeds 8 MiB or the search takes too long."""
     cursor: Cursor | None = None

@@ -261,6 +261,10 @@ class BulkFilter(_Body):
     """The name of the exception, as in GET /errors."""
     where: str | None = Field(None, json_schema_extra=WITHOUT_NUL)
     """Where it was raised, as in GET /errors, with "" for its null; only with `error`."""
+    since: TimeMs | None = None
+    """Only jobs that ended then or later."""
+    until: TimeMs | None = None
+    """Only jobs that ended before."""
     ids: list[Id] | None = Field(None, min_length=1, max_length=MOST_CHOSEN)
     """Only these jobs."""
 

@@ -2,20 +2,21 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 from orpheus.api.http.problems import refused_fields
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import FieldProblem
 
 
-def encode_cursor(number: int, listed: str) -> str:
-    """Return the cursor of what comes after this number in a list."""
-    text = f"{listed} before {number}"
+def encode_cursor(numbers: Sequence[int], listed: str) -> str:
+    """Return the cursor of what comes after these numbers in a list, or after one number."""
+    text = f"{listed} before {' '.join(map(str, numbers))}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, listed: str) -> int | None:
-    """Return the number after which the next page begins; None without a cursor.
+def decode_cursor(cursor: str | None, listed: str, count: int = 1) -> tuple[int, ...] | None:
+    """Return the numbers after which the next page begins; None without a cursor.
 
     Raises Refusal (422) for a cursor that `encode_cursor` did not make for this list.
     """
@@ -23,9 +24,10 @@ def decode_cursor(cursor: str | None, listed: str) -> int | None:
         return None
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-        number = int(text.removeprefix(f"{listed} before "))
+        numbers = tuple(map(int, text.removeprefix(f"{listed} before ").split(" ")))
     except (binascii.Error, ValueError):
-        number = 0
-    if not 1 <= number <= LARGEST_ID or encode_cursor(number, listed) != cursor:
+        numbers = ()
+    is_valid = len(numbers) == count and all(0 <= number <= LARGEST_ID for number in numbers)
+    if not is_valid or not numbers[-1] or encode_cursor(numbers, listed) != cursor:
         raise refused_fields([FieldProblem("/cursor", "is not a next_cursor of this list")])
-    return number
+    return numbers

@@ -20,13 +20,14 @@ _LIST = "audit"
 @router.get("/audit", responses=answers(AuditPage) | problems(422))
 async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
     """What operators did, by HTTP and on the command line, newest first."""
-    before_id = decode_cursor(query.cursor, _LIST)
+    numbers = decode_cursor(query.cursor, _LIST)
+    before_id = numbers[0] if numbers else None
     found = await services_of(request).readers.read(
         lambda store: store.audit.find(query.limit, before_id, query.job)
     )
     next_id = found.before_id
     page = AuditPage(
         [audit_entry_of(row) for row in found.rows],
-        None if next_id is None else encode_cursor(next_id, _LIST),
+        None if next_id is None else encode_cursor((next_id,), _LIST),
     )
     return json_response(page)

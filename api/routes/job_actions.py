@@ -106,7 +106,7 @@ async def change_many(request: Request) -> Response:
     def change(store: Store) -> Changed:
         changed = store.bulk.change(
             bulk.action,
-            listing.chosen(bulk.filter, "/filter"),
+            listing.chosen(bulk.filter, store.clock.wall_ms()),
             max_id=bulk.max_id,
             expected_count=bulk.expected_count,
             or_fewer=bulk.or_fewer,
@@ -127,5 +127,5 @@ def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
 
 def _counted(store: Store, bulk: BulkChange) -> Changed:
     """Return how many jobs of the filter the action would change."""
-    matching = listing.chosen(bulk.filter, "/filter")
+    matching = listing.chosen(bulk.filter, store.clock.wall_ms())
     return Changed(store.bulk.count(bulk.action, matching, bulk.max_id))

@@ -54,13 +54,15 @@ from orpheus.shared.messages.queues import Why
 from orpheus.shared.storage import (
     PAGE_BYTES,
     Budget,
+    JobCursor,
+    JobOrder,
     Store,
     Submitted,
 )
 
 router = APIRouter(tags=["jobs"])
 
-_LIST = "jobs"
+_LISTS = {JobOrder.NEWEST: "jobs", JobOrder.ENDED: "ended jobs"}
 _TOTAL_S = 0.01
 """How long to count for the total of a list."""
 _PREVIEW_CHARS = 200
@@ -136,18 +138,20 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     A page may have few jobs, or none, and a `next_cursor` all the same: `searched` says how far it
     looked.
     """
-    services = services_of(request)
-    at, matching = decode_cursor(query.cursor, _LIST), listing.chosen(query)
+    services, order = services_of(request), listing.order_of(query)
+    at = decode_cursor(query.cursor, _LISTS[order], len(JobCursor._fields))
     preview_chars, message_of = (
         (_PREVIEW_CHARS, job_preview_of) if query.preview else (None, listed_job_of)
     )
 
     def read(store: Store) -> Response:
+        matching = listing.listed(query, store.clock.wall_ms())
         with store.snapshot():
             found = store.lists.page(
                 matching,
                 query.limit,
-                cursor=at,
+                order=order,
+                cursor=None if at is None else JobCursor(*at),
                 most_bytes=PAGE_BYTES,
                 preview_chars=preview_chars,
                 budget=Budget(listing.PAGE_S),
@@ -155,14 +159,12 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             is_all = at is None and found.next_cursor is None
             total = Total(len(found.jobs), "eq" if is_all else "gte")
             if query.q is None and not is_all:
-                counted = store.lists.total(matching, Budget(_TOTAL_S))
+                counted = store.lists.total(matching, Budget(_TOTAL_S), order=order)
                 total = Total(counted.value, "eq" if counted.exact else "gte")
             quarantined = [quarantine.type for quarantine in store.quarantines.all()]
         page = JobPage(
             items=[message_of(job) for job in found.jobs],
-            next_cursor=None
-            if found.next_cursor is None
-            else encode_cursor(found.next_cursor, _LIST),
+            next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
             total=total,
             searched=None
             if found.looked_at is None

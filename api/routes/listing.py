@@ -1,22 +1,49 @@
-"""Which jobs a query means: GET /jobs and the filter of POST /jobs/bulk."""
+"""Which jobs a query means, and in which order: GET /jobs and the filter of POST /jobs/bulk."""
 
 from orpheus.api.contract.queries import JobsQuery
 from orpheus.api.contract.requests import BulkFilter
 from orpheus.api.http.problems import refused_fields
-from orpheus.shared.domain.job_filter import JobFilter, filter_problems
+from orpheus.shared.domain.job_filter import NOT_ENDED, JobFilter, filter_problems
+from orpheus.shared.domain.lifecycle import LIVE
+from orpheus.shared.durations import moment_ms
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.storage import JobOrder
 
 PAGE_S = 0.02
 """How long to look for the jobs of a page."""
 
 
-def chosen(query: JobsQuery | BulkFilter, at: str = "") -> JobFilter:
-    """Return the filter. Raises Refusal (422) if no job can match it.
+def order_of(query: JobsQuery) -> JobOrder:
+    """Return the order of a list."""
+    has_times = query.since is not None or query.until is not None
+    return JobOrder(query.sort or ("ended" if has_times else "newest"))
 
-    `at`: where the query is in the body of the request, as a JSON pointer.
-    """
-    ids = query.ids if isinstance(query, BulkFilter) else None
-    wanted = JobFilter(
+
+def listed(query: JobsQuery, now_ms: int) -> JobFilter:
+    """Return the filter of a list. Raises Refusal (422) if no job can match it."""
+    wanted = _filter_of(query, now_ms)
+    problems = filter_problems(wanted)
+    if query.sort == "ended" and wanted.status in LIVE and not wanted.by_end:
+        detail = f"cannot be {wanted.status} with sort=ended: {NOT_ENDED}"
+        problems.append(FieldProblem("/status", detail))
+    if problems:
+        raise refused_fields(problems)
+    return wanted
+
+
+def chosen(query: BulkFilter, now_ms: int) -> JobFilter:
+    """Return the `filter` of an action. Raises Refusal (422) if no job can match it."""
+    wanted = _filter_of(query, now_ms, None if query.ids is None else tuple(query.ids))
+    problems = filter_problems(wanted)
+    if problems:
+        raise refused_fields([FieldProblem(f"/filter{p.pointer}", p.detail) for p in problems])
+    return wanted
+
+
+def _filter_of(
+    query: JobsQuery | BulkFilter, now_ms: int, ids: tuple[int, ...] | None = None
+) -> JobFilter:
+    return JobFilter(
         status=query.status,
         type=query.type,
         queue=query.queue,
@@ -24,8 +51,7 @@ def chosen(query: JobsQuery | BulkFilter, at: str = "") -> JobFilter:
         q=query.q,
         error=query.error,
         where=query.where,
-        ids=None if ids is None else tuple(ids),
+        since_ms=moment_ms(query.since, now_ms),
+        until_ms=moment_ms(query.until, now_ms),
+        ids=ids,
     )
-    if problems := filter_problems(wanted):
-        raise refused_fields([FieldProblem(f"{at}{p.pointer}", p.detail) for p in problems])
-    return wanted

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
@@ -102,17 +103,25 @@ class AsyncClient:
         q: str | None = None,
         error: str | None = None,
         where: str | None = None,
+        since: datetime | timedelta | str | None = None,
+        until: datetime | timedelta | str | None = None,
         limit: int | None = None,
     ) -> "Listed":
         """Iterate over the jobs that match, newest first, page by page; at most `limit` of them.
 
         `async for job in client.jobs()`, or `await client.jobs()` for a list.
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
-        where it was raised.
+        where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
+        last one first: a time, or how long ago it was, at most 365 days: "15m" or a
+        timedelta.
         Raises ValueError for an unknown status, text that is no name, or a limit below 0.
         """
-        wanted = wanted_of(status, type, queue, tag, q, error, where)
+        now_ms = self._now_ms()
+        wanted = wanted_of(now_ms, status, type, queue, tag, q, error, where, since, until)
         return Listed(self._pages(wanted, most_of(limit)))
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
 
     async def _pages(self, wanted: JobFilter, left: int) -> AsyncIterator[Job]:
         cursor = None

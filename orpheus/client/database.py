@@ -31,6 +31,8 @@ from orpheus.shared.messages.jobs import Event, Job, LogLine, job_of, log_line_o
 from orpheus.shared.storage import (
     PAGE_BYTES,
     Actor,
+    JobCursor,
+    JobOrder,
     Store,
     TypeRow,
     local_actor,
@@ -94,11 +96,12 @@ class DatabaseCalls:
         self, wanted: JobFilter, limit: int, cursor: str | None
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
-        after = None if cursor is None else int(cursor)
+        order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
+        after = None if cursor is None else JobCursor(*map(int, cursor.split()))
 
         def read(store: Store) -> tuple[list[Job], str | None]:
-            page = store.lists.page(wanted, limit, cursor=after, most_bytes=PAGE_BYTES)
-            next_cursor = None if page.next_cursor is None else str(page.next_cursor)
+            page = store.lists.page(wanted, limit, order=order, cursor=after, most_bytes=PAGE_BYTES)
+            next_cursor = page.next_cursor and " ".join(map(str, page.next_cursor))
             return [_job(job) for job in page.jobs], next_cursor
 
         return _use(read)

@@ -42,6 +42,7 @@ from orpheus.shared.errors import (
 from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import Event, Events, Ids, Job, LogLine, LogLines
+from orpheus.shared.moments import rfc3339
 
 T = TypeVar("T")
 
@@ -118,6 +119,8 @@ class HttpCalls:
         """Return a page of jobs, newest first, and the cursor of the next."""
         fields = {
             **{name: getattr(wanted, name) for name in _TEXTS_OF_A_FILTER},
+            "since": wanted.since_ms and rfc3339(wanted.since_ms),
+            "until": wanted.until_ms and rfc3339(wanted.until_ms),
             "cursor": cursor,
         }
         query = {name: value for name, value in fields.items() if value is not None}

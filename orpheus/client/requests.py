@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from orpheus.shared.domain.job_filter import JobFilter, filter_problems
@@ -16,6 +17,7 @@ from orpheus.shared.domain.limits import (
     NAME,
     NAME_RULE,
 )
+from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import JobState
@@ -78,6 +80,7 @@ def requests_of(jobs: Iterable[JobRequest]) -> list[JobRequest]:
 
 
 def wanted_of(
+    now_ms: int,
     status: Status | str | None,
     type: str | None,
     queue: str | None,
@@ -85,6 +88,8 @@ def wanted_of(
     q: str | None,
     error: str | None,
     where: str | None,
+    since: datetime | timedelta | str | None,
+    until: datetime | timedelta | str | None,
 ) -> JobFilter:
     """Return the filter of the jobs to list. Raises ValueError if no job can match it."""
     for what, name in (("type", type), ("queue", queue), ("tag", tag)):
@@ -100,6 +105,8 @@ def wanted_of(
         q=q,
         error=error,
         where=where,
+        since_ms=_moment_ms("since", since, now_ms),
+        until_ms=_moment_ms("until", until, now_ms),
     )
     for problem in filter_problems(wanted):
         raise ValueError(f"{problem.pointer[1:]}: {problem.detail}")
@@ -110,6 +117,17 @@ def _status_of(status: str) -> Status:
     if status not in [*Status]:
         raise ValueError(f"status: {status!r} is none of {', '.join(Status)}")
     return Status(status)
+
+
+def _moment_ms(name: str, at: datetime | timedelta | str | None, now_ms: int) -> int | None:
+    """Return a time, which may be given as how long ago it was."""
+    if at is None:
+        return None
+    try:
+        moment = parse_moment(at)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return moment_ms(moment, now_ms)
 
 
 def most_of(limit: int | None) -> int:

@@ -20,6 +20,8 @@ from orpheus.shared.storage.data import (
     BulkAction,
     CountChanged,
     ErrorGroup,
+    JobCursor,
+    JobOrder,
     JobPage,
     JobRun,
     KeptAnswer,

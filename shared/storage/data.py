@@ -59,15 +59,30 @@ class Submitted(msgspec.Struct, frozen=True):
     created: bool
 
 
+class JobOrder(StrEnum):
+    """The order of a list of jobs. ENDED has only jobs that have ended, the last one first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    ENDED = "ended"
+
+
+class JobCursor(NamedTuple):
+    """Where a page of jobs begins: behind this one. `ended_ms`: 0 if it is not ordered by that."""
+
+    ended_ms: int
+    id: int
+
+
 class JobPage(msgspec.Struct, frozen=True):
-    """A part of a list. `next_cursor`: the next begins below this id; None: this is the last."""
+    """A part of a list. `next_cursor`: where the next one begins; None: this is the last."""
 
     jobs: list[Job]
-    next_cursor: int | None
+    next_cursor: JobCursor | None
     looked_at: int | None = None
     """How many jobs were looked at, if that took too long for the page to become full."""
     reached_ms: int | None = None
-    """In that case, when the last of them was submitted."""
+    """In that case, when the last of them was submitted, or ended if the list is in that order."""
 
 
 class JobRun(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""GET /jobs by error and by text; POST /jobs/bulk."""
+"""GET /jobs by error, by end and by text; POST /jobs/bulk."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from orpheus.api.routes import listing
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from tests.api.shapes import problem
+
+LATE = "2999-01-01T00:00:00Z"
 
 
 def fail(api: Any, name: str = "ValueError") -> int:
@@ -29,9 +31,21 @@ def test_jobs_are_listed_by_their_error_and_its_location(api: Any) -> None:
     api.submit()
     (group, _) = api.client.get("/errors").json()["items"]
     query = {"type": group["type"], "error": group["error"], "where": group["where"]}
-    assert ids(api, status="failed", **query) == [last, first]
+    assert ids(api, status="failed", sort="ended", **query) == [last, first]
     assert ids(api, error="KeyError") == [other]
     assert ids(api, error="KeyError", where=f"{group['where']} or elsewhere") == []
+
+
+def test_jobs_are_listed_by_their_ends(api: Any) -> None:
+    first = api.submit()
+    second = fail(api) if api.run_one() == first else 0
+    api.submit()
+    assert ids(api, sort="ended") == ids(api, since="1h") == ids(api, until=LATE) == [second, first]
+    assert ids(api, since="1h", status="failed") == [second]
+    assert ids(api, since=LATE) == ids(api, until="1h") == []
+    ended = api.client.get(f"/jobs/{second}").json()["finished_at"]
+    assert second in ids(api, since=ended)
+    assert second not in ids(api, until=ended)
 
 
 def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
@@ -53,6 +67,12 @@ def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
     ("query", "pointer", "words"),
     [
         ("where=jobs.py", "/where", "needs error"),
+        ("since=1h&until=2h", "/until", "later than since"),
+        ("status=pending&since=1h", "/status", "has not ended"),
+        ("status=in_progress&sort=ended", "/status", "has not ended"),
+        ("since=yesterday", "/since", "nor how long ago, such as 15m"),
+        ("since=2026-01-31T12:00:00", "/since", "lacks its time zone; end it with Z"),
+        ("sort=oldest", "/sort", "newest"),
         ("error=%00", "/error", "NUL"),
     ],
 )
@@ -62,6 +82,14 @@ def test_a_filter_that_no_job_can_match_is_a_422_in_words(
     (error,) = problem(api.client.get(f"/jobs?{query}"), 422)["errors"]
     assert error["pointer"] == pointer
     assert words in error["detail"]
+
+
+def test_a_cursor_is_one_of_its_order(api: Any) -> None:
+    for _ in range(3):
+        fail(api)
+    cursor = api.client.get("/jobs?limit=1&sort=ended").json()["next_cursor"]
+    assert api.client.get("/jobs", params={"cursor": cursor}).status_code == 422
+    assert ids(api, sort="ended", cursor=cursor) == [2, 1]
 
 
 # POST /jobs/bulk

@@ -73,8 +73,10 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     expect(rows(page)).to_have_count(1)
     expect(row(page, done)).to_be_visible()
     expect(page).to_have_url(re.compile(r"tag=typed&q=needle$"))
-    page.locator("#query").fill("tag:typed error:PermanentError")
+    page.locator("#query").fill("tag:typed error:PermanentError since:1h")
     expect(rows(page)).to_have_count(2)
+    expect(page.locator("#ended")).to_have_value("1h")
+    expect(page.locator("#when")).to_have_text("ended")
     page.locator("#query").fill("tag:typed status:lost")
     expect(page.locator("#filter-problem")).to_contain_text("There is no status lost")
     page.locator("#query").fill("tag:typed st")
@@ -91,10 +93,13 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     page.reload()
     expect(row(page, failed[0])).to_be_visible()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
+    page.locator("#sort").select_option("ended")
+    page.wait_for_url("**sort=ended**")
     page.locator("#status").select_option("pending")
-    page.wait_for_url("**status=pending**")
+    page.wait_for_url(re.compile(r"status=pending(?!.*sort)"))
     page.go_back()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
+    expect(page.locator("#sort")).to_have_value("ended")
     page.locator("#clear").press("Enter")
     page.wait_for_url("**/ui/jobs")
     expect(page.locator("#clear")).to_be_hidden()
@@ -121,6 +126,10 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
         '"status:failed" is text': {"q": "status:failed is text"},
         "late type:x text": {"type": "x", "q": "late text"},
         "queue:": {},
+        "since:15m until:2026-01-31T12:00:00Z": {
+            "since": "15m",
+            "until": "2026-01-31T12:00:00Z",
+        },
     }
     for (text, wanted), found in zip(cases.items(), page.evaluate(read, list(cases)), strict=True):
         filter, problems, _, again = found
@@ -129,7 +138,9 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
     assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("wrong", variants(["status:lost", "type:a type:b"], "status:lost"))
+@pytest.mark.parametrize(
+    "wrong", variants(["status:lost", "since:1x", "type:a type:b"], "since:1x")
+)
 def test_after_a_filter_that_cannot_be_no_job_is_shown_or_selected(
     lasting_dashboard: Dashboard, fail: Callable[..., list[int]], wrong: str
 ) -> None:

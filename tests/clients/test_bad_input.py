@@ -96,6 +96,9 @@ def test_what_the_status_does_not_allow_is_refused(client: Any, api: Running) ->
             getattr(client, method)(job)
 
 
+LATE = "2999-01-01T00:00:00Z"
+
+
 def test_other_arguments_that_cannot_be_right(client: Any) -> None:
     client.submit("add")
     calls: list[tuple[Callable[[], Any], type[Exception]]] = [
@@ -103,6 +106,9 @@ def test_other_arguments_that_cannot_be_right(client: Any) -> None:
         (lambda: list(client.jobs(type="a b")), ValueError),
         (lambda: list(client.jobs(q="")), ValueError),
         (lambda: list(client.jobs(where="jobs.py:12")), ValueError),
+        (lambda: list(client.jobs(since="yesterday")), ValueError),
+        (lambda: list(client.jobs(status="pending", since=LATE)), ValueError),
+        (lambda: list(client.jobs(since=LATE, until=LATE)), ValueError),
         (lambda: client.cancel(1, reason=""), ValueError),
         (lambda: client.cancel(1, reason="x" * 1_001), ValueError),
         (lambda: client.get("7"), TypeError),

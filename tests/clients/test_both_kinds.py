@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -151,12 +151,19 @@ def test_jobs_are_listed_page_by_page_newest_first(
     assert list(client.jobs(q="nothing has this")) == []
 
 
-def test_jobs_are_listed_in_pages_and_by_their_errors(
+def test_jobs_are_listed_by_their_ends_and_errors(
     client: Any, api: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orpheus.client.calls.JOBS_OF_A_PAGE", 2)
     ids = [client.submit("add", {"n": n}).id for n in range(3)]
-    assert [job.id for job in client.jobs()] == ids[::-1]
+    for job_id in (ids[2], ids[0], ids[1]):
+        client.cancel(job_id)
+    assert {job.id for job in client.jobs(since="2020-01-31T12:00:00Z")} == set(ids)
+    ended = client.get(ids[1]).finished_at
+    assert ids[1] in [job.id for job in client.jobs(since=ended)]
+    assert ids[1] not in [job.id for job in client.jobs(until=ended)]
+    assert {job.id for job in client.jobs(since="1h")} == set(ids)
+    assert list(client.jobs(until=timedelta(hours=1))) == []
     assert list(client.jobs(error="ValueError", where="jobs.py:12 in f")) == []
 
 

@@ -1,4 +1,4 @@
-"""Lists of jobs: by error, by text, and in parts where that takes long."""
+"""Lists of jobs: by when they ended, by error, by text, and in parts where that takes long."""
 
 import random
 from itertools import combinations, product
@@ -8,10 +8,12 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Budget, Store
+from orpheus.shared.domain.lifecycle import TERMINAL, Ending
+from orpheus.shared.storage import Budget, JobCursor, JobOrder, Store, Total
 from orpheus.shared.storage.verbs import windows
 from tests.contract.conftest import Submit
+
+LIST = JobOrder.NEWEST, JobOrder.ENDED
 
 
 class NoTime(Budget):
@@ -63,6 +65,7 @@ def mixed(store: Store, lease: Any, end: Any, clock: Any) -> list[Job]:
 
 
 def is_wanted(job: Job, wanted: JobFilter) -> bool:
+    ended = job.finished_at_ms
     return (
         wanted.status in (None, job.status)
         and wanted.type in (None, job.type)
@@ -72,19 +75,25 @@ def is_wanted(job: Job, wanted: JobFilter) -> bool:
         and (wanted.error is None or (job.error is not None and job.error.type == wanted.error))
         and wanted.where in (None, "")  # which all of these have
         and (wanted.ids is None or job.id in wanted.ids)
+        and (wanted.since_ms is None or (ended is not None and ended >= wanted.since_ms))
+        and (wanted.until_ms is None or (ended is not None and ended < wanted.until_ms))
     )
 
 
-def expected(jobs: list[Job], wanted: JobFilter) -> list[int]:
-    return [job.id for job in jobs if is_wanted(job, wanted)]
+def expected(jobs: list[Job], wanted: JobFilter, order: JobOrder) -> list[int]:
+    found = [job for job in jobs if is_wanted(job, wanted)]
+    if order is JobOrder.ENDED:
+        found = [job for job in found if job.status in TERMINAL]
+        found.sort(key=lambda job: (job.finished_at_ms or 0, job.id), reverse=True)
+    return [job.id for job in found]
 
 
-def read(store: Store, wanted: JobFilter, limit: int, budget: Any) -> list[int]:
+def read(store: Store, wanted: JobFilter, order: JobOrder, limit: int, budget: Any) -> list[int]:
     """All pages, one after the other."""
     ids: list[int] = []
-    cursor: int | None = None
+    cursor: JobCursor | None = None
     for _ in range(200):
-        page = store.lists.page(wanted, limit, cursor=cursor, budget=budget)
+        page = store.lists.page(wanted, limit, order=order, cursor=cursor, budget=budget)
         ids += [job.id for job in page.jobs]
         if page.next_cursor is None:
             return ids
@@ -103,6 +112,7 @@ FIELDS: dict[str, tuple[Any, ...]] = {
 }
 
 
+@pytest.mark.parametrize("order", LIST)
 @pytest.mark.parametrize(
     "budget",
     [None, pytest.param(NoTime(), marks=pytest.mark.long)],  # in parts: each two fields, below
@@ -110,33 +120,49 @@ FIELDS: dict[str, tuple[Any, ...]] = {
 )
 @pytest.mark.usefixtures("small_windows")
 def test_pages_have_each_matching_job_once_and_in_order_whatever_the_filter(
-    store: Store, mixed: list[Job], budget: Any
+    store: Store, mixed: list[Job], order: JobOrder, budget: Any
 ) -> None:
     for values in product(*FIELDS.values()):
         wanted = JobFilter(**dict(zip(FIELDS, values, strict=True)))
-        assert read(store, wanted, 4, budget) == expected(mixed, wanted), wanted
+        assert read(store, wanted, order, 4, budget) == expected(mixed, wanted, order), wanted
 
 
 def test_every_two_fields_of_a_filter_go_together_in_parts(
     store: Store, mixed: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(windows, "_FIRST_WINDOW", 15)  # a fourth of the jobs
+    ends = sorted({job.finished_at_ms for job in mixed if job.finished_at_ms is not None})
     fields = {name: values[1] for name, values in FIELDS.items()}
-    fields |= {"where": "", "ids": tuple(range(5, 56))}
+    fields |= {"where": "", "since_ms": ends[2], "until_ms": ends[-2]}
+    fields |= {"ids": tuple(range(5, 56))}
     for names in combinations(fields, 2):
         wanted = JobFilter(**{name: fields[name] for name in names})
-        found = expected(mixed, wanted)
-        assert read(store, wanted, 4, NoTime()) == found, names
-        assert store.lists.total(wanted, Budget(60)).value == len(found), names
-        assert store.lists.ids(wanted, Status, max_id=60) == found[::-1], names
+        for order in LIST:
+            found = expected(mixed, wanted, order)
+            assert read(store, wanted, order, 4, NoTime()) == found, (names, order)
+            assert store.lists.total(wanted, Budget(60), order=order).value == len(found), names
+        ids = store.lists.ids(wanted, Status, max_id=60)
+        assert ids == expected(mixed, wanted, JobOrder.NEWEST)[::-1], names
 
 
+@pytest.mark.parametrize("field", [None, "status", "type", "queue", "tag"])
+def test_a_total_of_what_has_ended_counts_nothing_else(
+    store: Store, mixed: list[Job], field: str | None
+) -> None:
+    for value in FIELDS[field] if field else (None,):
+        wanted = JobFilter(**({field: value} if field else {}))
+        total = store.lists.total(wanted, order=JobOrder.ENDED)
+        assert total == Total(len(expected(mixed, wanted, JobOrder.ENDED)), exact=True)
+
+
+@pytest.mark.parametrize("order", LIST)
 @pytest.mark.parametrize("budget", [None, NoHurry()], ids=["in one go", "in windows"])
 def test_no_page_has_more_bytes_than_allowed_whatever_it_is_made_of(
     store: Store,
     lease: Any,
     end: Any,
     monkeypatch: pytest.MonkeyPatch,
+    order: JobOrder,
     budget: Any,
 ) -> None:
     monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
@@ -149,14 +175,31 @@ def test_no_page_has_more_bytes_than_allowed_whatever_it_is_made_of(
     wanted = JobFilter(q="needle")
     sizes: list[int] = []
     ids: list[int] = []
-    cursor: int | None = None
+    cursor: JobCursor | None = None
     while not sizes or cursor is not None:
-        page = store.lists.page(wanted, 9, cursor=cursor, most_bytes=3900, budget=budget)
+        page = store.lists.page(
+            wanted, 9, order=order, cursor=cursor, most_bytes=3900, budget=budget
+        )
         sizes.append(len(page.jobs))
         ids += [job.id for job in page.jobs]
         cursor = page.next_cursor
     assert sizes == [3, 3, 3, 3]
-    assert ids == expected(store.jobs.page(JobFilter(), 100), wanted)
+    assert ids == expected(store.jobs.page(JobFilter(), 100), wanted, order)
+
+
+@pytest.mark.parametrize("budget", [None, NoTime()], ids=["in one go", "in parts"])
+@pytest.mark.usefixtures("small_windows")
+def test_a_time_of_ends_is_from_its_first_moment_to_before_its_last(
+    store: Store, mixed: list[Job], budget: Any
+) -> None:
+    ends = sorted({job.finished_at_ms for job in mixed if job.finished_at_ms is not None})
+    since, until = ends[2], ends[-2]
+    for status, type in product((None, Status.FAILED), (None, "b")):
+        wanted = JobFilter(status, type, since_ms=since, until_ms=until)
+        for order in LIST:
+            found = read(store, wanted, order, 3, budget)
+            assert found == expected(mixed, wanted, order)
+        assert store.lists.total(wanted).value == len(found) > 0
 
 
 def test_a_page_that_ends_early_says_how_far_it_looked(
@@ -167,7 +210,7 @@ def test_a_page_that_ends_early_says_how_far_it_looked(
         submit(payload='{"s":"needle"}' if n in (3, 28) else "{}")
     page = store.lists.page(JobFilter(q="needle"), 5, budget=NoTime())
     assert [job.id for job in page.jobs] == [29]
-    assert (page.looked_at, page.next_cursor) == (7, 24)
+    assert (page.looked_at, page.next_cursor) == (7, JobCursor(0, 24))
     assert page.reached_ms == store.jobs.get(24).created_at_ms
     whole = store.lists.page(JobFilter(q="needle"), 5, budget=Budget(60))
     assert [job.id for job in whole.jobs] == [29, 4]

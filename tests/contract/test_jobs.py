@@ -7,7 +7,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import JobCursor, Store
 from tests.contract.conftest import End, LeaseSome, Submit
 
 
@@ -52,7 +52,8 @@ def test_a_page_ends_before_its_texts_hold_too_many_bytes(store: Store, submit: 
     jobs = [submit(payload=f'{{"text":"{text}"}}') for _ in range(6)][::-1]
 
     def page(most_bytes: int, limit: int, before_id: int | None = None) -> tuple[list[int], bool]:
-        found = store.lists.page(JobFilter(), limit, cursor=before_id, most_bytes=most_bytes)
+        cursor = None if before_id is None else JobCursor(0, before_id)
+        found = store.lists.page(JobFilter(), limit, cursor=cursor, most_bytes=most_bytes)
         return [job.id for job in found.jobs], found.next_cursor is not None
 
     assert page(25_000, 6) == (jobs[:2], True)

@@ -9,7 +9,7 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.storage import Store, database_path
+from orpheus.shared.storage import JobOrder, Store, database_path
 from orpheus.shared.storage.sqlite.sql import sql_file
 from tests.databases import make_database
 from tests.sqlite_handle import handle_of
@@ -149,7 +149,7 @@ def test_a_rare_status_is_looked_up_before_a_common_type_or_queue(
     job_id = store.jobs.submit(NewJob("noop")).job.id
     store.jobs.cancel(job_id)
     wanted = JobFilter(Status.CANCELLED, **other)
-    source = store.lists._source(wanted)
+    source = store.lists._source(wanted, JobOrder.NEWEST)
     assert source.hint == f"\n{sql_file('jobs.sql')['by-status']}\n"
     assert [job.id for job in store.jobs.page(wanted, 10)] == [job_id]
     assert store.lists.total(wanted).value == 1

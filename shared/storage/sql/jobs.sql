@@ -56,6 +56,10 @@ FROM orpheus.jobs
 -- The ids of jobs; a WHERE or JOIN follows.
 SELECT jobs.id FROM orpheus.jobs
 
+-- name: select-cursors
+-- Jobs that have ended, by when they did; a WHERE or JOIN follows.
+SELECT finished_at_ms, jobs.id FROM orpheus.jobs
+
 -- name: by-status
 -- These follow such a query and say where it finds the jobs: SQLite does not know which is rarer.
 INDEXED BY jobs_by_status
@@ -75,6 +79,14 @@ NOT INDEXED
 -- name: by-tag
 -- The jobs themselves, by the ids that have a tag.
 NOT INDEXED
+
+-- name: by-ended
+-- The index of those that have ended, by status and time.
+INDEXED BY jobs_ended
+
+-- name: by-error
+-- The index of the failed ones, by type, error, location and time.
+INDEXED BY jobs_failed
 
 -- name: with-tags
 -- Follows a query of jobs by a tag.

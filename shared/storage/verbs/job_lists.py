@@ -14,9 +14,13 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.jobs import Job, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage.data import (
     ErrorGroup,
+    JobCursor,
+    JobOrder,
     JobPage,
     Total,
 )
@@ -38,6 +42,8 @@ _FOUND_BY = {
     "by-queue": {"max_id", "queue"},
     "by-id": {"max_id", "ids"},
     "by-tag": {"max_id", "tag"},
+    "by-ended": {"has ended", "status", "since_ms", "until_ms"},
+    "by-error": {"has ended", "status", "since_ms", "until_ms", "type", "error", "where"},
 }
 """Which fields of a filter each index answers."""
 _LEADING = {
@@ -48,6 +54,8 @@ _LEADING = {
 }
 """The field of a filter that is the first column of an index, and this column."""
 _FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
+_FINISHED_AT = Job.__struct_fields__.index("finished_at_ms")
+"""The column of a job's row (`select-jobs`) that says when it ended."""
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -61,25 +69,32 @@ class _Source(msgspec.Struct, frozen=True):
     key: str
     conditions: tuple[Condition, ...]
     others: tuple[Condition, ...]
-    is_up: bool
-    """Whether the lowest id comes first."""
+    order: JobOrder
 
-    def between(self, cursor: int | None, edge: int | None) -> list[Condition]:
-        """Return the conditions of what comes behind a job, up to another."""
-        bounds = (cursor, ">" if self.is_up else "<"), (edge, "<=" if self.is_up else ">=")
-        return [Condition(f"{self.key} {how} ?", (at,)) for at, how in bounds if at is not None]
+    def between(self, cursor: JobCursor | None, edge: JobCursor | None) -> list[Condition]:
+        """Return the conditions of what comes behind a cursor, up to another."""
+        is_up = self.order is JobOrder.OLDEST
+        bounds = (cursor, ">" if is_up else "<"), (edge, "<=" if is_up else ">=")
+        return [self._compared(at, how) for at, how in bounds if at is not None]
+
+    def _compared(self, cursor: JobCursor, how: str) -> Condition:
+        if self.order is JobOrder.ENDED:
+            # The time is compared twice: PostgreSQL cannot tell how many rows a pair leaves.
+            sql = f"finished_at_ms {how[0]}= ? AND ({self.key}) {how} (?, ?)"
+            return Condition(sql, (cursor.ended_ms, *cursor))
+        return Condition(f"{self.key} {how} ?", (cursor.id,))
 
     @property
     def order_by(self) -> str:
         """What follows ORDER BY: all columns of the index, so that no other one fits."""
-        how = "ASC" if self.is_up else "DESC"
+        how = "ASC" if self.order is JobOrder.OLDEST else "DESC"
         columns = [self.leading] if self.leading else []
-        return ", ".join(f"{column} {how}" for column in [*columns, self.key])
+        return ", ".join(f"{column} {how}" for column in [*columns, *self.key.split(", ")])
 
 
 class _Found(msgspec.Struct, frozen=True):
-    rows: list[Row]
-    cursor: int | None
+    rows: list[tuple[JobCursor, Row]]
+    cursor: JobCursor | None
     looked_at: int | None = None
 
 
@@ -95,12 +110,13 @@ class JobLists:
         wanted: JobFilter,
         limit: int,
         *,
-        cursor: int | None = None,
+        order: JobOrder = JobOrder.NEWEST,
+        cursor: JobCursor | None = None,
         most_bytes: int = NO_BOUND,
         preview_chars: int | None = None,
         budget: Budget | None = None,
     ) -> JobPage:
-        """Return up to `limit` jobs that match, newest first, with ids below `cursor`.
+        """Return up to `limit` jobs that match, from `cursor` on.
 
         The page ends early where its texts would hold more than `most_bytes`, but not before its
         first job. `preview_chars`: so many characters of the JSON of each payload and result.
@@ -109,51 +125,73 @@ class JobLists:
         if preview_chars is not None:
             select = Condition(self._sql["select-previews"], (preview_chars, preview_chars))
         with self._database.planned_for_values():
-            found = self._read(select, self._source(wanted), cursor, limit, most_bytes, budget)
+            each = [
+                self._read(select, self._source(part, order), cursor, limit, most_bytes, budget)
+                for part in _in_parts(wanted, order)
+            ]
+        found = each[0] if len(each) == 1 else _merged(each, order)
         found = _up_to(found, limit, most_bytes)
         reached_ms = None if found.looked_at is None else self._time_of(found.cursor)
-        return JobPage(list(map(job_of, found.rows)), found.cursor, found.looked_at, reached_ms)
+        jobs = [job_of(row) for _, row in found.rows]
+        return JobPage(jobs, found.cursor, found.looked_at, reached_ms)
 
-    def ids(self, wanted: JobFilter, statuses: Iterable[Status], *, max_id: int) -> list[int]:
+    def ids(
+        self,
+        wanted: JobFilter,
+        statuses: Iterable[Status],
+        *,
+        max_id: int,
+    ) -> list[int]:
         """Return the ids of matching jobs of these statuses, up to `max_id`, ascending."""
-        select = Condition(self._sql["select-ids"])
-        parts = [
-            replace(wanted, status=status)
-            for status in sorted(statuses)
-            if wanted.status in (None, status)
-        ]
+        select, order = Condition(self._sql["select-ids"]), JobOrder.OLDEST
         with self._database.planned_for_values():
             each = [
-                self._read(select, self._source(part, max_id), None, NO_BOUND, NO_BOUND, None)
-                for part in parts
+                self._read(
+                    select, self._source(part, order, max_id), None, NO_BOUND, NO_BOUND, None
+                )
+                for part in _of_statuses(wanted, statuses)
             ]
-        return sorted(row[0] for found in each for row in found.rows)
+        return [row[0] for _, row in _merged(each, order).rows]
 
-    def _time_of(self, cursor: int | None) -> int | None:
-        if cursor is None:
-            return None
-        row = self._database.one(self._database.sql("counts.sql")["first-job-from"], cursor)
+    def _time_of(self, cursor: JobCursor | None) -> int | None:
+        if cursor is None or cursor.ended_ms:
+            return cursor and cursor.ended_ms
+        row = self._database.one(self._database.sql("counts.sql")["first-job-from"], cursor.id)
         return None if row is None else int(row[1])
 
     def newest_id(self) -> int:
         """Return the id of the newest job; 0: there is none."""
         return int(self._database.value(self._sql["newest-id"]) or 0)
 
-    def total(self, wanted: JobFilter, budget: Budget | None = None) -> Total:
+    def total(
+        self,
+        wanted: JobFilter,
+        budget: Budget | None = None,
+        *,
+        order: JobOrder = JobOrder.NEWEST,
+    ) -> Total:
         """Return how many jobs a list has: exact from kept counts, else counted up to 10,000."""
         if wanted == JobFilter(wanted.status, queue=wanted.queue):
-            return Total(self._kept_total(wanted), exact=True)
-        if wanted == JobFilter(tag=wanted.tag):
+            kept = sum(self._kept_total(part) for part in _in_parts(wanted, order))
+            return Total(kept, exact=True)
+        if wanted == JobFilter(tag=wanted.tag) and order is not JobOrder.ENDED:
             value = self._few("tag", wanted.tag)
             return Total(value, exact=value < MOST_COUNTED)
-        value = 0
         with self._database.planned_for_values():
-            source = self._source(wanted)
+            return self._counted_total(wanted, budget, order)
+
+    def _counted_total(self, wanted: JobFilter, budget: Budget | None, order: JobOrder) -> Total:
+        value, exact = 0, True
+        if wanted.since_ms is not None or wanted.until_ms is not None:
+            order = JobOrder.ENDED  # the same jobs: its index knows the times
+        for part in _in_parts(wanted, order):
+            source = self._source(part, order)
             for window in self._windows(source, None, budget):
                 value += self._counted(source, window, MOST_COUNTED - value)
                 if value >= MOST_COUNTED:
                     return Total(MOST_COUNTED, exact=False)
-        return Total(value, exact=window.edge is None)
+            exact = exact and window.edge is None
+        return Total(value, exact=exact)
 
     # Reading in windows
 
@@ -161,12 +199,12 @@ class JobLists:
         self,
         select: Condition,
         source: _Source,
-        cursor: int | None,
+        cursor: JobCursor | None,
         limit: int,
         most_bytes: int,
         budget: Budget | None,
     ) -> _Found:
-        found: list[Row] = []
+        found: list[tuple[JobCursor, Row]] = []
         left = most_bytes
         for window in self._windows(source, cursor, budget):
             where = self._where(source, window)
@@ -174,7 +212,7 @@ class JobLists:
             sql = f"{jobs} ORDER BY {source.order_by} LIMIT ?"
             values = (*select.values, *where.values, min(limit - len(found) + 1, NO_BOUND))
             rows, is_cut = self._database.within(left, sql, *values)
-            found += rows
+            found += [(_cursor_of(row, source.order), row) for row in rows]
             if is_cut or len(found) > limit:
                 return _Found(found, found[-1][0])
             left -= sum(map(text_bytes, rows))
@@ -183,31 +221,34 @@ class JobLists:
         return _Found(found, window.edge, None if window.edge is None else window.looked_at)
 
     def _windows(
-        self, source: _Source, cursor: int | None, budget: Budget | None
-    ) -> Iterator[Window[int]]:
+        self, source: _Source, cursor: JobCursor | None, budget: Budget | None
+    ) -> Iterator[Window[JobCursor]]:
         """Yield parts of what the index finds, one after the other, as long as the time allows."""
 
-        def edge_of(after: int | None, size: int) -> int | None:
+        def edge_of(after: JobCursor | None, size: int) -> JobCursor | None:
             return self._edge(source, after, size) if source.others else None
 
         return windows(cursor, edge_of, budget)
 
-    def _edge(self, source: _Source, cursor: int | None, size: int) -> int | None:
-        """Return the id of the last of so many jobs; None: there are not more than those."""
-        select = self._sql["select-ids"]
+    def _edge(self, source: _Source, cursor: JobCursor | None, size: int) -> JobCursor | None:
+        """Return the cursor of the last of so many jobs; None: there are not more than those."""
+        is_ended = source.order is JobOrder.ENDED
+        select = self._sql["select-cursors" if is_ended else "select-ids"]
         where = all_of(*source.conditions, *source.between(cursor, None))
         joined = source.joined if source.key == _TAGGED else ""  # else no condition here needs it
         sql = (
             f"{select} {source.hint}{joined}{where.sql} ORDER BY {source.order_by} LIMIT 1 OFFSET ?"
         )
         row = self._database.one(sql, *where.values, size - 1)
-        return None if row is None else int(row[0])
+        if row is None:
+            return None
+        return JobCursor(*row) if is_ended else JobCursor(0, row[0])
 
-    def _where(self, source: _Source, window: Window[int]) -> Condition:
+    def _where(self, source: _Source, window: Window[JobCursor]) -> Condition:
         bounds = source.between(window.after, window.edge)
         return all_of(*source.conditions, *source.others, *bounds)
 
-    def _counted(self, source: _Source, window: Window[int], most: int) -> int:
+    def _counted(self, source: _Source, window: Window[JobCursor], most: int) -> int:
         where = self._where(source, window)
         ids = f"{self._sql['select-ids']} {source.hint}{source.joined}{where.sql} LIMIT ?"
         counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
@@ -215,15 +256,16 @@ class JobLists:
 
     # Which index
 
-    def _source(self, wanted: JobFilter, max_id: int | None = None) -> _Source:
-        """Return the index that delimits the list best, with what it finds.
-
-        With `max_id` it is the list of `ids`, else that of a page.
-        """
+    def _source(self, wanted: JobFilter, order: JobOrder, max_id: int | None = None) -> _Source:
+        """Return the index that delimits the list best, with what it finds."""
         conditions = conditions_of(wanted, self._sql)
-        name, key = self._source_of(wanted)
+        name, key = (
+            self._ended_source(wanted) if order is JobOrder.ENDED else self._source_of(wanted)
+        )
         if max_id is not None:
             conditions["max_id"] = Condition(f"{key} <= ?", (max_id,))
+        if order is JobOrder.ENDED:
+            conditions["has ended"] = Condition("finished_at_ms IS NOT NULL")
         leading, column = _LEADING.get(name, ("", ""))
         if leading:
             equals = f"{column} {self._sql['equals-in-order']}"
@@ -234,8 +276,12 @@ class JobLists:
         ]
         hint = f"\n{self._sql[name]}\n" if name else ""
         joined = f"\n{self._sql['with-tags']}\n" if wanted.tag is not None else ""
-        is_up = max_id is not None
-        return _Source(hint, joined, column, key, tuple(found), tuple(others), is_up)
+        return _Source(hint, joined, column, key, tuple(found), tuple(others), order)
+
+    def _ended_source(self, wanted: JobFilter) -> tuple[str, str]:
+        is_group = wanted.status is Status.FAILED and None not in (wanted.type, wanted.error)
+        name = "by-error" if is_group and wanted.where is not None else "by-ended"
+        return name, "finished_at_ms, jobs.id"
 
     def _source_of(self, wanted: JobFilter) -> tuple[str, str]:
         """Return the index of what the fewest jobs have, and the column of its order."""
@@ -276,12 +322,38 @@ class JobLists:
         )
 
 
+def _of_statuses(wanted: JobFilter, statuses: Iterable[Status]) -> list[JobFilter]:
+    """Return the filter for each of the statuses that it lets through."""
+    return [
+        replace(wanted, status=status)
+        for status in sorted(statuses)
+        if wanted.status in (None, status)
+    ]
+
+
+def _in_parts(wanted: JobFilter, order: JobOrder) -> list[JobFilter]:
+    """Return filters that together match what a list shows; one index answers each of them."""
+    return _of_statuses(wanted, TERMINAL) if order is JobOrder.ENDED else [wanted]
+
+
+def _merged(each: Sequence[_Found], order: JobOrder) -> _Found:
+    """Return the first of all, as far as every list has been read."""
+    is_down = order is not JobOrder.OLDEST
+    rows = sorted((item for found in each for item in found.rows), key=_first, reverse=is_down)
+    cursors = [found.cursor for found in each if found.cursor is not None]
+    looked_at = [found.looked_at for found in each if found.looked_at is not None]
+    end = (max(cursors) if is_down else min(cursors)) if cursors else None
+    if end is not None:
+        rows = [row for row in rows if (row[0] >= end if is_down else row[0] <= end)]
+    return _Found(rows, end, sum(looked_at) if looked_at else None)
+
+
 def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
     """Return what a page has room for. A full page does not say how far it looked."""
-    rows: list[Row] = []
+    rows: list[tuple[JobCursor, Row]] = []
     left = most_bytes
     for row in found.rows[:limit]:
-        left -= text_bytes(row)
+        left -= text_bytes(row[1])
         if rows and left < 0:
             break
         rows.append(row)
@@ -291,12 +363,22 @@ def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
     return replace(found, looked_at=None) if is_full else found
 
 
+def _first(row: tuple[JobCursor, Row]) -> JobCursor:
+    return row[0]
+
+
+def _cursor_of(row: Row, order: JobOrder) -> JobCursor:
+    return JobCursor(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else JobCursor(0, row[0])
+
+
 _COMPARED = {
     "type": "type = ?",
     "queue": "queue = ?",
     "tag": "job_tags.tag = ?",
     "error": "error_type = ?",
     "where": "error_where = ?",
+    "since_ms": "finished_at_ms >= ?",
+    "until_ms": "finished_at_ms < ?",
 }
 """By field of the filter."""
 
@@ -319,9 +401,12 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
 
 
 def words_of(wanted: JobFilter) -> list[str]:
-    """Return each field that is given: `status=failed`, `type=resize`."""
-    fields = asdict(wanted).items()
-    return [f"{name}={_shown(value)}" for name, value in fields if value is not None]
+    """Return each field that is given: `status=failed`, `since=2026-01-31T12:00:00.000Z`."""
+    fields = asdict(wanted)
+    for name in ("since", "until"):
+        at_ms = fields.pop(f"{name}_ms")
+        fields[name] = None if at_ms is None else rfc3339(at_ms)
+    return [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
 
 
 def _shown(value: object) -> str:

@@ -23,6 +23,7 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.last_lines import LastLine
 from orpheus.shared.storage.data import (
     IDEMPOTENCY_MS,
+    JobCursor,
     JobRun,
     KeptAnswer,
     KeyHolder,
@@ -151,7 +152,8 @@ class Jobs:
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
         """Return up to `limit` jobs that match, newest first, with ids below `before_id`."""
-        return self._lists.page(wanted, limit, cursor=before_id).jobs
+        cursor = None if before_id is None else JobCursor(0, before_id)
+        return self._lists.page(wanted, limit, cursor=cursor).jobs
 
     # Actions of operators: each is recorded in the audit log, if an operator (`by`) is given.
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.shared.durations import LONGEST_S, PATTERN, parse_duration_s
+from orpheus.shared.durations import LONGEST_S, PATTERN, parse_duration_s, parse_moment
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,22 @@ def test_milliseconds_are_exact() -> None:
 def test_anything_else_is_refused_with_a_sentence(written: object) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration_s(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("2026-01-31T12:00:00", "lacks its time zone"),
+        (datetime(2026, 1, 31), "lacks its time zone"),  # noqa: DTZ001
+        ("2026-13-31T12:00:00Z", "is not an RFC 3339 time"),
+        ("1969-12-31T12:00:00Z", "must be from 1970"),
+        ("400d", "must be from 0 to 365 days ago"),
+        (timedelta(days=400), "must be from 0 to 365 days ago"),
+        (timedelta(days=-1), "must be from 0 to 365 days ago"),
+        ("soon", "is neither a time"),
+        ([], "is neither a time"),
+    ],
+)
+def test_what_is_wrong_with_a_moment_is_said_of_its_form(written: object, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_moment(written)

@@ -113,6 +113,7 @@ def test_retries_come_when_their_time_has_come(harness: Harness) -> None:
     assert harness.advance("1s") == 1
     assert harness.advance("1h") == 1
     harness.assert_no_errors()
+    assert list(harness.client.jobs(since="30m")) == [] != list(harness.client.jobs(since="1h"))
     done = harness.get(job)
     assert done.status is Status.DONE
     waits = [one.started_at - began for one in done.attempts]

@@ -40,7 +40,7 @@ function errorNode({ number, error, finished_at: at }, type, isOpen) {
     setText(trace, whole ? all : short);
   } }, label);
   const copy = copyButton(() => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n"));
-  const same = new URLSearchParams({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME) });
+  const same = new URLSearchParams({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME), sort: "ended" });
   const [line, rest] = firstLine(error.message);
   return h("details", { class: "error", open: isOpen },
     h("summary", {}, h("b", {}, error.type), " ", h("span", { class: "message" }, line)),

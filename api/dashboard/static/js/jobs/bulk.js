@@ -3,6 +3,7 @@ import { byId, onPress, setText } from "../base/dom.js";
 import { LONGEST_READ_MS, request } from "../base/http.js";
 import { count, plural } from "../base/words.js";
 import { confirm } from "../frame/confirm.js";
+import { fixed } from "../lists/filter.js";
 import { write } from "../lists/query.js";
 
 const LARGE = 100;
@@ -29,8 +30,9 @@ const LONGEST_CALL_MS = 300_000;
 
 /** Name all that match. @param {import("../lists/filter.js").Filter} filter */
 function allOf(filter) {
-  const words = write(filter);
-  return words ? `All that match “${words}”` : "All jobs, as no filter is set";
+  const words = write(filter), ended = filter.sort === "ended";
+  if (words) return `All that match “${words}”${ended ? " and have ended" : ""}`;
+  return ended ? "All jobs that have ended" : "All jobs, as no filter is set";
 }
 
 export class Bulk {
@@ -48,7 +50,7 @@ export class Bulk {
   async start(action, id) {
     const { all, ids, table } = this.selection;
     if (this.isBusy || (!this.selection.size && id === undefined)) return;
-    const filter = all ? table.filter : { ids: ids.size ? [...ids] : [id] };
+    const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] };
     const body = { action, filter }, words = allOf(table.filter);
     this.tell("counting …");
     let counted;

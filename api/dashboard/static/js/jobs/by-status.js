@@ -2,7 +2,7 @@
 // link that adds its status to the filter, or takes it out again.
 import { byId, setAttr, setText } from "../base/dom.js";
 import { JOBS, address } from "../lists/filter.js";
-import { count } from "../base/words.js";
+import { LIVE, count } from "../base/words.js";
 
 /** @typedef {Record<string, number>} Counts */
 
@@ -30,8 +30,8 @@ export class ByStatus {
     setAttr(this.node, "aria-label", filter.queue ? `Jobs of queue ${filter.queue} by status` : "All jobs by status");
     for (const item of this.node.children) {
       const link = item.firstElementChild, { status: of } = item.dataset, isChosen = filter.status === of;
-      const { status: _, ...rest } = filter;
-      setAttr(link, "href", address(JOBS, { ...(isChosen ? {} : { status: of }), ...rest }));
+      const { status: _, sort, ...rest } = filter;
+      setAttr(link, "href", address(JOBS, { ...(isChosen ? {} : { status: of }), ...rest, ...(sort && !LIVE.includes(of) ? { sort } : {}) }));
       setAttr(link, "aria-current", isChosen ? "true" : null);
       setAttr(link, "title", isChosen ? "Show those of any status again" : null);
       if (isChosen) this.node.scrollLeft = link.offsetLeft - this.node.offsetLeft; // in a narrow window, not all links are seen

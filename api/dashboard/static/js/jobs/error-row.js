@@ -13,7 +13,7 @@ const ACTIONS = ["retry", "delete"];
 /** @param {any} group @param {() => void} changed called after an action */
 export function errorCells(group, changed) {
   const { type, error, where, message, count: n, last_hour: hour, hour_before: before, first_seen: first, last_seen: last, newest } = group;
-  const jobs = jobsWith({ type, status: "failed", error, ...(where ? { where } : {}) });
+  const jobs = jobsWith({ type, status: "failed", error, ...(where ? { where } : {}), sort: "ended" });
   return html`
     <td role="cell" class="name"><a href="/ui/types#type-${encodeURIComponent(type)}">${breakable(type)}</a></td>
     <td role="cell" class="error"><b>${breakable(error)}</b><span class="message" title=${message}><span class="which">${whichOf(group)}</span>${message}</span>${where ? html`<code class="where">${where}</code>` : nothing}</td>

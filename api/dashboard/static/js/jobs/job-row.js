@@ -8,9 +8,9 @@ import { preview } from "../base/preview.js";
 const MOST_NAMED = 3;
 
 export class JobRow {
-  /** @param {any} job @param {{isSelectable: boolean, isHeld: (type: string) => boolean}} how `isHeld`: whether a type is quarantined */
-  constructor(job, { isSelectable, isHeld }) {
-    Object.assign(this, { isHeld });
+  /** @param {any} job @param {{isSelectable: boolean, isByEnd: () => boolean, isHeld: (type: string) => boolean}} how `isHeld`: whether a type is quarantined */
+  constructor(job, { isSelectable, isByEnd, isHeld }) {
+    Object.assign(this, { isByEnd, isHeld });
     const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
     this.mark = h("span", { class: "mark" });
     this.word = h("span", {});
@@ -61,7 +61,7 @@ export class JobRow {
     if (!this.bar.hidden) this.bar.value = job.progress;
     if (this.tags.childElementCount !== job.tags.length)
       arrange(this.tags, job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag)));
-    setTime(this.when, job.created_at);
+    setTime(this.when, (this.isByEnd() && job.finished_at) || job.created_at);
     this.paintTimes(job);
   }
 

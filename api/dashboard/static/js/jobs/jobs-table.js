@@ -5,7 +5,7 @@
 import { Attention } from "../lists/rows.js";
 import { arrange, byId, hide, onPress, setAttr, setOff, setText } from "../base/dom.js";
 import { noFields } from "../lists/query.js";
-import { address, isDeep } from "../lists/filter.js";
+import { address, isByEnd, isDeep } from "../lists/filter.js";
 import { request } from "../base/http.js";
 import { farthest, readWhole } from "../lists/whole-page.js";
 import { JobRow } from "./job-row.js";
@@ -135,15 +135,16 @@ export class JobsTable {
     this.showButtons();
   }
 
-  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isHeld: (type) => this.held.has(type) }); }
+  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), isHeld: (type) => this.held.has(type) }); }
 
   showPages(next) {
     const { filter, path } = this, older = byId("older"), newest = byId("newest");
     hide(newest, this.cursor === null, byId("jobs-title"));
     hide(older, next === null, newest.hidden ? byId("jobs-title") : newest);
-    setText(older, this.page.searched ? "look further →" : "older →");
+    setText(older, this.page.searched ? "look further →" : isByEnd(filter) ? "ended earlier →" : "older →");
     older.href = address(path, filter, { cursor: next });
     newest.href = address(path, filter);
+    setText(byId("when"), isByEnd(filter) ? "ended" : "submitted");
   }
 
   showTotal() {

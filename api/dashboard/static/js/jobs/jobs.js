@@ -7,7 +7,7 @@ import { ByStatus } from "./by-status.js";
 
 import { startChrome } from "../frame/chrome.js";
 
-import { JOBS, address, followLinks, readAddress } from "../lists/filter.js";
+import { JOBS, address, followLinks, isByEnd, readAddress } from "../lists/filter.js";
 
 import { request } from "../base/http.js";
 
@@ -20,10 +20,11 @@ import { tellOf } from "./none-starts.js";
 import { completions, jobNumber, parse, write } from "../lists/query.js";
 
 import { rowKeys, Selection } from "./selection.js";
+import { LIVE } from "../base/words.js";
 
 
 const TYPING_MS = 350;
-const field = byId("query"), status = byId("status");
+const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
 const problem = byId("filter-problem");
 const table = new JobsTable({
   path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
@@ -91,6 +92,8 @@ function showForm() {
   tellOf(filter, (counts) => byStatus.takeQueue(counts));
   offerNumber();
   status.value = filter.status ?? "";
+  ended.value = filter.until ? "" : filter.since ?? "";
+  sort.value = isByEnd(filter) ? "ended" : "newest";
   hide(byId("clear"), Object.keys(filter).length === 0, field);
 }
 
@@ -98,7 +101,9 @@ function showForm() {
 function apply(changes = {}, keep = false) {
   clearTimeout(typing);
   const { filter } = parse(field.value);
-  const wanted = { ...filter, ...changes };
+  const chosen = readAddress().filter.sort;
+  const wanted = { ...filter, ...(chosen ? { sort: chosen } : {}), ...changes };
+  if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.includes(wanted.status)) delete wanted.sort;
   if (Object.keys(changes).length) field.value = write(wanted);
   go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
 }
@@ -110,6 +115,8 @@ field.addEventListener("input", () => {
   typing = setTimeout(() => apply({}, true), TYPING_MS);
 });
 status.addEventListener("change", () => apply({ status: status.value }));
+ended.addEventListener("change", () => apply({ since: ended.value, until: "" }));
+sort.addEventListener("change", () => apply({ sort: sort.value }));
 byId("more-filters").addEventListener("click", () => {
   const isOpen = byId("filters").classList.toggle("unfolded");
   setAttr(byId("more-filters"), "aria-expanded", String(isOpen));

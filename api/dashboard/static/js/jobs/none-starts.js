@@ -2,6 +2,7 @@
 // shown if any of the list may wait to start, with a link to the queue, where a paused one is resumed. This also reads how
 // many jobs the queue has of each status.
 import { byId, h, hide, icon, isReadOnly, setText } from "../base/dom.js";
+import { isByEnd } from "../lists/filter.js";
 import { request } from "../base/http.js";
 import { Refresh } from "../frame/refresh.js";
 import { pausedWords } from "../queues/paused.js";
@@ -22,7 +23,7 @@ const refresh = new Refresh(read, { every: EVERY_MS, told: () => {} });
 
 /** From now on, tell of the queue of this filter, if it has one. @param {import("../lists/filter.js").Filter} filter @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
 export function tellOf(filter, count) {
-  mayWait = !filter.status || WAITING.has(filter.status);
+  mayWait = !isByEnd(filter) && (!filter.status || WAITING.has(filter.status));
   if (filter.queue === name) return paint();
   name = filter.queue;
   counted = count;

@@ -1,4 +1,4 @@
-// The filter field of the lists of jobs: `status:failed type:resize some text`. Pure.
+// The filter field of the lists of jobs: `status:failed type:resize since:1h some text`. Pure.
 import { STATUSES } from "../base/words.js";
 
 const TOKEN = /([a-z]+):("(?:[^"\\]|\\.)*"?|\S*)|"(?:[^"\\]|\\.)*"?|\S+/g;
@@ -48,7 +48,7 @@ const quoted = (text, where) => (where.test(text) ? `"${text.replace(/["\\]/g, "
 
 const unquoted = (text) => (text.startsWith('"') ? text.slice(1).replace(/(?<!\\)"$/, "").replace(/\\(.)/g, "$1") : text);
 
-export const KEYS = ["status", "type", "queue", "tag", "error", "where"];
+export const KEYS = ["status", "type", "queue", "tag", "error", "where", "since", "until"];
 
 /** @typedef {Record<string, string>} Filter */
 
@@ -68,4 +68,4 @@ export const jobNumber = (text) => /^\s*#?(\d+)\s*$/.exec(text)?.[1];
 export const write = (filter) => writeFields(filter, KEYS);
 
 /** Return the texts that the last word may become. @param {string} text @param {Record<string, string[]>} known the values of keys */
-export const completions = (text, known) => completeFields(text, KEYS, { status: STATUSES, ...known });
+export const completions = (text, known) => completeFields(text, KEYS, { status: STATUSES, since: ["15m", "1h", "1d"], ...known });

@@ -38,6 +38,10 @@ log = get_logger()
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
 """Between two attempts while something is in trouble, unless `poll` is longer."""
+_KEY_WAIT_MS = 100
+"""How long a batch waits for unique keys that open transactions hold; their rows come later."""
+_KEYS_AGAIN_S = 5.0
+"""Rows whose keys were held are passed over for so long, or until no others are left."""
 _SQLITE = "sqlite:///"
 
 
@@ -166,9 +170,14 @@ class Drainer:
                 return
             self._is_elsewhere = False
         source = self._source
+        held_keys = set[str]()
+        keys_again_at_s = time.monotonic() + _KEYS_AGAIN_S
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
-            if not self._drain_batch(store, source, self._settled(store, source)):
+            if began_s >= keys_again_at_s:
+                held_keys.clear()
+                keys_again_at_s = began_s + _KEYS_AGAIN_S
+            if not self._drain_batch(store, source, self._settled(store, source), held_keys):
                 break
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
@@ -182,23 +191,27 @@ class Drainer:
             log.info("outbox_recovered", outbox=self.settings.name, rows=len(last.ids))
         return last.number
 
-    def _drain_batch(self, store: Store, source: Source, after: int) -> bool:
+    def _drain_batch(self, store: Store, source: Source, after: int, held_keys: set[str]) -> bool:
         """Make jobs of some rows; return False if there was none.
 
-        `after`: the number of the batch before, whose rows are deleted. On PostgreSQL it waits for
-        open transactions that hold unique keys of the rows.
+        `after`: the number of the batch before, whose rows are deleted. Rows with `held_keys` are
+        passed over; the keys that open transactions hold are added, as they could fill each batch.
         """
         from orpheus.supervisor.outbox.sorting import in_turn, sort_out  # noqa: PLC0415 - 4 MB, for the first row
 
         settings, name = self.settings, self.settings.name
-        with source.batch() as rows:
+        with source.batch(held_keys) as rows:
             if not rows:
                 return False
             failpoint("outbox.read")
             types = {row.name: row for row in store.types.all()}
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             with store.write(durable=True):
-                batch = in_turn(batch, store.jobs.key_holders(batch.jobs))
+                holders, contended = store.jobs.key_holders_within(batch.jobs, _KEY_WAIT_MS)
+                held_keys |= contended
+                batch = in_turn(batch, holders, contended)
+                if not batch.accepted and not batch.refused:
+                    return True  # all of them wait for keys; there may be others behind them
                 refused, held = len(batch.refused), batch.held
                 number = store.outboxes.remember(
                     name, source.digest, after, batch.accepted, refused=refused, held=held

@@ -86,12 +86,12 @@ class PostgresqlSource:
             return self._connection.execute(_sql(sql)).fetchone() is not None
 
     @contextlib.contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
-        """Read and lock the rows with the lowest ids, up to the bounds of a batch."""
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
+        """Read and lock the rows with the lowest ids but without these keys, up to the bounds."""
         with self._translated():
             self._begin()
             try:
-                yield self._read()
+                yield self._read(held_keys)
             finally:
                 with contextlib.suppress(psycopg.Error):
                     if self._connection.info.transaction_status is not TransactionStatus.IDLE:
@@ -105,7 +105,7 @@ class PostgresqlSource:
             "WHERE current_setting(name, true) IS NOT NULL"
         )
 
-    def _read(self) -> list[Row]:
+    def _read(self, held_keys: Collection[str]) -> list[Row]:
         """Fetch a few rows at a time: five hundred large ones would not fit into memory."""
         options = ", ".join(f"{name}::text" for name in OPTIONS)
         sql = f"""
@@ -113,11 +113,12 @@ class PostgresqlSource:
                 CASE WHEN octet_length(payload::text) <= %s THEN payload::text END,
                 coalesce(octet_length(payload::text), 0), {options}
             FROM {self._name} WHERE refused_at IS NULL
+                AND (unique_key IS NULL OR unique_key::text <> ALL(%s::text[]))
             ORDER BY id LIMIT %s
             FOR UPDATE SKIP LOCKED"""
         rows: list[Row] = []
         with self._connection.cursor(name="outbox") as cursor:
-            cursor.execute(_sql(sql), (self._max_payload_bytes, MOST_ROWS))
+            cursor.execute(_sql(sql), (self._max_payload_bytes, _array(held_keys), MOST_ROWS))
             while found := cursor.fetchmany(_ROWS_AT_ONCE):
                 rows += (Row(*values) for values in found)
                 if sum(row.payload_bytes for row in rows) > MOST_BYTES:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -62,8 +62,11 @@ class Source(Protocol):
     def may_have_rows(self) -> bool:
         """Return whether a batch is worth reading; a cheap look that writes nothing."""
 
-    def batch(self) -> AbstractContextManager[Sequence[Row]]:
-        """Read the rows with the lowest ids; no other drainer takes them inside the block."""
+    def batch(self, held_keys: Collection[str]) -> AbstractContextManager[Sequence[Row]]:
+        """Read the rows with the lowest ids, but none that has one of these unique keys.
+
+        No other drainer takes them until the end of the block.
+        """
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Inside `batch`: delete rows and mark others as refused; on disk when it returns."""

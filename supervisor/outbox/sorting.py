@@ -4,7 +4,7 @@ It is imported when the first row comes: the checks take 4 MB, and a waiting dra
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orpheus.shared.domain.handover import JobDefaults
@@ -54,8 +54,12 @@ def sort_out(
     return batch
 
 
-def in_turn(batch: SortedBatch, holders: Mapping[str, KeyHolder]) -> SortedBatch:
+def in_turn(
+    batch: SortedBatch, holders: Mapping[str, KeyHolder], contended: Collection[str] = ()
+) -> SortedBatch:
     """Return a batch as if each row came alone, given which live jobs hold the unique keys.
+
+    A row with a `contended` key is left for a later batch.
 
     A row whose key a job of another type holds is refused. If that job is one of this batch, it
     must be there first: the batch ends before the row.
@@ -63,6 +67,8 @@ def in_turn(batch: SortedBatch, holders: Mapping[str, KeyHolder]) -> SortedBatch
     jobs, accepted, refused, held = list[NewJob](), list[RowId](), [*batch.refused], 0
     taken = dict(holders)
     for job, row_id in zip(batch.jobs, batch.accepted, strict=True):
+        if job.unique_key in contended:
+            continue
         if job.unique_key is not None:
             own = KeyHolder(0, job.type)
             holder = taken.setdefault(job.unique_key, own)

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +130,15 @@ class SqliteSource:
         return int(str(version))
 
     @contextlib.contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
-        """Read the rows with the lowest ids, up to the bounds of a batch."""
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
+        """Read the rows with the lowest ids but without these keys, up to the bounds of a batch."""
         version = self._data_version()
-        rows = self._read()
-        if not rows:
+        rows = self._read(held_keys)
+        if not rows and not held_keys:
             self._seen = version
         yield rows
 
-    def _read(self) -> list[Row]:
+    def _read(self, held_keys: Collection[str]) -> list[Row]:
         size = "octet_length(payload)"
         payload = f"iif({size} <= ?1, {_as_bytes('payload')}, NULL)"
         options = ", ".join(map(_as_bytes, OPTIONS))
@@ -146,8 +146,9 @@ class SqliteSource:
             SELECT typeof(id), {_as_bytes("id")}, {_as_bytes("type")}, {payload},
                 coalesce({size}, 0), {options}
             FROM {self._name} WHERE refused_at IS NULL
+                AND (unique_key IS NULL OR unique_key NOT IN (SELECT value FROM json_each(?3)))
             ORDER BY id LIMIT ?2"""
-        values = (self._max_payload_bytes, MOST_ROWS)
+        values = (self._max_payload_bytes, MOST_ROWS, json.dumps(list(held_keys)))
         rows: list[Row] = []
         read_bytes = 0
         with self._translated():

@@ -103,6 +103,14 @@ class Jobs:
         """
         return self._enqueue.holders_of(keys_of(new_jobs))
 
+    def key_holders_within(
+        self, new_jobs: Sequence[NewJob], limit_ms: int
+    ) -> tuple[dict[str, KeyHolder], frozenset[str]]:
+        """Return the same, and the keys that open transactions still hold after so long."""
+        keys = keys_of(new_jobs)
+        contended = self._enqueue.lock_keys_within(keys, limit_ms) if keys else frozenset()
+        return self._enqueue.holders_of([key for key in keys if key not in contended]), contended
+
     def _between(self, first_id: int, last_id: int) -> dict[int, Job]:
         sql = f"{self._sql['select-jobs']} WHERE jobs.id BETWEEN ? AND ?"
         return {row[0]: job_of(row) for row in self._database.all(sql, first_id, last_id)}

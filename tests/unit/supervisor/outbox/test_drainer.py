@@ -1,7 +1,7 @@
 """What a drainer does with the batch of another that was killed."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Rows:
         return bool(self.rows)
 
     @contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
         yield self.rows
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
@@ -149,7 +149,7 @@ class OwnRows(Rows):
         return self.shared.may_have_rows()
 
     @contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
         read = list(self.shared.rows)
         self.happen("read")
         yield read

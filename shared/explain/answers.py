@@ -53,7 +53,7 @@ def reason_of(reason: Reason) -> queues.WhyReason:
 
 def verdict_of(store: Store, facts: Facts) -> Verdict:
     """Return how the system is."""
-    found = reasons.of_system(facts, read_system(store))
+    found = reasons.of_system(facts, read_system(store, facts.workers))
     staying = [w for w in facts.workers if w.role is Role.WORKER and not w.leaves]
     line = sentences.headline(
         len(found),

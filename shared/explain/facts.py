@@ -116,6 +116,8 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
+    retention_lag_s: float = 0.0
+    """How long ago the oldest expired row expired, as the supervisor that leads says."""
     standstill: Standstill | None = None
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
@@ -154,11 +156,13 @@ def read_job(store: Store, job_id: int) -> JobFacts:
     return store.waiting.of_job(job_id)
 
 
-def read_system(store: Store) -> SystemFacts:
+def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
     """Return what else the verdict needs."""
     with store.snapshot():
         now_ms = store.clock.wall_ms()
         gone = gone_supervisors(store, store.processes.all())
+        hosts = {worker.host for worker in workers if worker.role is Role.SUPERVISOR}
+        lags_s = [store.supervision.gauges(host).get("retention_lag_s", 0.0) for host in hosts]
         return SystemFacts(
             ended={
                 name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
@@ -166,6 +170,7 @@ def read_system(store: Store) -> SystemFacts:
             },
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             late_schedules=list(_late_schedules(store, now_ms)),
+            retention_lag_s=max(lags_s, default=0.0),
             standstill=store.maintenance.standstill(),
             gone=gone[-1].pid if gone else None,
             free_bytes=store.maintenance.free_bytes(),

@@ -417,6 +417,8 @@ def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
 
 
 def _storage(system: SystemFacts) -> Iterator[Reason]:
+    if system.retention_lag_s >= LATE_S:
+        yield Reason(ConcernCode.RETENTION_LATE, {"lag_s": system.retention_lag_s})
     if system.free_bytes is not None and system.free_bytes < LITTLE_SPACE_BYTES:
         data = {"mb": system.free_bytes // 1_000_000, "database": system.database}
         yield Reason(ConcernCode.LITTLE_SPACE, data)

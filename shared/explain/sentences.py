@@ -341,6 +341,9 @@ SENTENCES: Mapping[str, Sentence] = {
     ConcernCode.SCHEDULE_LATE: Sentence(
         "Schedule {schedule} should have fired {late_s:span} ago, and has not", "orpheus schedules"
     ),
+    ConcernCode.RETENTION_LATE: Sentence(
+        "Jobs and events expire faster than they are deleted: the oldest expired {lag_s:span} ago"
+    ),
     ConcernCode.LITTLE_SPACE: Sentence("Only {mb:,} MB are free where {database} is"),
 }
 """What is said of each code. A concern that has the code of a reason says the same."""

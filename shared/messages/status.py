@@ -26,6 +26,7 @@ class ConcernCode(StrEnum):
     NO_WORKER = "no_worker"
     QUEUE_LATE = "queue_late"
     SCHEDULE_LATE = "schedule_late"
+    RETENTION_LATE = "retention_late"
     LITTLE_SPACE = "little_space"
 
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import KeyHolder, OutboxBatch, OutboxTaken, Store
+from orpheus.shared.storage import KeyHolder, OutboxBatch, OutboxTaken
 from tests.contract.conftest import Opener
 from tests.contract.postgres.conftest import begin_and_wait
 

@@ -118,6 +118,9 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
      "Schedule nightly should have fired 1 min 30 s ago, and has not.", "orpheus schedules",
      "schedule nightly"),
+    (quiet(), SystemFacts(retention_lag_s=60.0), "retention_late",
+     "Jobs and events expire faster than they are deleted: the oldest expired 1 min ago.",
+     None, None),
     (quiet(), SystemFacts(free_bytes=99_000_000, database="a.db"), "little_space",
      "Only 99 MB are free where a.db is.", None, None),
 ]  # fmt: skip

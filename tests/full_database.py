@@ -145,6 +145,7 @@ def _await_newer_code(store: Store) -> None:
 
 
 def _do_what_operators_do(store: Store) -> None:
+    store.past.fold()
     store.queues.pause("held")
     store.queues.pause("freed")
     store.queues.resume("freed")

@@ -31,6 +31,7 @@ _SHORTEST_PAUSE_S = 0.001
 _LATE_S = 2.0
 _SOON_S = 1.0  # what comes of age meanwhile is deleted together, not one by one
 _LATER_S = 5.0
+_FOLD_EVERY_S = 10.0
 
 
 class Upkeep:
@@ -39,6 +40,7 @@ class Upkeep:
     def __init__(self, settings: StoredSettings) -> None:
         self._settings = settings
         self._retain_at_s = 0.0
+        self._fold_at_s = 0.0
 
     def run(
         self,
@@ -74,6 +76,7 @@ class Upkeep:
         Each must be harmless if a leader that was slow does it once more.
         """
         store.maintenance.note_history()
+        fold_s = self._fold(store, go_on)
         store.maintenance.fold_counts()
         # Before the schedules: they make up for a tick that was missed.
         alerts_s = _fire_alerts(store, self._settings)
@@ -82,7 +85,16 @@ class Upkeep:
         store.types.note_hosts()
         release_changed_types(store)
         changes_s = 0.0 if _continue_changes(store, go_on) else inf
-        return max(0.0, min(alerts_s, schedules_s, changes_s))
+        return max(0.0, min(alerts_s, schedules_s, changes_s, fold_s))
+
+    def _fold(self, store: Store, go_on: Callable[[], bool]) -> float:
+        """Add what was counted to the history, and return in how many seconds to do it again."""
+        now_s = time.monotonic()
+        if now_s >= self._fold_at_s:
+            self._fold_at_s = now_s + _FOLD_EVERY_S
+            while store.past.fold() and go_on():
+                pass
+        return self._fold_at_s - now_s
 
 
 def _do_what_each_host_does(store: Store, *, reclaims: bool) -> None:

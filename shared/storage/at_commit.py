@@ -12,7 +12,7 @@ import msgspec
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.doorbells import Doorbells
-from orpheus.shared.storage.totals import ENDED, MeasuredAttempt, rows_by_type
+from orpheus.shared.storage.totals import ENDED, RETRIED, MeasuredAttempt, TotalOfMinute, rows_of
 
 _MINUTE_MS = 60_000
 
@@ -33,6 +33,10 @@ class AtCommit(msgspec.Struct):
     """How long the done jobs among them ran."""
     attempts: list[MeasuredAttempt] = msgspec.field(default_factory=list)
     """Each attempt that ended."""
+    retried: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    """By queue and type: how many attempts failed, or were lost, and another follows."""
+    folded: list[TotalOfMinute] = msgspec.field(default_factory=list)
+    """What the totals of all minutes that are in the history get."""
     queues_with_work: set[str] = msgspec.field(default_factory=set)
     queues_with_room: set[str] = msgspec.field(default_factory=set)
     """Those in which a running job ended."""
@@ -50,6 +54,8 @@ class AtCommit(msgspec.Struct):
             self.ended.copy(),
             self.ran_ms.copy(),
             self.attempts.copy(),
+            self.retried.copy(),
+            self.folded.copy(),
             self.queues_with_work.copy(),
             self.queues_with_room.copy(),
             self.unparked.copy(),
@@ -89,8 +95,13 @@ class AtCommit(msgspec.Struct):
         self.ended[queue, job_type, status] += 1
         self.ran_ms[queue, job_type, status] += max(0, ran_ms)
 
+    def count_retried(self, queue: str, job_type: str) -> None:
+        """Note that a job will have another attempt after one that failed or was lost."""
+        self.retried[queue, job_type] += 1
+
     def count_attempt(
         self,
+        queue: str,
         job_type: str,
         outcome: Outcome,
         times_ms: tuple[int, int, int],
@@ -105,7 +116,7 @@ class AtCommit(msgspec.Struct):
         waited_ms, ran_ms = max(0, started_ms - waits_since_ms), max(0, ended_ms - started_ms)
         cpu_us = None if cpu_s is None else round(cpu_s * 1_000_000)
         self.attempts.append(
-            MeasuredAttempt(job_type, outcome, waited_ms, ran_ms, cpu_us, rss_bytes)
+            MeasuredAttempt(queue, job_type, outcome, waited_ms, ran_ms, cpu_us, rss_bytes)
         )
 
     def ring_workers(self, queue: str) -> None:
@@ -127,12 +138,10 @@ class AtCommit(msgspec.Struct):
     def take_counts(self, now_ms: int) -> list[tuple[str, _Rows]]:
         """Return (query of counts.sql, its rows) for the gathered counts, and forget them."""
         minute = now_ms // _MINUTE_MS  # of the commit: a job may have ended a moment before it
-        ended: Counter[tuple[str, str]] = Counter()
-        for (_, job_type, status), n in self.ended.items():
-            ended[job_type, status] += n
         totals = [
-            *rows_by_type(self.attempts),
-            *((job_type, ENDED, status, 0, n, 0, 0) for (job_type, status), n in ended.items()),
+            *rows_of(self.attempts),
+            *((q, type_, ENDED, end, 0, n, 0, 0) for (q, type_, end), n in self.ended.items()),
+            *((*key, RETRIED, "", 0, n, 0, 0) for key, n in self.retried.items()),
         ]
         rows: list[tuple[str, _Rows]] = [
             ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
@@ -140,12 +149,14 @@ class AtCommit(msgspec.Struct):
                 "add-finished",
                 [(minute, *key, n, self.ran_ms[key]) for key, n in self.ended.items()],
             ),
-            ("add-type-total", [*totals]),
+            ("add-type-total", [*((minute, *row) for row in totals), *self.folded]),
         ]
         self.changes.clear()
         self.ended.clear()
         self.ran_ms.clear()
         self.attempts.clear()
+        self.retried.clear()
+        self.folded.clear()
         return [(name, values) for name, values in rows if values]
 
     def ring(self, bells: Doorbells) -> None:

@@ -141,6 +141,8 @@ class AuditPage(msgspec.Struct, frozen=True):
 
 MINUTES_KEPT = 2 * 24 * 60
 """For how many minutes figures by minute are kept."""
+HOURS_KEPT = 90 * 24
+"""For how many hours figures by hour are kept."""
 IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 """How long the answer to an Idempotency-Key is repeated."""
 

@@ -26,6 +26,7 @@ from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.leases import Leases
 from orpheus.shared.storage.verbs.moves import Moves
 from orpheus.shared.storage.verbs.outboxes import Outboxes
+from orpheus.shared.storage.verbs.past import Past
 from orpheus.shared.storage.verbs.processes import Leader, Processes, Supervision
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
@@ -97,6 +98,7 @@ class Store:
         self.moves = Moves(database)
         self.types = Types(database)
         self.stats = stats = Stats(database)
+        self.past = Past(database)
         self.waiting = Waiting(database, stats, self.jobs, keys, queues, held, versions, self.audit)
 
     def write(self, *, durable: bool) -> AbstractContextManager[None]:

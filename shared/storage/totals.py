@@ -23,9 +23,14 @@ BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0, 7200.0
 schema: a change needs a migration, as the counted attempts cannot be counted again."""
 
 ENDED, WAITED, RAN = "ended", "waited", "ran"
+RETRIED = "retried"
 
 TypeTotal = tuple[str, str, str, int, int, int, int]
 """Type, measure, outcome, bucket, how many, their sum, the largest of them."""
+QueueTotal = tuple[str, str, str, str, int, int, int, int]
+"""The same, after the queue."""
+TotalOfMinute = tuple[int, str, str, str, str, int, int, int, int]
+"""The same, after the minute and the queue."""
 
 
 class Histogram(msgspec.Struct, frozen=True):
@@ -69,6 +74,7 @@ _UNITS_PER_S = {WAITED: 1000, RAN: 1000, CPU: 1_000_000}
 class MeasuredAttempt(NamedTuple):
     """An attempt that has ended. `cpu_us` and `rss_bytes` are None if they were not measured."""
 
+    queue: str
     type: str
     outcome: str
     waited_ms: int
@@ -77,11 +83,11 @@ class MeasuredAttempt(NamedTuple):
     rss_bytes: int | None = None
 
 
-def rows_by_type(attempts: Iterable[MeasuredAttempt]) -> list[TypeTotal]:
-    """Return the rows that a transaction adds to the totals by type."""
-    found: dict[tuple[str, str, str, int], list[int]] = {}
+def rows_of(attempts: Iterable[MeasuredAttempt]) -> list[QueueTotal]:
+    """Return the rows that a transaction adds to the totals."""
+    found: dict[tuple[str, str, str, str, int], list[int]] = {}
 
-    def add(key: tuple[str, str, str, int], value: int) -> None:
+    def add(key: tuple[str, str, str, str, int], value: int) -> None:
         counted = found.get(key)
         if counted is None:
             found[key] = [1, value, value]
@@ -90,13 +96,13 @@ def rows_by_type(attempts: Iterable[MeasuredAttempt]) -> list[TypeTotal]:
         counted[1] += value
         counted[2] = max(counted[2], value)
 
-    for type_, outcome, waited_ms, ran_ms, cpu_us, rss_bytes in attempts:
-        add((type_, WAITED, "", bisect_left(BOUNDS_US, waited_ms * 1000)), waited_ms)
-        add((type_, RAN, outcome, bisect_left(BOUNDS_US, ran_ms * 1000)), ran_ms)
+    for queue, type_, outcome, waited_ms, ran_ms, cpu_us, rss_bytes in attempts:
+        add((queue, type_, WAITED, "", bisect_left(BOUNDS_US, waited_ms * 1000)), waited_ms)
+        add((queue, type_, RAN, outcome, bisect_left(BOUNDS_US, ran_ms * 1000)), ran_ms)
         if cpu_us is not None:
-            add((type_, CPU, "", bisect_left(BOUNDS_US, cpu_us)), cpu_us)
+            add((queue, type_, CPU, "", bisect_left(BOUNDS_US, cpu_us)), cpu_us)
         if rss_bytes is not None:
-            add((type_, MEMORY, "", 0), rss_bytes)
+            add((queue, type_, MEMORY, "", 0), rss_bytes)
     return [(*key, n, total, most) for key, (n, total, most) in found.items()]
 
 
@@ -159,12 +165,12 @@ class TypeFigures(msgspec.Struct, frozen=True):
 
 
 def figures_of(rows: Iterable[TypeTotal]) -> list[TypeFigures]:
-    """Return the figures by type, in the order of their names, from the rows of `rows_by_type`."""
+    """Return the figures by type, in the order of their names, from rows of the totals."""
     ended: dict[str, Counter[Outcome]] = defaultdict(Counter)
     times: dict[tuple[str, str], dict[int, Bucket]] = defaultdict(dict)
     peaks: dict[str, int] = {}
     for name, measure, outcome, index, n, total, most in rows:
-        if measure == ENDED:
+        if measure in {ENDED, RETRIED}:
             continue
         if measure == MEMORY:
             peaks[name] = most

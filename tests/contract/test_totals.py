@@ -8,7 +8,7 @@ from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import BOUNDS_S, Store
-from orpheus.shared.storage.totals import MeasuredAttempt, histograms_of, rows_by_type
+from orpheus.shared.storage.totals import MeasuredAttempt, histograms_of, rows_of
 from tests.contract.conftest import LeaseSome
 
 
@@ -77,6 +77,6 @@ def test_nothing_is_counted_of_what_is_undone(store, submit, lease, end) -> None
 def test_a_bound_belongs_to_its_bucket() -> None:
     times_ms = [round(bound_s * 1000) for bound_s in BOUNDS_S]
     times_ms.append(times_ms[-1] + 1)
-    by_type = rows_by_type(MeasuredAttempt("t", "failed", 0, ran_ms) for ran_ms in times_ms)
-    rows = [row[2:6] for row in by_type if row[1] == "ran"]
+    by_queue = rows_of(MeasuredAttempt("q", "t", "failed", 0, ran_ms) for ran_ms in times_ms)
+    rows = [row[3:7] for row in by_queue if row[2] == "ran"]
     assert histograms_of(rows)["failed"].counts == [1] * (len(BOUNDS_S) + 1)

@@ -40,6 +40,7 @@ from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 
 _OLD_AT_ONCE = 100
+_RETRIED = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED, Outcome.LOST})
 """At most so many old attempts are deleted when one ends: an earlier version kept them all."""
 _LINES_AT_ONCE = 1_000
 
@@ -190,7 +191,7 @@ class EndedLeases:
         if follows.outcome is not None:
             times_ms = (job.waits_since_ms, started_ms, ended_ms)
             self._database.at_commit.count_attempt(
-                job.type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
+                queue, job.type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )
             spent_retry = follows.failures > job.failures
             self._record_attempt(
@@ -227,6 +228,8 @@ class EndedLeases:
         self._database.at_commit.count_job(queue, Status.IN_PROGRESS, follows.status)
         if follows.status in TERMINAL:
             self._database.at_commit.count_ended(queue, job.type, follows.status)
+        if follows.status is Status.PENDING and follows.outcome in _RETRIED:
+            self._database.at_commit.count_retried(queue, job.type)
         if follows.status is Status.PENDING:
             self._database.at_commit.ring_workers(queue)
         self._events.record_jobs(follows.event, [ended.job_id])

@@ -243,7 +243,12 @@ class Leases:
             at_commit.count_ended(lease.queue, lease.type, Status.DONE, ended_ms - started_ms)
             times = (since_ms, started_ms, ended_ms)
             at_commit.count_attempt(
-                lease.type, Outcome.SUCCEEDED, times, report.cpu_s, report.max_rss_bytes
+                lease.queue,
+                lease.type,
+                Outcome.SUCCEEDED,
+                times,
+                report.cpu_s,
+                report.max_rss_bytes,
             )
         keys = [
             (job.queue, job.concurrency_key) for _, job in done if job.concurrency_key is not None

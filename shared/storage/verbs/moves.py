@@ -61,10 +61,11 @@ TABLES = (
     Table("finished_per_minute", ("minute", "queue", "type", "status"), sums=("n", "ran_ms")),
     Table(
         "type_totals",
-        ("type", "measure", "outcome", "bucket"),
+        ("minute", "queue", "type", "measure", "outcome", "bucket"),
         sums=("n", "total"),
         largest=("most",),
     ),
+    Table("past", ("step_s", "at_s")),
     Table("queues", ("name",)),
     Table("key_rates", ("queue", "key")),
     Table("idempotency_keys", ("key",)),

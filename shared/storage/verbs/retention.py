@@ -22,8 +22,9 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage.data import IDEMPOTENCY_MS, MINUTES_KEPT
+from orpheus.shared.storage.data import HOURS_KEPT, IDEMPOTENCY_MS, MINUTES_KEPT
 from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.past import HOUR_S, MINUTE_S
 
 _STEP_MS = 10
 _STEP_MS_OF_MANY = 30  # where others write meanwhile
@@ -75,6 +76,7 @@ class Retention:
         """For how long the last step that wrote had its transaction open."""
         self._sql = database.sql("retention.sql")
         self._keys_sql = database.sql("keys.sql")
+        self._past_sql = database.sql("past.sql")
         self._found: dict[Status, Sequence[_Expired]] = {}
         """Expired jobs that were read and are not deleted yet."""
         self._positions: dict[Status, tuple[int, int]] = {}
@@ -93,6 +95,8 @@ class Retention:
                 self._events,
                 lambda _: self._idempotency_keys(),
                 lambda _: self._minutes(),
+                lambda _: self._past(MINUTE_S, MINUTES_KEPT),
+                lambda _: self._past(HOUR_S, HOURS_KEPT),
                 lambda _: self._rates_of_keys(),
             ]
         )
@@ -216,6 +220,16 @@ class Retention:
             return False
         with self._short_write():
             self._database.run(self._sql["delete-minutes"], min(row[0] + BITE, first_kept) - 1)
+        return True
+
+    def _past(self, step_s: int, kept: int) -> bool:
+        first_kept_s = self._database.clock.wall_ms() // 1000 - kept * step_s
+        oldest_s = self._database.value(self._past_sql["oldest-figures"], step_s)
+        if oldest_s is None or oldest_s >= first_kept_s:
+            return False
+        with self._short_write():
+            before_s = min(oldest_s + BITE * step_s, first_kept_s)
+            self._database.run(self._past_sql["delete-figures"], step_s, before_s)
         return True
 
     def _rates_of_keys(self) -> bool:

@@ -117,7 +117,8 @@ def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
         INSERT INTO orpheus.job_counts SELECT 'q', 'pending', n % 2 * 2 - 1 FROM ones;
         INSERT INTO orpheus.finished_per_minute (minute, queue, status, n)
             SELECT n % 2, 'q', 'done', 1 FROM ones;
-        INSERT INTO orpheus.type_totals SELECT '', 'ran', 'failed', n % 2, 1, n, n FROM ones"""
+        INSERT INTO orpheus.type_totals
+            SELECT 0, 'q', '', 'ran', 'failed', n % 2, 1, n, n FROM ones"""
     )
     other.execute(b"BEGIN")
     other.execute(b"INSERT INTO orpheus.job_counts VALUES ('q', 'done', 5)")

@@ -265,15 +265,24 @@ CREATE INDEX finished_by_minute ON orpheus.finished_per_minute (minute);
 CREATE INDEX finished_unfolded ON orpheus.finished_per_minute (minute) WHERE is_sum = 0;
 
 -- Totals that only grow, also when retention deletes what they counted: attempts that 'waited' and
--- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), and jobs that 'ended' by status. `most`:
--- the largest value in the bucket. Type '': all types that are not described. shared/storage/totals.py
--- has the bounds of the buckets.
+-- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), jobs that 'ended' by status or are
+-- 'retried'. `most`: the largest value in the bucket. Type '': all types that are not described.
+-- shared/storage/totals.py has the bounds of the buckets. They are counted by minute and queue; soon
+-- upkeep adds them to `past`, and makes them rows of minute 0 and queue ''.
 CREATE TABLE orpheus.type_totals (
+    minute bigint NOT NULL, queue text COLLATE "C" NOT NULL,
     type text COLLATE "C" NOT NULL, measure text COLLATE "C" NOT NULL
-        CHECK (measure IN ('waited', 'ran', 'cpu', 'memory', 'ended')),
+        CHECK (measure IN ('waited', 'ran', 'cpu', 'memory', 'ended', 'retried')),
     outcome text COLLATE "C" NOT NULL, bucket bigint NOT NULL, n bigint NOT NULL,
     total bigint NOT NULL, most bigint NOT NULL, is_sum smallint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- The figures of each minute (step_s 60) and hour (3600), by queue and type: compressed JSON
+-- (shared/storage/past.py). Step 0: the id of the last job whose submission is counted.
+CREATE TABLE orpheus.past (
+    step_s bigint NOT NULL, at_s bigint NOT NULL, figures text COLLATE "C" NOT NULL,
+    PRIMARY KEY (step_s, at_s)
+);
 
 -- Two at once do no harm: each row is deleted by one of them. Only groups that have unfolded rows are
 -- written. Two long tables are joined, which row by row would take long.
@@ -287,7 +296,8 @@ BEGIN
     FOREACH fold SLICE 1 IN ARRAY ARRAY[
         ['job_counts', 'queue, status', 'n', 'sum(n)'],
         ['finished_per_minute', 'minute, queue, type, status', 'n, ran_ms', 'sum(n), sum(ran_ms)'],
-        ['type_totals', 'type, measure, outcome, bucket', 'n, total, most', 'sum(n), sum(total), max(most)']]
+        ['type_totals', 'minute, queue, type, measure, outcome, bucket', 'n, total, most',
+            'sum(n), sum(total), max(most)']]
     LOOP
         EXECUTE format('SELECT count(*) > 200 FROM orpheus.%I WHERE is_sum = 0', fold[1]) INTO is_long;
         IF is_long THEN

@@ -9,10 +9,12 @@ INSERT INTO orpheus.finished_per_minute (minute, queue, type, status, n, ran_ms)
 VALUES (?, ?, coalesce((SELECT name FROM orpheus.job_types WHERE name = ? LIMIT 1), ''), ?, ?, ?);
 
 -- name: add-type-total
--- Add to the attempts of a type in a bucket of what they took; of one that is not described, to ''. Of
--- many rows at once.
-INSERT INTO orpheus.type_totals (type, measure, outcome, bucket, n, total, most)
-SELECT coalesce(job_types.name, ''), measure, outcome, bucket, n, total, most
-FROM unnest(?::text[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
-        AS added (type, measure, outcome, bucket, n, total, most)
+-- Add to the jobs or attempts of a minute, queue and type in a bucket of what they took. A type that is
+-- not described is ''. Minute 0: what is in `past`, with its types as they were. Of many rows at once.
+INSERT INTO orpheus.type_totals (minute, queue, type, measure, outcome, bucket, n, total, most)
+SELECT minute, added.queue, CASE WHEN minute = 0 THEN added.type ELSE coalesce(job_types.name, '') END,
+    measure, outcome, bucket, n, total, most
+FROM unnest(?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[], ?::bigint[],
+        ?::bigint[], ?::bigint[])
+        AS added (minute, queue, type, measure, outcome, bucket, n, total, most)
     LEFT JOIN orpheus.job_types ON job_types.name = added.type AND is_newest = 1;

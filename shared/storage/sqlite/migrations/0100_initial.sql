@@ -188,16 +188,25 @@ CREATE TABLE finished_per_minute (
 ) STRICT, WITHOUT ROWID;
 
 -- Totals that only grow, also when retention deletes what they counted: attempts that 'waited' and
--- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), and jobs that 'ended' by status. `most`:
--- the largest value in the bucket. Type '': all types that are not described. shared/storage/totals.py
--- has the bounds of the buckets.
+-- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), jobs that 'ended' by status or are
+-- 'retried'. `most`: the largest value in the bucket. Type '': all types that are not described.
+-- shared/storage/totals.py has the bounds of the buckets. They are counted by minute and queue; soon
+-- upkeep adds them to `past`, and makes them rows of minute 0 and queue ''.
 CREATE TABLE type_totals (
+    minute INTEGER NOT NULL, queue TEXT NOT NULL,
     type TEXT NOT NULL, measure TEXT NOT NULL CHECK (measure = 'waited' OR measure = 'ran'
-        OR measure = 'cpu' OR measure = 'memory' OR measure = 'ended'),
+        OR measure = 'cpu' OR measure = 'memory' OR measure = 'ended' OR measure = 'retried'),
     outcome TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL, total INTEGER NOT NULL,
     most INTEGER NOT NULL,
-    PRIMARY KEY (type, measure, outcome, bucket)
+    PRIMARY KEY (minute, queue, type, measure, outcome, bucket)
 ) STRICT, WITHOUT ROWID;
+
+-- The figures of each minute (step_s 60) and hour (3600), by queue and type: compressed JSON
+-- (shared/storage/past.py). Step 0: the id of the last job whose submission is counted.
+CREATE TABLE past (
+    step_s INTEGER NOT NULL, at_s INTEGER NOT NULL, figures TEXT NOT NULL,
+    PRIMARY KEY (step_s, at_s)
+) STRICT;
 
 -- Queues with a limit or a pause; other queues have no row. `paused`: an operator's word, which stays;
 -- NULL leaves it to the configuration. A rate is stored as it is configured (100 in 60 s), its tokens

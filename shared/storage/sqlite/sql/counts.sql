@@ -13,8 +13,10 @@ ON CONFLICT (minute, queue, type, status)
 DO UPDATE SET n = n + excluded.n, ran_ms = ran_ms + excluded.ran_ms;
 
 -- name: add-type-total
--- Add to the attempts of a type in a bucket of what they took; of one that is not described, to ''.
-INSERT INTO type_totals (type, measure, outcome, bucket, n, total, most)
-VALUES (iif(EXISTS (SELECT 1 FROM job_types WHERE name = ?1), ?1, ''), ?2, ?3, ?4, ?5, ?6, ?7)
-ON CONFLICT (type, measure, outcome, bucket)
+-- Add to the jobs or attempts of a minute, queue and type in a bucket of what they took. A type that is
+-- not described is ''. Minute 0: what is in `past`, with its types as they were.
+INSERT INTO type_totals (minute, queue, type, measure, outcome, bucket, n, total, most)
+VALUES (?1, ?2, iif(?1 = 0 OR EXISTS (SELECT 1 FROM job_types WHERE name = ?3), ?3, ''),
+    ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (minute, queue, type, measure, outcome, bucket)
 DO UPDATE SET n = n + excluded.n, total = total + excluded.total, most = max(most, excluded.most);

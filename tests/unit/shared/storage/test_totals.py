@@ -12,12 +12,13 @@ from orpheus.shared.storage.totals import (
     Distribution,
     MeasuredAttempt,
     figures_of,
-    rows_by_type,
+    rows_of,
 )
 
 
 def runs_of(*ran_ms: int) -> Distribution:
-    (figures,) = figures_of(rows_by_type(MeasuredAttempt("t", "succeeded", 0, n) for n in ran_ms))
+    attempts = [MeasuredAttempt("q", "t", "succeeded", 0, n) for n in ran_ms]
+    (figures,) = figures_of(row[1:] for row in rows_of(attempts))
     return figures.runs
 
 
@@ -58,13 +59,13 @@ def test_each_bucket_is_a_part_of_one_that_all_types_share() -> None:
 
 def test_rows_of_several_commits_add_up() -> None:
     attempts = [
-        MeasuredAttempt("t", "failed", 5, 700, 20_000, 9_000),
-        MeasuredAttempt("u", "lost", 1, 1),
+        MeasuredAttempt("q", "t", "failed", 5, 700, 20_000, 9_000),
+        MeasuredAttempt("q", "u", "lost", 1, 1),
     ]
-    rows = rows_by_type(attempts)
-    assert rows_by_type(attempts * 2) != rows
-    added = [(*row[:4], 2 * row[4], 2 * row[5], row[6]) for row in rows]
-    assert figures_of(rows_by_type(attempts * 2)) == figures_of(added)
-    t, u = figures_of(rows)
+    rows = rows_of(attempts)
+    assert rows_of(attempts * 2) != rows
+    added = [(*row[1:5], 2 * row[5], 2 * row[6], row[7]) for row in rows]
+    assert figures_of(row[1:] for row in rows_of(attempts * 2)) == figures_of(added)
+    t, u = figures_of(row[1:] for row in rows)
     assert t.cpu.sum_s == pytest.approx(0.02)
     assert (t.peak_bytes, u.cpu.n, u.peak_bytes) == (9000, 0, None)

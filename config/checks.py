@@ -1,4 +1,4 @@
-"""Check the settings against each other, and against the files and programs they name.
+"""Check the settings against each other, and against the files they name.
 
 Each rule prevents a failure: a heartbeat timeout of only a few intervals kills busy workers, a
 lease that expires before a hang is noticed runs a job twice, and an API on a public address without
@@ -6,16 +6,14 @@ a token can be used by everyone.
 """
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import ip_address
-from pathlib import Path
 
 from orpheus.config.files import SHORTEST_TOKEN, check_env_file, read_token
 from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import KeyPath, Problem
-from orpheus.config.settings import Alert, Api, Command, Database, Program, Settings, Supervisor
+from orpheus.config.settings import Alert, Api, Database, Settings, Supervisor
 from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.domain.events import Kind
@@ -43,31 +41,6 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _alerts(settings)
     yield from _outboxes(settings)
     yield from _programs(settings)
-
-
-def missing_programs(settings: Settings) -> Iterator[Problem]:
-    """Return the commands and programs that cannot run right now. They do not stop a start.
-
-    A program may be installed later, and a removed one must not keep an operator from using
-    `orpheus status`; its jobs fail with the reason, and so do its slots.
-    """
-    run: dict[str, Sequence[Command | Program]] = {
-        "commands": settings.commands,
-        "programs": settings.programs,
-    }
-    for table, entries in run.items():
-        for index, entry in enumerate(entries):
-            if entry.cwd and not Path(entry.cwd).is_dir():
-                yield Problem((table, index, "cwd"), f"{entry.cwd!r} is not a directory")
-            elif not _can_run(entry.argv[0], entry.cwd, entry.env.get("PATH")):
-                reason = f"the program {entry.argv[0]!r} is not there, or not executable"
-                yield Problem((table, index, "argv"), reason)
-
-
-def _can_run(program: str, cwd: str, path: str | None) -> bool:
-    if "/" not in program:
-        return shutil.which(program, path=path) is not None
-    return shutil.which(Path(cwd).absolute() / program) is not None
 
 
 def _same_names(table: str, names: list[str]) -> Iterator[Problem]:

@@ -14,9 +14,7 @@ import sys
 from collections.abc import Sequence
 from threading import Thread
 
-from orpheus.config.checks import missing_programs
 from orpheus.config.handovers import for_database, for_storage
-from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
@@ -119,8 +117,6 @@ def _supervise(
     lock_fd: int,
 ) -> int:
     clock = SystemClock()
-    for problem in missing_programs(settings):
-        log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     kill_leftovers(state)
     prepare = functools.partial(_prepare, settings, state, clock, noted_supervisor(lock_fd))
     configuration, listeners, bell, swept = once_it_answers(prepare)

@@ -116,7 +116,6 @@ async def put_configuration(
         written=written,
         etag=etag,
         problems=outcome.problems,
-        warnings=outcome.warnings,
         refused=outcome.refused,
         text=outcome.text,
         changed=outcome.changed,

@@ -19,7 +19,6 @@ from tomllib import TOMLDecodeError
 from typing import Any
 
 from orpheus.config.changes import MEANT, NAMING_CODE, changed_keys, effects, emptied, value_at
-from orpheus.config.checks import missing_programs
 from orpheus.config.editing.replace_file import new_file, replace_file
 from orpheus.config.editing.toml import CannotMask, masked, masked_or_none, unmasked
 from orpheus.config.editing.versions import Versions
@@ -103,7 +102,6 @@ class ConfigurationFile:
             in_force=_in_force(effective, etag),
             settings=tuple(shown) if effective is None else effective.settings,
             problems=_told(problems, sources),
-            warnings=_told(missing_programs(settings) if settings else (), sources),
         )
 
     def text(self) -> str:
@@ -225,7 +223,6 @@ class ConfigurationFile:
         if problems or settings is None:
             return EditOutcome(_told(problems, sources))
         outcome: dict[str, Any] = {
-            "warnings": _told(missing_programs(settings), sources),
             "text": masked_or_none(new),
             "watched": settings.supervisor.watch_config,
         }

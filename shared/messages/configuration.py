@@ -78,8 +78,6 @@ class Configuration(Struct, frozen=True):
     settings: tuple[Setting, ...]
     """Those in force, also while the file has problems."""
     problems: tuple[SettingProblem, ...]
-    warnings: tuple[SettingProblem, ...]
-    """Problems that do not stop a reload: commands whose program is missing."""
     rejected: str | None = None
     """Why the supervisor goes on with an earlier configuration, if it does."""
 
@@ -91,7 +89,6 @@ class ConfigurationChange(Struct, frozen=True, kw_only=True):
     etag: str | None
     """The state of the file, as the header ETag quotes it."""
     problems: tuple[SettingProblem, ...]
-    warnings: tuple[SettingProblem, ...]
     refused: tuple[str, ...]
     """Settings that can only be changed on the machine."""
     text: str | None

@@ -79,7 +79,6 @@ class EditOutcome(Struct, frozen=True):
     """
 
     problems: tuple[SettingProblem, ...] = ()
-    warnings: tuple[SettingProblem, ...] = ()
     refused: tuple[str, ...] = ()
     text: str | None = None
     """The new text with its secrets masked; None with problems."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from orpheus.config.checks import missing_programs
 from orpheus.config.effective import effective_for
 from orpheus.config.handovers import for_commands, for_database
 from orpheus.config.load import checked
@@ -34,7 +33,7 @@ def config() -> None:
 @click.option("--modules", is_flag=True, help="Import the job modules too, in another process.")
 @for_operator
 def check(operator: Operator, modules: bool) -> None:
-    """Check the file, the environment and --set, and that commands find their programs.
+    """Check the file, the environment and --set.
 
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
     import, that `around` is there, and that the jobs of schedules and alerts fit their types.
@@ -56,8 +55,6 @@ def _checked(operator: Operator, modules: bool) -> Settings:
     sources = read_sources(operator.config, operator.sets, os.environ)
     settings, problems = checked(sources)
     of_types: Sequence[str] = ()
-    if settings is not None:
-        problems += missing_programs(settings)
     if settings is not None and modules and not problems:
         jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
         try:

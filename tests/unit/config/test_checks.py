@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.config.checks import is_loopback, missing_programs
+from orpheus.config.checks import is_loopback
 from orpheus.config.files import read_token, token_digest
 from orpheus.config.settings import Settings
 
@@ -160,34 +160,6 @@ def test_a_command_that_cannot_be_is_refused(
     (problem,) = problems(config=toml(COMMAND + text))
     assert key in problem
     assert reason in problem
-
-
-def test_programs_that_are_not_there_are_told_but_refuse_no_start(
-    load: Load, toml: Callable[[str], Path], own_directory: Path
-) -> None:
-    (own_directory / "here").mkdir()
-    script = own_directory / "here" / "script"
-    script.write_text("#!/bin/sh")
-    script.chmod(0o700)
-    (own_directory / "here" / "plain").touch()
-    entries = [
-        ("there", "argv = ['sh']"),
-        ("by_path", "argv = ['here/script']"),
-        ("by_cwd", "argv = ['./script']\ncwd = 'here'"),
-        ("on_path", f"argv = ['script']\nenv = {{PATH = '{own_directory / 'here'}'}}"),
-        ("missing", "argv = ['no-such-program']"),
-        ("no_path", "argv = ['sh']\nenv = {PATH = '/no/where'}"),
-        ("plain", "argv = ['here/plain']"),
-        ("nowhere", "argv = ['sh']\ncwd = '/no/where'"),
-    ]
-    text = "\n".join(f"[[commands]]\nname = '{name}'\n{rest}" for name, rest in entries)
-    found = {problem.key: problem.reason for problem in missing_programs(load(config=toml(text)))}
-    assert found == {
-        ("commands", 4, "argv"): "the program 'no-such-program' is not there, or not executable",
-        ("commands", 5, "argv"): "the program 'sh' is not there, or not executable",
-        ("commands", 6, "argv"): "the program 'here/plain' is not there, or not executable",
-        ("commands", 7, "cwd"): "'/no/where' is not a directory",
-    }
 
 
 SCHEDULE = """

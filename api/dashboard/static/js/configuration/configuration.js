@@ -41,8 +41,8 @@ async function load() {
   const answer = await read();
   if (!answer) return;
   undo();
-  const told = answer.text === null && answer.rejected ? [] : [...answer.problems, ...answer.warnings]; // else the head of the page tells them
-  if (told.length && answer.problems.length) editor.showVerdict(plural(answer.problems.length, "problem"), "bad");
+  const told = answer.text === null && answer.rejected ? [] : answer.problems; // else the head of the page tells them
+  if (told.length) editor.showVerdict(plural(answer.problems.length, "problem"), "bad");
   editor.showProblems(told); // after the text is set, because they mark its lines
 }
 
@@ -130,10 +130,10 @@ async function check() {
   }
   if (mine !== turn) return;
   checked = answer;
-  const { problems, warnings } = answer;
+  const { problems } = answer;
   if (problems.length) editor.showVerdict(plural(problems.length, "problem"), "bad");
-  else editor.showVerdict(warnings.length ? `The configuration is valid, with ${plural(warnings.length, "warning")}.` : "The configuration is valid.", warnings.length ? "" : "good");
-  editor.showProblems([...problems, ...warnings]);
+  else editor.showVerdict("The configuration is valid.", "good");
+  editor.showProblems(problems);
   showEffects(answer);
   byId("save").disabled = problems.length > 0 || saving;
 }

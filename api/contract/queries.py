@@ -134,6 +134,22 @@ class AuditQuery(_Query):
     cursor: Cursor | None = None
 
 
+class HistoryQuery(_Query):
+    """Which part of the history."""
+
+    by: Literal["queue", "type"] = "type"
+    """What the figures are of."""
+    name: Name | Literal["_other"] | None = None
+    """Only of this queue or type."""
+    since: MomentMs | None = None
+    """The first step has this time in it. Default: an hour before `until`."""
+    until: MomentMs | None = None
+    """Only steps that begin before. Default: now."""
+    step: Annotated[DurationS, BeforeValidator(_number_in_a_query)] | None = None
+    """A multiple of a minute, such as 5m; of an hour, if `since` is more than two days ago. A name
+    has at most 1,500 points. Default: one that gives up to 120."""
+
+
 class JobQuery(_Query):
     """How long to wait for the job's end."""
 

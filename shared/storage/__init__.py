@@ -13,6 +13,7 @@ from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
+    MINUTES_KEPT,
     AlertRow,
     AuditPage,
     AuditRow,
@@ -67,6 +68,8 @@ from orpheus.shared.storage.figures import (
     NextJob,
     Standstill,
 )
+from orpheus.shared.storage.past import Figures as PastFigures
+from orpheus.shared.storage.past import percentile_s
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import (

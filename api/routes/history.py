@@ -1,0 +1,45 @@
+"""What happened: figures of queues and job types by minute or hour."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.contract.queries import HistoryQuery
+from orpheus.api.http.calls import json_response
+from orpheus.api.http.problems import refused_fields
+from orpheus.api.services import services_of
+from orpheus.shared.domain.job_filter import span_problems
+from orpheus.shared.durations import moment_ms
+from orpheus.shared.errors import FieldProblem
+from orpheus.shared.messages.history import History, chosen_step_s, history_of
+from orpheus.shared.storage import Store
+
+router = APIRouter(tags=["overview"])
+
+_HOUR_S = 3600
+
+
+@router.get("/stats/history", responses=answers(History) | problems(422))
+async def get_history(request: Request, query: Annotated[HistoryQuery, Query()]) -> Response:
+    """What happened to the jobs of each queue or type, by minute or hour.
+
+    Minutes are kept for two days, hours for ninety. A minute is complete 15 s after its end.
+    """
+
+    def read(store: Store) -> Response:
+        now_ms = store.clock.wall_ms()
+        until_ms = moment_ms(query.until, now_ms)
+        until_s = -(-(now_ms if until_ms is None else until_ms) // 1000)
+        since_ms = moment_ms(query.since, now_ms)
+        since_s = max(0, until_s - _HOUR_S) if since_ms is None else since_ms // 1000
+        if wrong := span_problems(since_s, until_s):
+            raise refused_fields(wrong)
+        try:
+            step_s = chosen_step_s(since_s, until_s, now_ms // 1000, query.step)
+        except ValueError as error:
+            raise refused_fields([FieldProblem("/step", str(error))]) from error
+        return json_response(history_of(store, query.by, since_s, until_s, step_s, query.name))
+
+    return await services_of(request).readers.read(read)

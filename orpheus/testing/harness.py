@@ -278,6 +278,9 @@ class _HarnessClient(Client):
     def close(self) -> None:
         """Leave it open: the harness closes its store."""
 
+    def _now_ms(self) -> int:
+        return round(self._harness.now.timestamp() * 1000)
+
     def _perform(self, step: Step) -> Any:
         if isinstance(step, Use):
             return self._harness.use(step)

@@ -35,7 +35,7 @@ export function typeCells(type, isOpen, toggle, changed) {
     <td role="cell" class="num run" data-label="run p95">${time(stats?.run_s.p95)}</td>
     <td role="cell" class="num share" data-label="failed attempts">${share(failureShare(stats?.ended ?? {}))}</td>
     <td role="cell" class="num hour" data-label="ended, last hour">${hour && hour.done + hour.failed ? html`${count(hour.done + hour.failed)}<small class=${hour.failed ? "bad" : ""}>${hour.failed ? `${count(hour.failed)} failed` : ""}</small>` : nothing}</td>
-    <td role="cell" class="num failed" data-label="failed jobs">${failed ? html`<a class="bad" href=${jobsWith({ type: name, status: "failed" })}>${count(failed)}</a>` : nothing}</td>
+    <td role="cell" class="num failed" data-label="failed jobs">${failed ? html`<a class="bad" href=${jobsWith({ type: name, status: "failed", sort: "ended" })}>${count(failed)}</a>` : nothing}</td>
     <td role="cell" class="actions num">${quarantine ? action("Release …", `Release ${name}`, () => askRelease(name, changed)) : nothing}<button type="button" class="quiet" aria-expanded=${String(isOpen)} aria-label=${`Details of ${name}`} @click=${toggle}>details</button>${
       schema ? html`<a class="act button" data-changes href="/ui/submit?${new URLSearchParams({ type: name })}" aria-label="Submit a ${name} job">Submit …</a>` : nothing}</td>`;
 }

@@ -49,15 +49,16 @@ class Scripted:
     def __init__(self, replies: list[Reply]) -> None:
         self.replies = replies
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
-        seen = self.seen
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                seen.append((self.command, self.path, dict(self.headers.items()), body))
-                reply = replies.pop(0)
+                request = (self.command, self.path, dict(self.headers.items()), body)
+                server.seen.append(request)
+                reply = server.reply(*request)
                 if reply is None:
                     self.close_connection = True
                     return
@@ -77,6 +78,9 @@ class Scripted:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
+
+    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        return self.replies.pop(0)
 
     def stop(self) -> None:
         self.server.shutdown()

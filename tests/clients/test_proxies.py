@@ -1,8 +1,6 @@
 """A client behind a proxy that passes a request on and then loses the answer."""
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
@@ -11,61 +9,32 @@ import pytest
 from orpheus.client import NotFound, TransitionRefused
 from orpheus.shared.domain.job_filter import JobFilter
 from tests.api.conftest import Running
-from tests.clients.test_http import calling
+from tests.clients.test_http import Reply, Scripted, calling
 
-SOON = {"Retry-After": "0"}
+PASSED_ON = ("content-type", "idempotency-key")
 
 
-class Proxy:
+class Proxy(Scripted):
     """Passes every request on, and answers the first ones with a status of its own (`lost`)."""
 
     def __init__(self, port: int) -> None:
+        super().__init__([])
         self.lost: list[int] = []
         self.meanwhile: Callable[[], None] = lambda: None
         """Is done before such an answer."""
-        proxy, lost = self, self.lost
-        api = httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
-        self._api = api
+        self._api = httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                headers = {
-                    name: value
-                    for name, value in self.headers.items()
-                    if name.lower() in ("content-type", "idempotency-key")
-                }
-                passed = api.request(self.command, self.path, content=body, headers=headers)
-                if lost:
-                    proxy.meanwhile()
-                    self.reply(lost.pop(0), b"<html>no upstream</html>", SOON)
-                else:
-                    kind = {"Content-Type": passed.headers.get("content-type", "")}
-                    self.reply(passed.status_code, passed.content, kind)
-
-            def reply(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that it calls
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        kept = {name: headers[name] for name in headers if name.lower() in PASSED_ON}
+        passed = self._api.request(method, path, content=body, headers=kept)
+        if self.lost:
+            self.meanwhile()
+            return self.lost.pop(0), {"Retry-After": "0"}, b"<html>no upstream</html>"
+        kind = {"Content-Type": passed.headers.get("content-type", "")}
+        return passed.status_code, kind, passed.content
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().stop()
         self._api.close()
 
 

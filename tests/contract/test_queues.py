@@ -8,6 +8,7 @@ from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from tests.contract.conftest import End, LeaseSome, Submit, ids
+from tests.contract.test_key_rates import STEPS_MS
 
 
 def test_a_paused_queue_is_not_leased_and_does_not_hold_up_the_others(
@@ -91,11 +92,6 @@ def test_a_rate_follows_neither_the_wall_clock_nor_an_earlier_boot(
     assert lease(10) == []
     clock.boot, clock.monotonic = "boot-2", 5
     assert len(lease(10)) == 1
-
-
-STEPS_MS = (33, 33, 33, 1)
-"""One ends right before each tenth of a second, when a job of ten a second must not start yet, and
-one with it, when it must."""
 
 
 def starts_at(lease: LeaseSome, clock, for_ms: int) -> list[int]:

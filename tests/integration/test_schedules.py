@@ -1,9 +1,7 @@
 """Schedules and limits of queues, from the configuration to jobs that run."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,11 @@ from typing import Any
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.storage import Store, open_store
+from tests.integration.commands import program
 from tests.machine import slowness
 
 StartSystem = Callable[..., Any]
 EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'
-ROOT = Path(__file__).parents[2]
 
 
 def ticked(store: Store, count: int) -> list[Any]:
@@ -23,17 +21,8 @@ def ticked(store: Store, count: int) -> list[Any]:
     return jobs if len(jobs) >= count else []
 
 
-def python(folder: Path, program: str, *settings: str) -> "subprocess.Popen[str]":
-    url = f"database.url=sqlite:///{folder}/data/orpheus.db"
-    sets = [part for one in (url, *settings) for part in ("--set", one)]
-    return subprocess.Popen(
-        [sys.executable, "-m", program, *sets],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")},
-    )
+def worker_alone(folder: Path, *settings: str) -> "subprocess.Popen[str]":
+    return program("worker", f"database.url=sqlite:///{folder}/data/orpheus.db", *settings)
 
 
 def test_the_supervisor_fires_ticks_on_time_and_holds_limits_whatever_a_worker_alone_is_told(
@@ -69,7 +58,7 @@ def ticks_are_fired_on_time_and_none_twice(store: Store, wait_for: Callable[...,
 
 def test_a_worker_alone_fires_schedules_too(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
     timings = ["heartbeats.interval=200ms", "heartbeats.timeout=1s"]
-    with python(tmp_path, "worker", f"schedules=[{EVERY_SECOND}]", *timings) as process:
+    with worker_alone(tmp_path, f"schedules=[{EVERY_SECOND}]", *timings) as process:
         try:
             database = tmp_path / "data" / "orpheus.db"
             wait_for(database.exists, "the database")
@@ -93,7 +82,7 @@ def a_worker_alone_leaves_the_settings_as_they_are(
     system: Any, store: Store, wait_for: Callable[..., Any]
 ) -> None:
     folder = system.database.parent.parent
-    with python(folder, "worker", "queues.mail.max_running=9", "leases.ahead=0") as process:
+    with worker_alone(folder, "queues.mail.max_running=9", "leases.ahead=0") as process:
         try:
             wait_for(
                 lambda: [one for one in store.processes.all() if "@" in one.slot and one.ready],

@@ -11,20 +11,15 @@ import apsw
 import pytest
 
 from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
-from orpheus.supervisor.policy.slot import OsStatus
-from tests.machine import PATIENCE_S, freeze
 
 CHILD = """
-import sys, time
-from pathlib import Path
+import sys
 import apsw
-Path("/proc/self/comm").write_text("odd ) T (name")
 connection = apsw.Connection(sys.argv[1])
 connection.execute("BEGIN IMMEDIATE")
 print(flush=True)
-while sys.argv[2] == "commits":
+while True:
     connection.execute("INSERT INTO t VALUES (1); COMMIT; BEGIN IMMEDIATE")
-time.sleep(1000)
 """
 CREATE = """
 import sys
@@ -51,44 +46,21 @@ def database(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(database: Path) -> Iterator[Callable[[str], "subprocess.Popen[bytes]"]]:
-    """Starts a process that holds the lock; "commits": takes and releases it again and again."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(behaviour: str) -> "subprocess.Popen[bytes]":
-        argv = [sys.executable, "-c", CHILD, str(database), behaviour]
-        process = subprocess.Popen(argv, stdout=subprocess.PIPE)
-        running.append(process)
+def committing(database: Path) -> Iterator[None]:
+    """A process takes the lock and releases it, again and again."""
+    argv = [sys.executable, "-c", CHILD, str(database)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        return process
-
-    yield start
-    for process in running:
+        yield
         process.kill()
-        process.communicate()
 
 
-def test_a_stopped_writer_is_found_with_how_long_it_has_held_the_lock(
-    database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
-) -> None:
-    writer, watch = start("holds"), LockWatch(database)
-    first = watch.look(100.0)
-    assert first is not None and (first.pid, first.held_s) == (writer.pid, 0.0)
-    freeze(writer.pid)
-    assert watch.look(106.5) == LockHolder(writer.pid, 6.5, "odd ) T (name", OsStatus.STOPPED)
-    writer.kill()
-    writer.wait(PATIENCE_S)
-    assert watch.look(107.0) is None
-
-
+@pytest.mark.usefixtures("committing")
 def test_a_process_that_commits_again_and_again_is_not_looked_for(
-    database: Path,
-    start: Callable[[str], "subprocess.Popen[bytes]"],
-    wait_for: Callable[..., Any],
+    database: Path, wait_for: Callable[..., Any]
 ) -> None:
     watch, reader = LockWatch(database), apsw.Connection(str(database))
-    start("commits")
     watch.look(1.0)
     seen: list[LockHolder | None] = []
     versions: set[object] = set()

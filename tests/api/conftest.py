@@ -27,10 +27,12 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, TypeRow, open_storage, state_files
 from tests.audit_log import entries_of
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
+from tests.slot_rows import slot as slot_row
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 ADD = TypeRow(
@@ -144,47 +146,20 @@ class Running:
 
     def process(self, slot: str, role: Role = Role.WORKER, **changes: Any) -> ProcessRecord:
         """The heartbeat row of a process that beats at this moment."""
-        clock = self.store.clock
-        fields: dict[str, Any] = {
-            "host": "host-1",
-            "incarnation": f"life-of-{slot}",
-            "slot": slot,
-            "pool": "default" if role is Role.WORKER else None,
-            "role": role,
-            "pid": 101,
-            "create_time_s": 1.0,
-            "boot_id": clock.boot_id,
-            "started_at_ms": clock.wall_ms() - 5000,
-            "ready": True,
-            "beat": 1,
-            "last_beat_mono_ms": clock.monotonic_ms(),
-            "job_id": None,
-            "jobs_done": 4,
-        }
-        record = ProcessRecord(**{**fields, **changes})
+        clock, pool = self.store.clock, "default" if role is Role.WORKER else None
+        fields = {"pid": 101, "started_at_ms": clock.wall_ms() - 5000, "jobs_done": 4, **changes}
+        life = f"life-of-{slot}"
+        first = own_record(clock, "host-1", role, slot, life, pool=pool, ready=True)
+        record = replace(first, **fields)
         self.store.processes.register(record)
         return record
 
     @staticmethod
     def slot(name: str, state: SlotState, role: Role = Role.WORKER, **changes: Any) -> SlotRecord:
         """A slot as a supervisor writes it."""
-        fields: dict[str, Any] = {
-            "host": "host-1",
-            "slot": name,
-            "pool": "default" if role is Role.WORKER else None,
-            "role": role,
-            "state": state,
-            "degraded": False,
-            "reason": "",
-            "pid": 101,
-            "incarnation": f"life-of-{name}",
-            "cpu_percent": 1.5,
-            "rss_bytes": 30_000_000,
-            "started_at_ms": 1,
-            "restarts": 0,
-            "exits": (),
-        }
-        return SlotRecord(**{**fields, **changes})
+        pool = "default" if role is Role.WORKER else None
+        measured = {"pid": 101, "cpu_percent": 1.5, "rss_bytes": 30_000_000, "started_at_ms": 1}
+        return slot_row(name, state, **{"role": role, "pool": pool, **measured, **changes})
 
     @contextmanager
     def watch(self, query: str = "", **options: Any) -> Iterator["Watcher"]:

@@ -6,26 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from orpheus.api.beats import Beats
-from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.clock import SystemClock
+from orpheus.shared.process.own_record import own_record
 
-RECORD = ProcessRecord(
-    host="host-1",
-    incarnation="life-1",
-    slot="api",
-    pool=None,
-    role=Role.API,
-    pid=1,
-    create_time_s=1.0,
-    boot_id="boot",
-    started_at_ms=1,
-    ready=False,
-    beat=0,
-    last_beat_mono_ms=1,
-    job_id=None,
-    jobs_done=0,
-)
+RECORD = own_record(SystemClock(), "host-1", Role.API, "api", "life-1")
 
 
 class FakeWriter:

@@ -61,44 +61,9 @@ def test_an_unknown_path_is_a_404(untouched: Any, path: str) -> None:
     problem(untouched.client.get(path), 404)
 
 
-def test_a_wrong_method_is_a_405_that_names_the_right_ones(untouched: Any) -> None:
-    answer = untouched.client.put("/jobs", json={})
-
-    problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, POST"
-
-
 def test_a_request_that_is_not_http_does_no_harm(untouched: Any) -> None:
     assert raw(untouched, b"\x16\x03\x01 nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert untouched.client.get("/healthz").status_code == 200
-
-
-def test_a_database_that_is_gone_is_a_503_that_says_when_to_come_back(api: Any) -> None:
-    from orpheus.shared.errors import DatabaseBusy
-
-    def busy(*_: object) -> Any:
-        raise DatabaseBusy("the database is locked by another process")
-
-    read, write = api.services.readers.read, api.services.writer.write
-    api.services.readers.read = lambda _: read(busy)
-    api.services.writer.write = lambda _: write(busy)
-    for answer in (
-        api.client.get("/jobs"),
-        api.client.post("/jobs/1/cancel"),
-    ):
-        assert "locked" in problem(answer, 503)["detail"]
-        assert int(answer.headers["Retry-After"]) > 0
-
-
-def test_a_full_disk_is_a_507(api: Any) -> None:
-    from orpheus.shared.errors import DatabaseFull
-
-    def full(*_: object) -> Any:
-        raise DatabaseFull("the disk is full")
-
-    write = api.services.writer.write
-    api.services.writer.write_with_others = lambda *_: write(full)
-    problem(api.client.post("/jobs", json={"type": "add"}), 507)
 
 
 def test_an_unforeseen_error_is_a_500_without_its_traceback(api: Any) -> None:

@@ -46,7 +46,6 @@ WRONG = [
         'new("Ada", cents="100")',
         'Argument "cents" to "new"',
     ),
-    ('new("Ada", cents=100)', 'new("Ada")', 'Missing positional argument "cents" in call to "new"'),
     (
         'new("Ada", cents=100)',
         'new(ctx, "Ada", 100)',
@@ -57,13 +56,9 @@ WRONG = [
         "notify.new(5)",
         'Argument 1 to "new"',
     ),
-    ('queue="media"', "queue=5", 'Argument "queue" to "with_options" of "JobRequest"'),
     ('queue="media"', "qeue=5", 'Unexpected keyword argument "qeue" for "with_options"'),
     ('results[resize]["width"]', "results[resize][5]", "Invalid index type"),
-    ("len(ctx.results[notify])", "ctx.results[notify]", "Unsupported operand types for +"),
-    ('resize.new(path="a.png")', "resize.new()", 'Missing positional argument "path" in call to'),
     ('resize(ctx, "a.png")', 'resize(1, "a.png")', 'Argument 1 to "__call__"'),
-    ("days=3", 'days="3"', 'Argument "days" to "new"'),
 ]
 CHECKED = ("shop_jobs.py", "calls.py", "wrong_calls.py")
 

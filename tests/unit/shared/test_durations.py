@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -15,14 +15,11 @@ from orpheus.shared.durations import LONGEST_S, PATTERN, parse_duration_s, parse
     ("written", "seconds"),
     [
         (0, 0),
-        (1.5, 1.5),
         ("500ms", 0.5),
         ("30s", 30),
         ("15m", 900),
-        ("2h", 7200),
         ("7d", 604_800),
         ("365d", LONGEST_S),
-        ("90", 90),
         ("0.5", 0.5),
         (" 1.5 s ", 1.5),
         (timedelta(minutes=1, milliseconds=5), 60.005),
@@ -76,14 +73,10 @@ def test_anything_else_is_refused_with_a_sentence(written: object) -> None:
     ("written", "problem"),
     [
         ("2026-01-31T12:00:00", "lacks its time zone"),
-        (datetime(2026, 1, 31), "lacks its time zone"),  # noqa: DTZ001
         ("2026-13-31T12:00:00Z", "is not an RFC 3339 time"),
         ("1969-12-31T12:00:00Z", "must be from 1970"),
-        ("400d", "must be from 0 to 365 days ago"),
         (timedelta(days=400), "must be from 0 to 365 days ago"),
-        (timedelta(days=-1), "must be from 0 to 365 days ago"),
         ("soon", "is neither a time"),
-        ([], "is neither a time"),
     ],
 )
 def test_what_is_wrong_with_a_moment_is_said_of_its_form(written: object, problem: str) -> None:

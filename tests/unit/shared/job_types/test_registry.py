@@ -99,16 +99,6 @@ def sum_of(a: int, b: int) -> int:
     return a + b
 
 
-def test_durations_may_be_timedeltas() -> None:
-    minute = timedelta(minutes=1)
-
-    @job(timeout=minute, backoff_base=minute / 2, backoff_max=minute)
-    def timed(ctx: Context) -> None: ...
-
-    made = registered_types()["timed"]
-    assert (made.timeout_s, made.backoff.base_s, made.backoff.max_s) == (60, 30, 60)
-
-
 @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "é", "a" * 65, "a\n"])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot name a job type"):
@@ -122,16 +112,9 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     [
         ({"queue": "a b"}, "cannot name a queue"),
         ({"max_retries": -1}, "max_retries"),
-        ({"max_retries": 101}, "max_retries"),
         ({"timeout": "soon"}, "timeout: 'soon' is not a duration"),
-        ({"timeout": 0}, "longer than 0"),
-        ({"timeout": -1}, "between 0 and 365 days"),
         ({"permanent": ValueError}, "permanent: must be a tuple of exception types"),
-        ({"permanent": ("ValueError",)}, "permanent: must be a tuple of exception types"),
-        ({"permanent": (KeyboardInterrupt,)}, "permanent: must be a tuple of exception types"),
-        ({"backoff_base": "soon"}, "backoff_base: 'soon' is not a duration"),
         ({"backoff_factor": 0.5}, "backoff_factor: must be a number from 1 to 100"),
-        ({"backoff_max": -1}, "backoff_max: a duration lies between"),
         ({"backoff_jitter": 1}, "backoff_jitter: must be a number from 0 to 0.99"),
     ],
 )

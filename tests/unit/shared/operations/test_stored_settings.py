@@ -1,8 +1,6 @@
 """What the configuration writes into the database, and the ticks of its schedules."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -15,8 +13,8 @@ from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
-from orpheus.shared.storage import Store, TypeRow, open_store
-from tests.databases import make_database
+from orpheus.shared.storage import Store, TypeRow
+from tests.unit.shared.operations.conftest import Clock
 
 SCHEMA = json.dumps(
     {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
@@ -29,33 +27,11 @@ NIGHTLY = (
 )
 
 
-class Clock:
-    """Half past an hour; moved by hand."""
-
-    boot_id = "boot"
-    wall = 1_800 * 1000
-
-    def wall_ms(self) -> int:
-        return self.wall
-
-    def monotonic_ms(self) -> int:
-        return self.wall
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    folder = tmp_path / "data"
-    url = f"sqlite:///{folder}/orpheus.db"
-    make_database(url)
-    made = open_store(url, clock=clock)
-    made.types.replace([TypeRow("sum", SCHEMA, 7, None, "sums", "")])
-    yield made
-    made.close()
+def store(store: Store) -> Store:
+    """With a job type."""
+    store.types.replace([TypeRow("sum", SCHEMA, 7, None, "sums", "")])
+    return store
 
 
 def settings(*schedules: ScheduleDefinition) -> StoredSettings:
@@ -120,7 +96,7 @@ def test_a_tick_whose_job_is_refused_by_now_passes_and_holds_up_no_other(
     write_settings(store, both)
     changed = json.dumps({"type": "object", "properties": {}, "additionalProperties": False})
     store.types.replace([TypeRow("sum", changed, None, None, None, "")])
-    clock.wall += 1_800_000
+    clock.now_ms += 1_800_000
     assert fire_schedules(store, both) == 3_600.0
     [job] = store.jobs.page(JobFilter(), 10)
     assert job.payload == "{}"

@@ -1,54 +1,18 @@
 """A supervisor runs if it beats, unless its lock shows that it is gone."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.operations.reclaim import is_supervised, living_supervisors
-from orpheus.shared.storage import Store, open_store
-from tests.databases import make_database
+from orpheus.shared.process.own_record import own_record
+from orpheus.shared.storage import Store
+from tests.unit.shared.operations.conftest import Clock
 
-RECORD = ProcessRecord(
-    host="host-1",
-    incarnation="i",
-    slot="supervisor",
-    pool=None,
-    role=Role.SUPERVISOR,
-    pid=1,
-    create_time_s=0.0,
-    boot_id="boot",
-    started_at_ms=0,
-    ready=True,
-    beat=1,
-    last_beat_mono_ms=1_800_000 - 14_000,
-    job_id=None,
-    jobs_done=0,
-)
-
-
-class Clock:
-    """Half an hour after the boot."""
-
-    boot_id = "boot"
-
-    def wall_ms(self) -> int:
-        return 1_800_000
-
-    def monotonic_ms(self) -> int:
-        return 1_800_000
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path}/orpheus.db"
-    make_database(url)
-    made = open_store(url, clock=Clock())
-    yield made
-    made.close()
+BOSS = own_record(Clock(), "host-1", Role.SUPERVISOR, "supervisor", "i", ready=True)
+RECORD = replace(BOSS, last_beat_mono_ms=1_800_000 - 14_000)
 
 
 @pytest.mark.parametrize(

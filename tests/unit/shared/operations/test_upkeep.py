@@ -1,8 +1,5 @@
 """What one process of a database does now and then."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
@@ -12,38 +9,11 @@ from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import StorageError
 from orpheus.shared.operations import upkeep as upkeep_module
 from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.storage import Store, TypeRow, open_store
-from tests.databases import make_database
+from orpheus.shared.storage import Store, TypeRow
 from tests.machine import PATIENCE_S
+from tests.unit.shared.operations.conftest import Clock
 
 SETTINGS = StoredSettings({}, (), JobDefaults(max_retries=3, timeout_s=60.0))
-
-
-class Clock:
-    """Moved by hand."""
-
-    boot_id = "boot"
-    now_ms = 0
-
-    def wall_ms(self) -> int:
-        return self.now_ms
-
-    def monotonic_ms(self) -> int:
-        return self.now_ms
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path}/data/orpheus.db"
-    make_database(url)
-    made = open_store(url, clock=clock)
-    yield made
-    made.close()
 
 
 def test_it_reclaims_expired_leases(store: Store, clock: Clock) -> None:
@@ -52,7 +22,7 @@ def test_it_reclaims_expired_leases(store: Store, clock: Clock) -> None:
     upkeep = Upkeep(SETTINGS)
     upkeep.run(store)
     assert store.jobs.attempts(job_id)[0].outcome is None
-    clock.now_ms = 501
+    clock.now_ms += 501
     assert upkeep.run(store) > 4, "no schedule, and nothing to delete"
     assert store.jobs.attempts(job_id)[0].outcome == "lost"
 
@@ -60,7 +30,7 @@ def test_it_reclaims_expired_leases(store: Store, clock: Clock) -> None:
 def test_it_leaves_expired_leases_when_told_so(store: Store, clock: Clock) -> None:
     job_id = store.jobs.submit(NewJob("t")).job.id
     store.leases.lease(Holder("default-1", "life", 1), ("*",), 1, 500)
-    clock.now_ms = 501
+    clock.now_ms += 501
     Upkeep(SETTINGS).run(store, reclaims=False)
     assert store.jobs.get(job_id).status is Status.IN_PROGRESS
 
@@ -106,7 +76,7 @@ def test_schedules_fire_even_if_rules_of_alerts_cannot_be_evaluated(
     monkeypatch.setattr(upkeep_module, "fire_alerts", fail)
     store.types.replace([TypeRow("t", "{}", None, None, None, "")])
     store.schedules.configure([ScheduleDefinition("s", "t", every_s=60)])
-    clock.now_ms = 60_000
+    clock.now_ms += 60_000
     Upkeep(SETTINGS).run(store)
     assert store.schedules.get("s").last_job_id is not None
 

@@ -18,7 +18,7 @@ from orpheus.shared.storage import Store, TypeRow, open_store
 from orpheus.supervisor import __main__ as program
 from orpheus.supervisor.linux.signals import HANDLED
 from tests.databases import make_database
-from tests.unit.supervisor.cli.slot_rows import slot
+from tests.slot_rows import slot
 
 URL = "sqlite:///data/orpheus.db"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d"

@@ -72,14 +72,6 @@ def test_the_check_of_modules_finds_what_would_fail_the_start(
     assert orpheus("config", "check", "--config", "own.toml").code == 0  # nothing is imported
 
 
-def test_settings_are_taken_before_and_after_the_command(orpheus: Orpheus) -> None:
-    code, out, _ = orpheus("--set", "api.port=1", "config", "show", "--set", "jobs.timeout=1m")
-    assert code == 0
-    assert "api.port = 1 " in out
-    assert "jobs.timeout = 60 " in out
-    assert out.count("# --set") == 2
-
-
 def test_problems_are_json_too(orpheus: Orpheus, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("[pools.default]\nworkers = -1\nworkes = 2\n")
     failed = orpheus("config", "check", "--config", "own.toml", "--json")

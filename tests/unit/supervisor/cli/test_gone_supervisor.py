@@ -13,11 +13,12 @@ import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.startup import lock_database, note_supervisor
 from tests.audit_log import entries_of
-from tests.unit.supervisor.cli.slot_rows import slot
+from tests.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 NOT_HERE = 2**22 + 1
@@ -29,15 +30,11 @@ def lock(store: Store) -> Iterator[TextIO]:
     """The lock of a supervisor with a worker: both have just sent a heartbeat."""
     fd = lock_database(state_files("sqlite:///data/orpheus.db"))
     note_supervisor(fd, "life-of-supervisor")
-    clock = store.clock
-    supervisor = ProcessRecord(
-        "host-1", "life-of-supervisor", "supervisor", None, Role.SUPERVISOR, NOT_HERE, 1.0,
-        clock.boot_id, 0, ready=True, beat=1, last_beat_mono_ms=clock.monotonic_ms(),
-        job_id=None, jobs_done=0,
-    )  # fmt: skip
-    worker = {"incarnation": "life-of-default-1", "slot": "default-1", "pool": "default"}
-    store.processes.register(supervisor)
-    store.processes.register(replace(supervisor, role=Role.WORKER, **worker))
+    for role, name in ((Role.SUPERVISOR, "supervisor"), (Role.WORKER, "default-1")):
+        pool = "default" if role is Role.WORKER else None
+        life = f"life-of-{name}"
+        record = own_record(store.clock, "host-1", role, name, life, pool=pool, ready=True)
+        store.processes.register(replace(record, pid=NOT_HERE, create_time_s=1.0))
     names = ("supervisor", "default-1")
     store.processes.put_slots([slot(name, SlotState.READY, pid=NOT_HERE) for name in names])
     with os.fdopen(fd) as held:

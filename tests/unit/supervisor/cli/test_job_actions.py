@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
@@ -26,10 +25,6 @@ def jobs(store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch) -> Store
     mail = NewJob("words", queue="mail")
     store.jobs.submit_many([mail, mail, NewJob("count", delay_ms=60_000)])
     return store
-
-
-def statuses(store: Store) -> dict[int, str]:
-    return {job.id: job.status.value for job in store.jobs.page(JobFilter(), 99)}
 
 
 def test_each_job_is_changed_or_refused_on_its_own_and_audited(

@@ -14,8 +14,8 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction, reload_name
 from orpheus.shared.storage import Store, open_store, state_files
 from tests.audit_log import entries_of
+from tests.slot_rows import slot
 from tests.unit.supervisor.cli.conftest import URL
-from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"

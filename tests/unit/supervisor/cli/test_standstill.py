@@ -21,7 +21,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, state_files
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.supervisor.startup import lock_database, note_supervisor
-from tests.unit.supervisor.cli.slot_rows import slot
+from tests.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 URL = "sqlite:///data/orpheus.db"

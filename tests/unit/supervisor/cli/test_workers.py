@@ -10,8 +10,8 @@ from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from tests.slot_rows import slot
 from tests.unit.supervisor.cli.conftest import TIME
-from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 

@@ -59,18 +59,6 @@ def test_after_a_mebibyte_one_line_says_that_the_rest_is_dropped(character: str)
     assert "the rest is dropped" in kept[-1][1]
 
 
-def test_one_line_is_cut_where_it_is_too_long() -> None:
-    log = JobLog()
-    log.info("x" * 100_000)
-    assert len(lines(log)[0][1]) == 16_384
-
-
-def test_fields_that_json_cannot_hold_are_shown_as_python_does() -> None:
-    log = JobLog()
-    log.info("a", what={1}, error=ValueError("x"))
-    assert lines(log) == [("info", "a", {"what": "{1}", "error": "ValueError('x')"})]
-
-
 def test_numbers_that_json_lacks_become_texts() -> None:
     log = JobLog()
     inf = float("inf")

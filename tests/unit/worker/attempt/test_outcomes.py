@@ -30,10 +30,7 @@ def nested(depth: int) -> Any:
     ("value", "problem"),
     [
         ({"a": {"b": [{2}, object()]}}, r"result\.a\.b\[1\] is of type object"),
-        ({"a": {1, object()}}, r"result\.a is of type set: .* unknown type: <class 'object'>"),
         ({"ratio": math.nan}, r"result\.ratio is nan"),
-        ([math.inf], r"result\[0\] is inf"),
-        ({"at": object()}, r"result\.at is of type object"),
         ({object(): 3}, "result has a key of type object"),
         ({"text": "\ud800"}, r"result\.text has a lone surrogate"),
         ({"at": {"ratio": Decimal(1), "inf": [math.inf]}}, r"result\.at\.inf\[0\] is inf"),

@@ -21,6 +21,7 @@ from orpheus.api.contract.requests import (
     Cursor,
     DurationS,
     Name,
+    PayloadFields,
     SearchText,
     no_nul,
 )
@@ -83,6 +84,7 @@ class JobsQuery(_Query):
     type: Name | None = None
     queue: Name | None = None
     tag: Name | None = None
+    payload: PayloadFields | None = None
     q: SearchText | None = None
     error: ErrorName | None = None
     """The name of the exception, as in GET /errors."""
@@ -98,6 +100,8 @@ class JobsQuery(_Query):
     limit: int = Field(50, ge=1, le=500)
     """A page may have fewer jobs if it exceeds 8 MiB or the search takes too long."""
     cursor: Cursor | None = None
+    by_status: bool = False
+    """Also count the jobs of each status, whatever `status` is."""
     preview: bool = False
     """Payload and result are texts: the first 200 characters of their JSON."""
 

@@ -130,6 +130,17 @@ SearchText = Annotated[
     ),
     AfterValidator(no_nul),
 ]
+PayloadFields = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1000,
+        description='Payload fields by value: customer=4711 order.name="A B" paid=true. Without '
+        "quotes, a number, true, false and null keep their type; anything else is text.",
+        json_schema_extra=WITHOUT_NUL,
+    ),
+    AfterValidator(no_nul),
+]
 Cursor = Annotated[str, Field(max_length=128, description="A `next_cursor`.")]
 
 
@@ -256,6 +267,7 @@ class BulkFilter(_Body):
     type: Name | None = None
     queue: Name | None = None
     tag: Name | None = None
+    payload: PayloadFields | None = None
     q: SearchText | None = None
     error: str | None = _text()
     """The name of the exception, as in GET /errors."""

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -30,6 +31,7 @@ from orpheus.api.routes import listing, submission
 from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import read_facts, services_of
 from orpheus.shared.domain import jobs
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.explain.answers import why_of
 from orpheus.shared.messages.encoding import optional_time
@@ -65,6 +67,8 @@ router = APIRouter(tags=["jobs"])
 _LISTS = {JobOrder.NEWEST: "jobs", JobOrder.ENDED: "ended jobs"}
 _TOTAL_S = 0.01
 """How long to count for the total of a list."""
+_STATUS_S = 0.003
+"""How long to count the jobs of one status."""
 _PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
 _HELD = "A live job of this type holds this unique_key: it."
@@ -158,14 +162,16 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             )
             is_all = at is None and found.next_cursor is None
             total = Total(len(found.jobs), "eq" if is_all else "gte")
-            if query.q is None and not is_all:
+            if query.q is query.payload is None and not is_all:
                 counted = store.lists.total(matching, Budget(_TOTAL_S), order=order)
                 total = Total(counted.value, "eq" if counted.exact else "gte")
+            by_status = _by_status(store, matching) if query.by_status else None
             quarantined = [quarantine.type for quarantine in store.quarantines.all()]
         page = JobPage(
             items=[message_of(job) for job in found.jobs],
             next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
             total=total,
+            by_status=by_status,
             searched=None
             if found.looked_at is None
             else SearchedJobs(found.looked_at, optional_time(found.reached_ms)),
@@ -174,6 +180,14 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
         return json_response(page)
 
     return await services.readers.read(read)
+
+
+def _by_status(store: Store, wanted: JobFilter) -> dict[str, Total]:
+    counted = {}
+    for status in TERMINAL if wanted.by_end else jobs.Status:
+        total = store.lists.total(replace(wanted, status=status), Budget(_STATUS_S))
+        counted[status.value] = Total(total.value, "eq" if total.exact else "gte")
+    return counted
 
 
 @router.api_route("/jobs/batch", methods=["GET", "DELETE"], include_in_schema=False)

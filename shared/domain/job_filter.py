@@ -4,6 +4,9 @@ Pure. Each way in (HTTP, the command line, the clients) makes a JobFilter of wha
 asks `filter_problems` whether any job can match.
 """
 
+import json
+import re
+
 import msgspec
 
 from orpheus.shared.domain.jobs import Status
@@ -11,6 +14,9 @@ from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.errors import FieldProblem
 
 NOT_ENDED = "such a job has not ended"
+_PAYLOAD_FIELD = re.compile(
+    r'(?:payload\.)?([\w-]+(?:\.[\w-]+)*)=("(?:[^"\\]|\\.)*"|[^\s"]\S*)(?:\s+|$)'
+)
 
 
 class JobFilter(msgspec.Struct, frozen=True):
@@ -23,6 +29,8 @@ class JobFilter(msgspec.Struct, frozen=True):
     type: str | None = None
     queue: str | None = None
     tag: str | None = None
+    payload: str | None = None
+    """Values of payload fields, as `payload_fields` reads them."""
     q: str | None = None
     error: str | None = None
     """The type of its error, as in `ErrorGroup`; so is `where`, in which empty text is a value."""
@@ -44,6 +52,10 @@ def filter_problems(wanted: JobFilter, prefix: str = "") -> list[FieldProblem]:
     `prefix`: what the reader writes before the name of a field, `--` on the command line.
     """
     problems = span_problems(wanted.since_ms, wanted.until_ms, prefix)
+    try:
+        payload_fields(wanted.payload or "")
+    except ValueError as error:
+        problems.append(FieldProblem("/payload", str(error)))
     if wanted.where is not None and wanted.error is None:
         detail = f"needs {prefix}error: only what has failed has a location"
         problems.append(FieldProblem("/where", detail))
@@ -60,3 +72,36 @@ def span_problems(
     if since_ms is None or until_ms is None or since_ms < until_ms:
         return []
     return [FieldProblem("/until", f"must be later than {prefix}since")]
+
+
+def payload_fields(text: str) -> list[tuple[str, str]]:
+    """Return the JSON path and the JSON value of each field in `customer=4711 order.name="A B"`.
+
+    A number in a name is a place in a list. A value that is not a number, true, false, null or
+    text in quotes is text. Raises ValueError.
+    """
+    fields, at = [], 0
+    text = text.strip()
+    while at < len(text):
+        field = _PAYLOAD_FIELD.match(text, at)
+        if field is None:
+            raise ValueError('must be fields and values, such as customer=4711 name="A B"')
+        name, value = field.groups()
+        path = "$" + "".join(
+            f"[{part}]" if part.isdecimal() else f'."{part}"' for part in name.split(".")
+        )
+        fields.append((path, _json_of(value)))
+        at = field.end()
+    return fields
+
+
+def _json_of(value: str) -> str:
+    try:
+        decoded = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        decoded = value
+    if isinstance(decoded, (dict, list)):
+        decoded = value
+    if isinstance(decoded, str) and "\0" in decoded:
+        raise ValueError("must not contain NUL")
+    return json.dumps(decoded, ensure_ascii=False)

@@ -4,12 +4,14 @@ The clients return these objects, too: what they have from the database is encod
 an answer of the API, so both kinds of client return the same.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from orpheus.shared.domain import graph, jobs
+from orpheus.shared.domain.alerts import WEBHOOK_TYPE
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.domain.json_values import object_text
@@ -22,6 +24,8 @@ from orpheus.shared.messages.encoding import (
     optional_time,
     time_of,
 )
+
+_ADDRESS = re.compile(r'(https?://[^/"]*)/[^"]*')
 
 
 class JobState(Struct, frozen=True, kw_only=True):
@@ -179,7 +183,9 @@ class JobPage(Struct, frozen=True):
     next_cursor: str | None
     """null on the last page."""
     total: Total
-    """Of a text only what this page has is counted."""
+    """Of a text or payload field only what this page has is counted."""
+    by_status: dict[str, Total] | None
+    """By status, if `by_status` asked for it; a status that no such job can have is left out."""
     searched: SearchedJobs | None
     """null: the page is full, or nothing is left to look at."""
     quarantined: list[str]
@@ -237,7 +243,10 @@ def job_of(job: jobs.Job, attempts: Iterable[jobs.Attempt]) -> Job:
 
 def job_preview_of(job: jobs.Job) -> ListedJob:
     """Return a job with the beginning of its payload's and result's JSON as text."""
-    return ListedJob(**{**_whole(job), "payload": job.payload, "result": job.result})
+    payload = job.payload
+    if job.type == WEBHOOK_TYPE:  # the path of its address may be a secret
+        payload = _ADDRESS.sub(r"\1/…", payload)
+    return ListedJob(**{**_whole(job), "payload": payload, "result": job.result})
 
 
 def job_in_event_of(job: jobs.Job) -> JobInEvent:

@@ -4,15 +4,15 @@ from typing import Any
 
 import click
 
-from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.job_filter import JobFilter, filter_problems, payload_fields
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE, WAITING
 from orpheus.shared.explain.sentences import how_cancelled
 from orpheus.shared.messages.jobs import job_of, listed_job_of
-from orpheus.shared.storage import Budget
+from orpheus.shared.storage import Budget, JobOrder
 from orpheus.shared.text import first_line
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
+from orpheus.supervisor.cli.operator import JobId, Moment, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     Column,
     ago,
@@ -23,6 +23,7 @@ from orpheus.supervisor.cli.output import (
     print_json,
     print_table,
     say_none,
+    warn,
     when,
 )
 
@@ -51,6 +52,21 @@ _OF_ATTEMPTS = (
     Column("ERROR", least=20),
 )
 _TOTAL_S = 0.2
+_LOOK_S = 5.0
+"""How long to look for jobs that no index finds."""
+
+
+class PayloadFields(Text):
+    """Values of payload fields."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text. Raises BadParameter if it cannot be read."""
+        text = super().convert(value, param, ctx)
+        try:
+            payload_fields(text)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return text
 
 
 @click.command()
@@ -61,23 +77,46 @@ _TOTAL_S = 0.2
 @click.option("--queue", type=Text(), shell_complete=live("queues"))
 @click.option("--tag", type=Text(), help="With this tag.")
 @click.option("--q", type=Text(), help="With this phrase in type, payload, error or tags.")
+@click.option(
+    "--where",
+    "payload",
+    type=PayloadFields(),
+    metavar="FIELD=VALUE",
+    help="With this payload field: customer=4711, order.name='\"A B\"'.",
+)
+@click.option(
+    "--since", "since_ms", type=Moment(), help="Ended then or later: 1h, 14:02, yesterday."
+)
+@click.option("--until", "until_ms", type=Moment(), help="Ended before.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
 def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> None:
     """List jobs, newest first."""
     wanted = JobFilter(status=Status(status) if status else None, **fields)
+    for problem in filter_problems(wanted, "--"):
+        raise click.BadParameter(problem.detail, param_hint=f"--{problem.pointer[1:]}")
+    order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
     with operator.store() as store:
-        page = store.lists.page(wanted, limit).jobs
+        found = store.lists.page(wanted, limit, order=order, budget=Budget(_LOOK_S))
+        page = found.jobs
         total = store.lists.total(wanted, Budget(_TOTAL_S))
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}
-        print_json({"items": [listed_job_of(job) for job in page], "total": shown})
+        searched = None if found.looked_at is None else {"jobs": found.looked_at}
+        items = [listed_job_of(job) for job in page]
+        print_json({"items": items, "total": shown, "searched": searched})
         return
     print_table(_COLUMNS, [_row(job, now_ms) for job in page])
     if not page:
         say_none("job")
-    if total.value > len(page):
+    if found.looked_at is not None:
+        back_to = f", back to {ago(found.reached_ms)}" if found.reached_ms else ""
+        warn(
+            f"looked at {found.looked_at:,} jobs{back_to}; older ones were not searched. "
+            "Add --type, --queue, --status or --since"
+        )
+    elif total.value > len(page):
         at_least = "" if total.exact else "at least "
         click.echo(f"the first {len(page)} of {at_least}{total.value:,}", err=True)
 

@@ -7,7 +7,9 @@ import contextlib
 import functools
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ from orpheus.config.effective import command_settings
 from orpheus.config.options import config_options
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
+from orpheus.shared.durations import moment_ms, parse_moment
+from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import (
     Actor,
     Store,
@@ -117,6 +121,40 @@ class Text(click.ParamType[str]):
             self.fail(f"must have at most {self._longest} characters", param, ctx)
         return text
 
+
+class Moment(click.ParamType[int]):
+    """A time in milliseconds, written in the zone of this computer."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the time. Raises BadParameter."""
+        now, text = datetime.now().astimezone(), str(value).strip()
+        midnight = datetime.combine(now.date(), time())
+        try:
+            if text in _DAYS_AGO:
+                at = midnight - timedelta(days=_DAYS_AGO[text])
+            elif _CLOCK.fullmatch(text):
+                at = datetime.combine(now.date(), time.fromisoformat(text))
+                at -= timedelta(days=at.astimezone() > now)
+            else:
+                at = datetime.fromisoformat(text)
+            return parse_time_ms(at.astimezone())
+        except ValueError:
+            pass
+        try:
+            return moment_ms(parse_moment(text), round(now.timestamp() * 1000))
+        except ValueError:
+            self.fail(
+                f"{text!r} is not a time. Use 15m, 14:02, yesterday, 2026-12-01 or "
+                "2026-12-01T14:02:00Z",
+                param,
+                ctx,
+            )
+
+
+_DAYS_AGO = {"today": 0, "yesterday": 1}
+_CLOCK = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 JobId = click.IntRange(1, LARGEST_ID)
 

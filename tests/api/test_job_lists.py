@@ -1,11 +1,12 @@
 """GET /jobs by error, by end and by text; POST /jobs/bulk."""
 
+import json
 from typing import Any
 
 import pytest
 
 from orpheus.api.routes import listing
-from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from tests.api.shapes import problem
 
@@ -63,10 +64,37 @@ def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
     assert (found["next_cursor"], found["searched"]) == (None, None)
 
 
+def test_jobs_are_found_by_payload_fields_and_counted_by_status(api: Any) -> None:
+    first = api.submit(payload={"s": "x", "customer": {"id": 4711}})
+    api.submit(payload={"s": "x", "customer": {"id": "4711"}})
+    api.run_one()
+    page = api.client.get("/jobs?payload=customer.id%3D4711%20s%3Dx&by_status=true").json()
+    assert [job["id"] for job in page["items"]] == [first]
+    counted = {name: total["value"] for name, total in page["by_status"].items() if total["value"]}
+    assert counted == {"done": 1}
+    both = api.client.get("/jobs?payload=s%3Dx&status=done&by_status=true").json()["by_status"]
+    assert (both["done"]["value"], both["pending"]["value"]) == (1, 1)
+    ended = api.client.get("/jobs?since=1h&by_status=true").json()["by_status"]
+    assert set(ended) == {"done", "failed", "cancelled"}
+    assert api.client.get("/jobs").json()["by_status"] is None
+    change = {"action": "cancel", "filter": {"payload": 'customer.id="4711"'}, "reason": "a test"}
+    assert bulk(api, **change, expected_count=1).json() == {"changed": 1}
+    (entry,) = api.client.get("/audit").json()["items"]
+    assert entry["target"] == 'jobs with payload="customer.id=\\"4711\\""'
+
+
+def test_a_webhooks_address_is_cut_in_previews(api: Any) -> None:
+    payload = {"url": "https://chat.example/services/T0/secret", "body": {}}
+    api.store.jobs.submit(NewJob("webhook", payload=json.dumps(payload)))
+    shown = api.client.get("/jobs?preview=true").json()["items"][0]["payload"]
+    assert json.loads(shown)["url"] == "https://chat.example/…"
+
+
 @pytest.mark.parametrize(
     ("query", "pointer", "words"),
     [
         ("where=jobs.py", "/where", "needs error"),
+        ("payload=customer", "/payload", "such as customer=4711"),
         ("since=1h&until=2h", "/until", "later than since"),
         ("status=pending&since=1h", "/status", "has not ended"),
         ("status=in_progress&sort=ended", "/status", "has not ended"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
 from orpheus.shared.storage import Budget, JobCursor, JobOrder, Store, Total
@@ -143,6 +143,53 @@ def test_every_two_fields_of_a_filter_go_together_in_parts(
             assert store.lists.total(wanted, Budget(60), order=order).value == len(found), names
         ids = store.lists.ids(wanted, Status, max_id=60)
         assert ids == expected(mixed, wanted, JobOrder.NEWEST)[::-1], names
+
+
+PAYLOADS = [
+    '{"customer":4711,"order":{"id":"a 1","paid":true,"items":[{"sku":"x"}]}}',
+    '{"customer":"4711","order":{"id":null,"paid":"true"}}',
+    '{"customer":4711.0,"order":[],"big":9007199254740993}',
+    '{"customer":{"id":4711},"long":"%s"}' % ("x" * 2_000),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("customer=4711", [1, 3]),
+        ("payload.customer=4711", [1, 3]),
+        ('customer="4711"', [2]),
+        ("customer.id=4711", [4]),
+        ("order.paid=true", [1]),
+        ('order.paid="true"', [2]),
+        ("order.id=null", [2]),
+        ('order.id="a 1"  order.paid=true', [1]),
+        ("order.items.0.sku=x", [1]),
+        ("order.items.1.sku=x", []),
+        ("big=9007199254740993", [3]),
+        ("big=9007199254740992", []),
+        ("order=[]", []),
+        ("no-such.field=1", []),
+        ("customer=1e999", []),
+        ("customer=x'||'y", []),
+    ],
+)
+def test_jobs_are_found_by_the_value_of_a_payload_field_and_its_type(
+    store: Store, text: str, found: list[int]
+) -> None:
+    store.jobs.submit_many([NewJob("a", payload=payload) for payload in PAYLOADS])
+    wanted = JobFilter(payload=text)
+    assert filter_problems(wanted) == []
+    assert sorted(read(store, wanted, JobOrder.NEWEST, 10, NoTime())) == found
+    assert store.lists.ids(wanted, Status, max_id=9) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["customer", "customer=", "=1", "a=1 b", "a.=1", 'a="1', 'a="\\u0000"']
+)
+def test_a_payload_field_that_cannot_be_read_is_a_problem(text: str) -> None:
+    (problem,) = filter_problems(JobFilter(payload=text))
+    assert problem.pointer == "/payload"
 
 
 @pytest.mark.parametrize("field", [None, "status", "type", "queue", "tag"])

@@ -97,6 +97,14 @@ JOIN orpheus.job_tags ON job_tags.job_id = jobs.id
 type {matches} OR {whole-payload} {matches}
     OR coalesce(error_message, '') {matches} OR tags {matches}
 
+-- name: payload-has
+-- A condition: at a JSON path, the payload has this value, which is JSON.
+EXISTS (
+    SELECT 1 FROM (
+        SELECT {whole-payload} AS payload, CAST(? AS text) AS path, CAST(? AS text) AS wanted
+    ) AS compared
+    WHERE {equal-at-path})
+
 -- name: status-of
 -- The status of a job, for a client that waits for its end.
 SELECT status FROM orpheus.jobs WHERE id = ?;

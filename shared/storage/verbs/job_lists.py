@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import asdict, replace
 
-from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.job_filter import JobFilter, payload_fields
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.moments import rfc3339
@@ -395,6 +395,10 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
             conditions[name] = Condition(comparison, (value,))
     if wanted.ids is not None:
         conditions["ids"] = Condition(f"\n{sql['among-ids']}\n", (json.dumps(wanted.ids),))
+    if wanted.payload is not None:
+        fields = payload_fields(wanted.payload)
+        has = " AND ".join([sql["payload-has"]] * len(fields))
+        conditions["payload"] = Condition(has, tuple(value for field in fields for value in field))
     if wanted.q is not None:
         conditions["q"] = Condition(f"({sql['contains']})", (containing(wanted.q),) * 4)
     return conditions

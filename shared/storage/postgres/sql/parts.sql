@@ -49,3 +49,7 @@ CASE WHEN status IN ('failed', 'cancelled') THEN (
 -- part: running-here
 -- How many jobs of the queue `name` are leased.
 (SELECT count(*) FROM orpheus.jobs WHERE status = 'in_progress' AND queue = name)
+
+-- part: equal-at-path
+-- The JSON `payload` has at `path` the value of the JSON `wanted`: 1 and 1.0 are equal, 1 and true are not.
+jsonb_path_query_first(payload::jsonb, ('strict ' || path)::jsonpath, '{}', true) = wanted::jsonb

@@ -51,3 +51,8 @@ CASE WHEN status IN ('failed', 'cancelled') THEN (
 -- part: running-here
 -- How many jobs of the queue `name` are leased.
 coalesce((SELECT n FROM job_counts WHERE queue = name AND status = 'in_progress'), 0)
+
+-- part: equal-at-path
+-- The JSON `payload` has at `path` the value of the JSON `wanted`: 1 and 1.0 are equal, 1 and true are not.
+json_extract(payload, path) IS json_extract(wanted, '$')
+    AND replace(json_type(payload, path), 'real', 'integer') = replace(json_type(wanted), 'real', 'integer')

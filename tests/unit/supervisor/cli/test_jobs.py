@@ -25,7 +25,9 @@ def jobs(store: Store, finish: Finish) -> Store:
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
     store.leases.progress(lease.job_id, lease.token, 0.25, "page 1")
     store.jobs.submit(NewJob("words", queue="mail", delay_ms=3_600_000, unique_key="k"))
-    store.jobs.submit(NewJob("words", queue="mail", depends_on=(4,)))
+    store.jobs.submit(
+        NewJob("words", queue="mail", depends_on=(4,), payload='{"customer":4711,"eu":true}')
+    )
     return store
 
 
@@ -60,6 +62,12 @@ def test_jobs_are_listed_newest_first(orpheus: Orpheus) -> None:
         ("--queue mail", [5, 4]),
         ("--tag a", [2]),
         ("--q row", [2]),
+        ("--where customer=4711", [5]),
+        ("--where payload.eu=true", [5]),
+        ("--where customer=4712", []),
+        ("--since yesterday", [2, 1]),
+        ("--since 00:00 --where customer=4711", []),
+        ("--until 2026-01-31", []),
         ("--type nix", []),
         ("--status failed --status done", [1]),
     ],
@@ -68,6 +76,32 @@ def test_a_part_of_them_is_listed(orpheus: Orpheus, options: str, ids: list[int]
     items = orpheus("jobs", "--json", *options.split()).json["items"]
     assert [job["id"] for job in items] == ids
     assert orpheus("jobs", *options.split()).err == ("" if ids else "no job matches\n")
+
+
+@pytest.mark.usefixtures("jobs")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--where customer", "must be fields and values, such as customer=4711"),
+        ("--since lately", "'lately' is not a time. Use 15m, 14:02, yesterday, 2026-12-01 or"),
+        ("--since 1h --until 2h", "must be later than --since"),
+        ("--since 1h --status pending", "such a job has not ended"),
+    ],
+)
+def test_a_filter_that_no_job_can_match_is_refused(
+    orpheus: Orpheus, options: str, said: str
+) -> None:
+    code, _, err = orpheus("jobs", *options.split())
+    assert code == 2 and said in err
+
+
+def test_a_search_that_takes_long_says_how_far_it_looked(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.supervisor.cli.jobs._LOOK_S", 0.0)
+    store.jobs.submit_many([NewJob("count")] * 600)
+    err = orpheus("jobs", "--where", "customer=4711").err
+    assert "looked at 500 jobs, back to " in err and "older ones were not searched" in err
 
 
 SHOWN = rf"""id +2

@@ -11,7 +11,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import BulkAction, KeptAnswer, Store, TypeRow
+from orpheus.shared.storage import Acknowledgement, BulkAction, KeptAnswer, Store, TypeRow
 
 ODD_TEXT = "naïve 🦉 \u2028 \x7f \\u0041 'quote' \"double\" {} ? :name $1 %s -- \t\r\n"
 ODD_JSON = json.dumps({"": ODD_TEXT, "big": 2**63 - 1, "small": 1e-300, "none": None, "e": "\x01"})
@@ -31,6 +31,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _do_what_operators_do(store)
     _end_with_a_gap(store)
     store.outboxes.remember("shop", "here", 0, [1, 2**62, "é"], refused=1)
+    store.acknowledgements.put(Acknowledgement("slot", ODD_TEXT, 2**62, "ada", ODD_TEXT, 1, 3))
     store.alerts.configure([AlertRule("ops", ("job.failed",), "noop", ODD_JSON)])
     store.idempotency.keep("key-1", KeptAnswer("hash", 201, ODD_JSON, "/jobs/1"))
     store.idempotency.keep("key-2", KeptAnswer("hash", 201, "{}", None))

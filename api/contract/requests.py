@@ -218,6 +218,21 @@ class Reason(_Body):
     reason: str | None = _text(LONGEST_REASON)
 
 
+class Acknowledge(Reason):
+    """For how long a problem need not ask for attention, and why."""
+
+    subject: str | None = None
+    """The name of what it is about, if there are several problems with this code."""
+    for_s: Annotated[DurationS, AfterValidator(_more_than_zero)] = Field(alias="for")
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON, json_schema_extra=WITHOUT_NUL)
+
+
+class Unacknowledge(Reason):
+    """Which acknowledgement to withdraw."""
+
+    subject: str = ""
+
+
 class Scale(Reason):
     """How many workers a pool is to have."""
 

@@ -3,12 +3,14 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.openapi import answers, problems
-from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
+from orpheus.api.contract.openapi import answers, body, problems
+from orpheus.api.contract.requests import Acknowledge, Unacknowledge
+from orpheus.api.http.calls import REASON, Name, audit_actor, json_response, read_body, validate
+from orpheus.api.http.scope import optional_json_body
 from orpheus.api.services import Services, read_facts, services_of
 from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.explain.answers import counts_of, verdict_of
+from orpheus.shared.explain.answers import acknowledgement_of, counts_of, verdict_of
 from orpheus.shared.messages.alerts import Alerts, alerts_of
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.errors import ErrorGroups, error_groups_of
@@ -19,13 +21,21 @@ from orpheus.shared.messages.job_types import (
     job_types_of,
     types_stats_of,
 )
-from orpheus.shared.messages.status import FinishedSince, Latency, Minute, Stats, Throughput
+from orpheus.shared.messages.status import (
+    FinishedSince,
+    Latency,
+    Minute,
+    Stats,
+    Throughput,
+    Verdict,
+)
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.storage import LATELY_MINUTES, Store
+from orpheus.shared.storage import LATELY_MINUTES, Acknowledgement, Store
 
 router = APIRouter(tags=["overview"])
 
 _MINUTES = 60
+_PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
 
 
 @router.get("/stats", responses=answers(Stats) | problems())
@@ -51,7 +61,7 @@ async def list_types(request: Request) -> Response:
 
 @router.post(
     "/types/{name}/release",
-    responses=answers(TypeState) | problems(403, 404, 409, 413, 415, 422, 507),
+    responses=answers(TypeState) | _PROBLEMS,
     openapi_extra=REASON,
 )
 async def release_type(request: Request, name: Name) -> Response:
@@ -59,6 +69,47 @@ async def release_type(request: Request, name: Name) -> Response:
     services, actor = services_of(request), audit_actor(request)
     await services.writer.write(lambda store: operator_actions.release_type(store, actor, name))
     return json_response(TypeState(name, quarantine=None))
+
+
+@router.post(
+    "/concerns/{code}/acknowledge",
+    responses=answers(Verdict) | _PROBLEMS,
+    openapi_extra=body(Acknowledge),
+)
+async def acknowledge_concern(request: Request, code: str) -> Response:
+    """Say that you know of a problem: until that time or until it gets worse it is no news."""
+    services, asked = services_of(request), read_body(request, Acknowledge)
+    actor = audit_actor(request, asked)
+
+    def find(store: Store) -> Acknowledgement:
+        facts = read_facts(store, services.options)
+        return acknowledgement_of(store, facts, code, asked.subject, actor, asked.for_s)
+
+    row = await services.readers.read(find)
+    await services.writer.write(lambda store: operator_actions.acknowledge(store, actor, row))
+    return await _verdict(services)
+
+
+@router.post(
+    "/concerns/{code}/unacknowledge",
+    responses=answers(Verdict) | _PROBLEMS,
+    openapi_extra=body(Unacknowledge, required=False),
+)
+async def unacknowledge_concern(request: Request, code: str) -> Response:
+    """Withdraw an acknowledgement."""
+    asked = validate(Unacknowledge, optional_json_body(request.scope))
+    services, actor = services_of(request), audit_actor(request, asked)
+    await services.writer.write(
+        lambda store: operator_actions.unacknowledge(store, actor, code, asked.subject)
+    )
+    return await _verdict(services)
+
+
+async def _verdict(services: Services) -> Response:
+    def read(store: Store) -> Verdict:
+        return verdict_of(store, read_facts(store, services.options))
+
+    return json_response(await services.readers.read(read))
 
 
 @router.get("/errors", responses=answers(ErrorGroups) | problems())

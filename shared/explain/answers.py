@@ -6,17 +6,18 @@ from typing import cast
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.explain import reasons, sentences
-from orpheus.shared.explain.facts import Facts, QueueFacts, read_job, read_system
+from orpheus.shared.explain.facts import Facts, QueueFacts, SystemFacts, read_job, read_system
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages import queues
 from orpheus.shared.messages.audit import pause_of
-from orpheus.shared.messages.encoding import optional_time
+from orpheus.shared.messages.encoding import optional_time, time_of
 from orpheus.shared.messages.queues import Code, Counts, Queue, Why
-from orpheus.shared.messages.status import About, Concern, ConcernCode, Verdict
+from orpheus.shared.messages.status import About, Acknowledged, Concern, ConcernCode, Verdict
 from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.messages.workers import is_ready
-from orpheus.shared.storage import Pause, Store
+from orpheus.shared.storage import Acknowledgement, Actor, Pause, Store
 
 _MORE_WORKERS = (1, 3)
 
@@ -53,15 +54,50 @@ def reason_of(reason: Reason) -> queues.WhyReason:
 
 def verdict_of(store: Store, facts: Facts) -> Verdict:
     """Return how the system is."""
-    found = reasons.of_system(facts, read_system(store, facts.workers))
+    system = read_system(store, facts.workers)
+    found = [_concern(reason, system) for reason in reasons.of_system(facts, system)]
+    known = sum(concern.acknowledged is not None for concern in found)
     staying = [w for w in facts.workers if w.role is Role.WORKER and not w.leaves]
     line = sentences.headline(
-        len(found),
+        len(found) - known,
+        known,
         workers=len(staying),
         ready=sum(map(is_ready, staying)),
         has_jobs=any(any(queue.counts.values()) for queue in facts.queues.values()),
     )
-    return Verdict(line, [_concern(reason) for reason in found])
+    return Verdict(line, found)
+
+
+def acknowledgement_of(
+    store: Store, facts: Facts, code: str, subject: str | None, actor: Actor, for_s: float
+) -> Acknowledgement:
+    """Return an acknowledgement of a problem of now. `subject` None: of the only one of this code.
+
+    Raises NotFound, and TransitionRefused if there are several.
+    """
+    concerns = reasons.of_system(facts, read_system(store, facts.workers))
+    found = [
+        reason
+        for reason in concerns
+        if reason.code == code and subject in (None, reasons.subject_of(reason))
+    ]
+    if not found:
+        raise NotFound(f"there is no problem {code} {subject or ''}".rstrip())
+    if len(found) > 1:
+        names = ", ".join(map(reasons.subject_of, found))
+        raise TransitionRefused(
+            f"there are several problems {code}: name the subject of one ({names})"
+        )
+    (reason,) = found
+    return Acknowledgement(
+        code,
+        reasons.subject_of(reason),
+        facts.now_ms + round(for_s * 1000),
+        actor.name,
+        actor.reason or "",
+        reasons.rank_of(reason),
+        reasons.size_of(reason),
+    )
 
 
 def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, str]]:
@@ -77,11 +113,20 @@ def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, 
     return found
 
 
-def _concern(reason: Reason) -> Concern:
-    kind, _, name = (reason.by or "").partition(" ")
-    about = About(kind, name) if reason.by else None
-    text, command = sentences.text_of(reason), sentences.command_of(reason)
-    return Concern(ConcernCode(reason.code), text, command, about)
+def _concern(reason: Reason, system: SystemFacts) -> Concern:
+    name = reasons.subject_of(reason)
+    code, acknowledged = ConcernCode(reason.code), None
+    if reasons.is_known(system, reason):
+        known = system.acknowledged[code, name]
+        acknowledged = Acknowledged(known.by, time_of(known.until_ms), known.reason)
+    return Concern(
+        code,
+        reasons.severity_of(reason),
+        sentences.text_of(reason),
+        sentences.command_of(reason),
+        About(reason.by.partition(" ")[0], name) if reason.by else None,
+        acknowledged,
+    )
 
 
 def _queue(facts: Facts, queue: QueueFacts) -> Queue:

@@ -15,6 +15,7 @@ from orpheus.shared.messages.workers import Worker, is_ready
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import (
     LATELY_MINUTES,
+    Acknowledgement,
     DueInQueue,
     Flow,
     JobFacts,
@@ -123,6 +124,8 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """The process of a supervisor that is gone and has not said so."""
     free_bytes: int | None = None
     database: str = ""
+    acknowledged: Mapping[tuple[str, str], Acknowledgement] = {}
+    """The problems that operators know of, by code and subject."""
 
 
 def read(
@@ -175,6 +178,7 @@ def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
             gone=gone[-1].pid if gone else None,
             free_bytes=store.maintenance.free_bytes(),
             database=store.state.database,
+            acknowledged=store.acknowledgements.standing(),
         )
 
 

@@ -22,7 +22,7 @@ from orpheus.shared.explain.facts import (
     SystemFacts,
 )
 from orpheus.shared.messages.queues import Code
-from orpheus.shared.messages.status import ConcernCode
+from orpheus.shared.messages.status import ConcernCode, Severity
 from orpheus.shared.messages.workers import Worker, is_ready, named_slot
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import MOST_NAMED, JobFacts, NextJob
@@ -281,9 +281,58 @@ def _workers(facts: Facts) -> list[Worker]:
 # The system
 
 
+_SEVERITIES = {
+    ConcernCode.NO_WRITES: Severity.STOPS_WORK,
+    ConcernCode.STOPPING: Severity.STOPS_WORK,
+    ConcernCode.NOTHING_RUNS: Severity.STOPS_WORK,
+    ConcernCode.NO_WORKER_READY: Severity.STOPS_WORK,
+    ConcernCode.TYPE_QUARANTINED: Severity.STOPS_WORK,
+    ConcernCode.NO_POOL: Severity.STOPS_WORK,
+    ConcernCode.NO_WORKER: Severity.STOPS_WORK,
+    ConcernCode.LITTLE_SPACE: Severity.STOPS_WORK,
+    ConcernCode.CONFIGURATION_REJECTED: Severity.COSMETIC,
+    ConcernCode.RETENTION_LATE: Severity.COSMETIC,
+}
+_ORDER = [*Severity]
+_WORSE_BY = 1.5
+"""An acknowledged problem gets worse when its size has grown by half."""
+
+
 def of_system(facts: Facts, system: SystemFacts) -> list[Reason]:
-    """Return what needs a person, the most urgent first."""
-    return list(_concerns(facts, system))
+    """Return what needs a person, by severity; what is acknowledged comes last."""
+    found = _concerns(facts, system)
+    return sorted(found, key=lambda reason: (is_known(system, reason), rank_of(reason)))
+
+
+def severity_of(reason: Reason) -> Severity:
+    """Return what a problem does."""
+    if reason.code is ConcernCode.SLOT and reason.data["state"] in _ALARMING:
+        return Severity.STOPS_WORK
+    return _SEVERITIES.get(ConcernCode(reason.code), Severity.LOSES_MONEY)
+
+
+def rank_of(reason: Reason) -> int:
+    """Return the rank of its severity: 0 is the worst."""
+    return _ORDER.index(severity_of(reason))
+
+
+def size_of(reason: Reason) -> int:
+    """Return how many jobs, failures or slots a problem is about."""
+    sizes = (reason.data.get(name) for name in ("waiting", "failed", "times"))
+    return next((int(size) for size in sizes if size), len(reason.data.get("slots", "1")))
+
+
+def subject_of(reason: Reason) -> str:
+    """Return the name of what a problem is about; empty: nothing in particular."""
+    return (reason.by or "").partition(" ")[2]
+
+
+def is_known(system: SystemFacts, reason: Reason) -> bool:
+    """Return whether a problem is acknowledged and has not become worse since."""
+    known = system.acknowledged.get((reason.code, subject_of(reason)))
+    if known is None or rank_of(reason) < known.severity:
+        return False
+    return size_of(reason) < known.size * _WORSE_BY
 
 
 def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:

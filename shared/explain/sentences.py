@@ -49,11 +49,18 @@ def command_of(reason: Reason) -> str | None:
     return _said(SENTENCES[reason.code].command, reason.data) or None
 
 
-def headline(concerns: int, *, workers: int, ready: int, has_jobs: bool) -> str:
-    """Return the state of a system in a sentence. `workers`: those that are wanted."""
+def headline(concerns: int, known: int, *, workers: int, ready: int, has_jobs: bool) -> str:
+    """Return the state of a system in a sentence.
+
+    `concerns`: the problems that nobody knows of; `known`: the others. `workers`: those wanted.
+    """
     if concerns:
         needs = "problem needs" if concerns == 1 else "problems need"
         return f"{'One' if concerns == 1 else concerns} {needs} your attention."
+    if known:
+        return (
+            "The only problem is acknowledged." if known == 1 else "All problems are acknowledged."
+        )
     if not workers:
         return "No worker is running."
     if ready < workers:

@@ -38,15 +38,33 @@ class About(msgspec.Struct, frozen=True):
     name: str
 
 
+class Severity(StrEnum):
+    """What a problem does, the worst first."""
+
+    STOPS_WORK = "stops_work"
+    LOSES_MONEY = "loses_money"
+    COSMETIC = "cosmetic"
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """An operator knows of a problem, until a time or until it gets worse."""
+
+    by: str
+    until: Time
+    reason: str
+
+
 class Concern(msgspec.Struct, frozen=True):
     """One thing that needs a person."""
 
     code: ConcernCode
+    severity: Severity
     text: str
     """A sentence."""
     command: str | None = None
     """What may mend it, or tells more: `orpheus resume mail`."""
     about: About | None = None
+    acknowledged: Acknowledged | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -54,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     headline: str
     concerns: list[Concern]
-    """The most urgent first."""
+    """By severity; those that are acknowledged last."""
 
 
 class FinishedSince(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The actions of operators on jobs, queues, schedules and types, for the API and the command line.
+"""Operators' actions on jobs, queues, schedules, types and problems, for API and command line.
 
 Each that changes something has a row in the audit log, with how its target stood before and after.
 Both are read in the transaction of the action.
@@ -7,7 +7,9 @@ Both are read in the transaction of the action.
 from functools import partial
 from typing import TypeVar
 
-from orpheus.shared.storage import Actor, MakeJob, Pause, Store
+from orpheus.shared.errors import NotFound
+from orpheus.shared.moments import rfc3339
+from orpheus.shared.storage import Acknowledgement, Actor, MakeJob, Pause, Store
 
 T = TypeVar("T")
 
@@ -65,6 +67,30 @@ def release_type(store: Store, actor: Actor, name: str) -> None:
     verb, target = partial(store.quarantines.release, name), f"type {name}"
     before, after = lambda: "quarantined", lambda: "released"  # or the verb refuses
     store.audit.audited(actor, "release", target, verb, before=before, after=after)
+
+
+def acknowledge(store: Store, actor: Actor, row: Acknowledgement) -> None:
+    """Acknowledge a problem."""
+    store.audit.audited(
+        actor,
+        "acknowledge",
+        _problem(row.code, row.subject),
+        partial(store.acknowledgements.put, row),
+        after=lambda: f"until {rfc3339(row.until_ms)}",
+    )
+
+
+def unacknowledge(store: Store, actor: Actor, code: str, subject: str) -> None:
+    """Withdraw an acknowledgement. Raises NotFound."""
+    target = _problem(code, subject)
+    with store.write(durable=True):
+        if not store.acknowledgements.withdraw(code, subject):
+            raise NotFound(f"{target} is not acknowledged")
+        store.audit.record("unacknowledge", target, by=actor.name, reason=actor.reason)
+
+
+def _problem(code: str, subject: str) -> str:
+    return f"problem {code} {subject}".rstrip()
 
 
 _PAUSE = {True: "pause", False: "resume"}

@@ -14,6 +14,7 @@ from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
     MINUTES_KEPT,
+    Acknowledgement,
     AlertRow,
     AuditPage,
     AuditRow,

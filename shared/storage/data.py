@@ -32,6 +32,20 @@ class Pause(NamedTuple):
         return f"by {self.by}" + (f": {self.reason}" if self.reason else "")
 
 
+class Acknowledgement(NamedTuple):
+    """An operator knows of a problem; it comes back when the time is over or it gets worse."""
+
+    code: str
+    subject: str
+    """The name of what it is about; empty: of nothing in particular."""
+    until_ms: int
+    by: str
+    reason: str
+    severity: int
+    size: int
+    """How large it was, such as how many jobs had failed."""
+
+
 # Leases
 
 

@@ -11,6 +11,7 @@ from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.database import Database, Maintenance
+from orpheus.shared.storage.verbs.acknowledgements import Acknowledgements
 from orpheus.shared.storage.verbs.alerts import Alerts
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.bulk import Bulk
@@ -86,6 +87,7 @@ class Store:
         self.bulk = Bulk(database, self.jobs, self.lists, dependencies, keys)
         self.schedules = Schedules(database, events, enqueue)
         self.alerts = Alerts(database, events, enqueue)
+        self.acknowledgements = Acknowledgements(database)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
         queues, held = self.queues, self.quarantines

@@ -50,7 +50,7 @@ def status(operator: Operator, watch: bool) -> int:
         print_json(found)
     else:
         _print(found)
-    return ExitCode.NO if found["verdict"]["concerns"] else ExitCode.OK
+    return ExitCode.NO if _new_concerns(found) else ExitCode.OK
 
 
 def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
@@ -90,11 +90,19 @@ def _print(found: Mapping[str, Any]) -> None:
         click.echo()
         print_workers(found["workers"])
     verdict = found["verdict"]
-    colour = "red" if verdict["concerns"] else "green"
+    colour = "red" if _new_concerns(found) else "green"
     click.echo(f"\n{styled(verdict['headline'], fg=colour)}")
     for concern in verdict["concerns"]:
         command = f" ({concern['command']})" if concern["command"] else ""
+        if known := concern["acknowledged"]:
+            until = local_time(known["until"])
+            command = f" (acknowledged by {known['by']} until {until}: {known['reason']})"
         click.echo(f"- {printable(concern['text'])}{command}")
+
+
+def _new_concerns(found: Mapping[str, Any]) -> list[Any]:
+    """Return the problems that nobody has acknowledged."""
+    return [concern for concern in found["verdict"]["concerns"] if not concern["acknowledged"]]
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ WRITES = {
     "POST /queues/{name}/pause", "POST /queues/{name}/resume", "POST /schedules/{name}/run",
     "POST /schedules/{name}/pause", "POST /schedules/{name}/resume",
     "POST /types/{name}/release",
+    "POST /concerns/{code}/acknowledge", "POST /concerns/{code}/unacknowledge",
     "POST /workers/{slot}/restart", "POST /workers/{slot}/drain", "POST /pools/{name}/scale",
     "PUT /config",
 }  # fmt: skip

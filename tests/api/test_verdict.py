@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
 
 
@@ -65,3 +67,38 @@ def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(
     assert ages == {"default-1": None, "supervisor": None}
     (exposed_age,) = re.findall(r'orpheus_heartbeat_age_seconds\{slot="default-1"\} (.*)', exposed)
     assert float(exposed_age) >= 45, "that is what it is for"
+
+
+def test_an_acknowledged_problem_is_no_news_until_it_gets_worse(system: Any) -> None:
+    lease_and_fail(system, 4)
+    (found,) = verdict(system)["concerns"]
+    assert (found["code"], found["severity"]) == ("type_failing", "loses_money")
+    assert found["acknowledged"] is None
+    path = "/concerns/type_failing/acknowledge"
+    assert system.client.post(path, json={"for": "1h"}).status_code == 422
+    call = {"subject": "add", "for": "1h", "reason": "the card network is down"}
+    assert system.client.post("/concerns/slot/acknowledge", json=call).status_code == 404
+    answer = system.client.post(path, json=call)
+    assert answer.status_code == 200
+    assert answer.json() == verdict(system)
+    assert answer.json()["headline"] == "The only problem is acknowledged."
+    known = answer.json()["concerns"][0]["acknowledged"]
+    assert (known["by"], known["reason"]) == ("api:127.0.0.1", "the card network is down")
+    entry = system.client.get("/audit").json()["items"][0]
+    assert (entry["action"], entry["target"]) == ("acknowledge", "problem type_failing add")
+    undo = "/concerns/type_failing/unacknowledge"
+    assert system.client.post(undo, json={"subject": "add"}).status_code == 200
+    assert system.client.post(undo, json={"subject": "add"}).status_code == 404
+    assert verdict(system)["concerns"][0]["acknowledged"] is None
+    system.client.post(path, json=call | {"subject": None})
+    lease_and_fail(system, 2)
+    assert verdict(system)["headline"] == "One problem needs your attention."
+    assert verdict(system)["concerns"][0]["acknowledged"] is None
+
+
+def lease_and_fail(system: Any, jobs: int) -> None:
+    for _ in range(jobs):
+        system.submit(max_retries=0)
+    held = system.lease(jobs)
+    error = JobError("ValueError", "no", None)
+    system.store.leases.finish([Finished(lease, Ending.FAILED, error=error) for lease in held])

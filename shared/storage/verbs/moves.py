@@ -66,6 +66,7 @@ TABLES = (
         largest=("most",),
     ),
     Table("past", ("step_s", "at_s")),
+    Table("acknowledgements", ("code", "subject")),
     Table("queues", ("name",)),
     Table("key_rates", ("queue", "key")),
     Table("idempotency_keys", ("key",)),

@@ -284,6 +284,15 @@ CREATE TABLE orpheus.past (
     PRIMARY KEY (step_s, at_s)
 );
 
+-- Problems that an operator knows of, until a time or until they get worse. `size`: how many jobs or
+-- slots each was about. Subject '': the problem is about nothing in particular.
+CREATE TABLE orpheus.acknowledgements (
+    code text COLLATE "C" NOT NULL, subject text COLLATE "C" NOT NULL, until_ms bigint NOT NULL,
+    by text COLLATE "C" NOT NULL, reason text COLLATE "C" NOT NULL, severity bigint NOT NULL,
+    size bigint NOT NULL,
+    PRIMARY KEY (code, subject)
+);
+
 -- Two at once do no harm: each row is deleted by one of them. Only groups that have unfolded rows are
 -- written. Two long tables are joined, which row by row would take long.
 CREATE FUNCTION orpheus.fold_counts() RETURNS void

@@ -208,6 +208,15 @@ CREATE TABLE past (
     PRIMARY KEY (step_s, at_s)
 ) STRICT;
 
+-- Problems that an operator knows of, until a time or until they get worse. `size`: how many jobs or
+-- slots each was about. Subject '': the problem is about nothing in particular.
+CREATE TABLE acknowledgements (
+    code TEXT NOT NULL, subject TEXT NOT NULL, until_ms INTEGER NOT NULL,
+    by TEXT NOT NULL, reason TEXT NOT NULL, severity INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (code, subject)
+) STRICT, WITHOUT ROWID;
+
 -- Queues with a limit or a pause; other queues have no row. `paused`: an operator's word, which stays;
 -- NULL leaves it to the configuration. A rate is stored as it is configured (100 in 60 s), its tokens
 -- on the monotonic clock of one boot. `sweep_after`: the limits have changed, and parked jobs of the

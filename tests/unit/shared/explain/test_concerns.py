@@ -17,7 +17,7 @@ from orpheus.shared.explain.sentences import command_of, headline, text_of
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.status import ConcernCode
 from orpheus.shared.messages.workers import Failure, Worker
-from orpheus.shared.storage import DueInQueue, NextJob, Pause, QueueRow, Standstill
+from orpheus.shared.storage import Acknowledgement, DueInQueue, NextJob, Pause, QueueRow, Standstill
 from tests.explained import supervisor, worker
 
 NOW_MS = 1_800_000_000_000
@@ -175,6 +175,26 @@ def test_queues_that_wait_for_the_same_make_one_concern() -> None:
     assert "and 6 jobs wait in queues mail and news" in text
 
 
+def test_problems_that_stop_work_come_first_and_acknowledged_ones_last_until_they_get_worse() -> (
+    None
+):
+    late = [("nightly", 90.0)]
+    found = quiet(worker(failed_lately=4), worker("default-2", state=SlotState.FATAL))
+    known = Acknowledgement("slot", "default-2", NOW_MS + 1, "cli:ada", "disk swap", 0, 1)
+    calls = {("slot", "default-2"): known}
+
+    def codes(facts: Facts, calls: dict[tuple[str, str], Acknowledgement]) -> list[str]:
+        system = SystemFacts(late_schedules=late, free_bytes=1, acknowledged=calls)
+        return [reason.code for reason in of_system(facts, system)]
+
+    assert codes(found, {}) == ["slot", "little_space", "restless", "schedule_late"]
+    assert codes(found, calls) == ["little_space", "restless", "schedule_late", "slot"]
+    two = [worker(f"default-{n}", state=SlotState.FATAL) for n in (2, 3)]
+    assert codes(quiet(*two), calls)[0] == "slot"
+    less = {("slot", "default-2"): known._replace(severity=1)}
+    assert codes(found, less)[0] == "slot"
+
+
 @pytest.mark.parametrize(
     ("concerns", "workers", "ready", "has_jobs", "text"),
     [
@@ -190,4 +210,4 @@ def test_queues_that_wait_for_the_same_make_one_concern() -> None:
 def test_one_sentence_says_how_the_system_is(
     concerns: int, workers: int, ready: int, has_jobs: bool, text: str
 ) -> None:
-    assert headline(concerns, workers=workers, ready=ready, has_jobs=has_jobs) == text
+    assert headline(concerns, 0, workers=workers, ready=ready, has_jobs=has_jobs) == text

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from orpheus.shared.domain.alerts import AlertRule
+from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
@@ -147,6 +148,7 @@ def _await_newer_code(store: Store) -> None:
 
 def _do_what_operators_do(store: Store) -> None:
     store.past.fold()
+    store.events.record(Kind.WORKER_EXITED, {"slot": "default-1", "reason": ODD_TEXT})
     store.queues.pause("held")
     store.queues.pause("freed")
     store.queues.resume("freed")

@@ -154,6 +154,21 @@ class HistoryQuery(_Query):
     has at most 1,500 points. Default: one that gives up to 120."""
 
 
+class TimelineQuery(_Query):
+    """Which part of the timeline."""
+
+    since: MomentMs | None = None
+    """Only what happened then or later."""
+    until: MomentMs | None = None
+    """Only what happened before."""
+    q: SearchText | None = None
+    """A text in the kind or the details; of an operator's action, also in who did it and why."""
+    kind: str | None = Field(None, pattern=r"^[a-z_]+(\.[a-z_]+)?(,[a-z_]+(\.[a-z_]+)?){0,19}$")
+    """Only these kinds, with commas between: `worker.exited`, or their first words: `operator`."""
+    limit: int = Field(50, ge=1, le=500)
+    cursor: Cursor | None = None
+
+
 class JobQuery(_Query):
     """How long to wait for the job's end."""
 

@@ -186,6 +186,8 @@ class _Outcome(msgspec.Struct, frozen=True):
     row: AlertRow
     state: RuleState
     job: NewJob | None = None
+    text: str = ""
+    """What the job tells."""
     next_ms: int | None = None
     is_end: bool = False
 
@@ -236,15 +238,16 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
         job = _job_or_trouble(look, rule, what)
         if job is None:
             return _Outcome(row, refused(row.state, decision, last))
-        return _Outcome(row, opened(rule, decision, last), job)
-    state, over, job = replace(decision.state, held=last), decision.over, None
+        return _Outcome(row, opened(rule, decision, last), job, str(what["text"]))
+    state, over, job, text = replace(decision.state, held=last), decision.over, None, ""
     if over is None:
         look.store.alerts.in_trouble.discard(rule.name)
     else:
         what = facts(rule, over.told, 0, rfc3339(look.now_ms), is_over=True)
+        text = str(what["text"])
         job = _job_or_trouble(look, rule, what)
         state = state if job is None else closed(state, over)
-    return _Outcome(row, state, job, next_alert_ms(rule, state), is_end=over is not None)
+    return _Outcome(row, state, job, text, next_alert_ms(rule, state), is_end=over is not None)
 
 
 def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) -> NewJob | None:
@@ -268,7 +271,14 @@ def _store(look: _Look, changed: list[_Outcome]) -> None:
     with look.store.write(durable=any(outcome.job is not None for outcome in changed)):
         for outcome in changed:
             seq = max(outcome.row.seq, look.up_to)
-            job_id = move(outcome.row, seq, outcome.state, outcome.job, is_end=outcome.is_end)
+            job_id = move(
+                outcome.row,
+                seq,
+                outcome.state,
+                outcome.job,
+                text=outcome.text,
+                is_end=outcome.is_end,
+            )
             if job_id is not None:
                 made.append((outcome, job_id))
         if made:

@@ -83,6 +83,7 @@ from orpheus.shared.storage.totals import (
 from orpheus.shared.storage.verbs.audit import Actor, local_actor
 from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES
 from orpheus.shared.storage.verbs.schedules import ScheduledRun
+from orpheus.shared.storage.verbs.timeline import Happened, Position
 from orpheus.shared.storage.verbs.waiting import MOST_NAMED
 from orpheus.shared.storage.verbs.windows import Budget
 

@@ -73,6 +73,7 @@ class Store:
         self._database = database
         self._seen_changes = database.changes()
         self.events = events = Events(database)
+        self.timeline = events.timeline
         self.dependencies = dependencies = Dependencies(database, events)
         self.keys = keys = Keys(database)
         enqueue = Enqueue(database, events, dependencies, keys)

@@ -28,7 +28,7 @@ READS = {
     "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
     "GET /alerts",
     "GET /programs/{slot}/logs",
-    "GET /types", "GET /stats", "GET /stats/types", "GET /stats/history",
+    "GET /types", "GET /stats", "GET /stats/types", "GET /stats/history", "GET /timeline",
     "GET /errors", "GET /config", "GET /config/versions", "GET /events",
     "GET /healthz", "GET /readyz", "GET /metrics", "GET /session",
 }  # fmt: skip

@@ -76,12 +76,20 @@ class Alerts:
         return [_row_of(row) for row in self._database.all(self._sql["all-rules"])]
 
     def move(
-        self, row: AlertRow, seq: int, state: RuleState, job: NewJob | None, *, is_end: bool = False
+        self,
+        row: AlertRow,
+        seq: int,
+        state: RuleState,
+        job: NewJob | None,
+        *,
+        text: str = "",
+        is_end: bool = False,
     ) -> int | None:
         """Store what a rule has seen up to `seq`, and make the job of an alert; return its id.
 
-        `is_end`: the job tells an end, so it is not the rule's last job. None: there is no job, or
-        another process has changed the rule since `row` was read. In that case nothing is stored.
+        `text`: what the job tells. `is_end`: it tells an end, so it is not the rule's last job.
+        None: there is no job, or another process has changed the rule since `row` was read. In
+        that case nothing is stored.
         """
         with self._database.write(durable=job is not None):
             sql, name = self._sql["move-rule"], row.rule.name
@@ -90,6 +98,8 @@ class Alerts:
             (job_id,) = self._enqueue.keep([job])
             if not is_end:
                 self._database.run(self._sql["note-job"], job_id, name)
+            kind = "alert.resolved" if is_end else "alert.fired"
+            self._events.timeline.note(kind, {"name": name, "text": text, "job_id": job_id})
             return job_id
 
     # What the rules look at

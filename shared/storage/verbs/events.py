@@ -6,6 +6,7 @@ from typing import Any
 
 from orpheus.shared.domain.events import Event, Kind
 from orpheus.shared.storage.database import NO_BOUND, Database
+from orpheus.shared.storage.verbs.timeline import Timeline
 
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -15,6 +16,7 @@ class Events:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.timeline = Timeline(database)
         self._sql = database.sql("events.sql")
 
     def record_jobs(self, kind: Kind, job_ids: Iterable[int], at_ms: int | None = None) -> None:
@@ -34,6 +36,7 @@ class Events:
             self._database.run(
                 self._sql["record-event"], self._database.clock.wall_ms(), kind.value, text
             )
+            self.timeline.note(kind, body)
             self._database.at_commit.ring_api()
 
     def after(self, seq: int, limit: int, bytes_bound: int = NO_BOUND) -> list[Event]:

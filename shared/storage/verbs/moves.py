@@ -71,6 +71,7 @@ TABLES = (
     Table("key_rates", ("queue", "key")),
     Table("idempotency_keys", ("key",)),
     Table("audit", ("id",)),
+    Table("timeline", ("id",)),
     Table("audit_jobs", ("job_id", "audit_id")),
     Table("schedules", ("name",)),
     Table("outboxes", ("name", "place")),

@@ -77,6 +77,7 @@ class Retention:
         self._sql = database.sql("retention.sql")
         self._keys_sql = database.sql("keys.sql")
         self._past_sql = database.sql("past.sql")
+        self._timeline_sql = database.sql("timeline.sql")
         self._found: dict[Status, Sequence[_Expired]] = {}
         """Expired jobs that were read and are not deleted yet."""
         self._positions: dict[Status, tuple[int, int]] = {}
@@ -97,6 +98,7 @@ class Retention:
                 lambda _: self._minutes(),
                 lambda _: self._past(MINUTE_S, MINUTES_KEPT),
                 lambda _: self._past(HOUR_S, HOURS_KEPT),
+                lambda _: self._timeline(),
                 lambda _: self._rates_of_keys(),
             ]
         )
@@ -230,6 +232,14 @@ class Retention:
         with self._short_write():
             before_s = min(oldest_s + BITE * step_s, first_kept_s)
             self._database.run(self._past_sql["delete-figures"], step_s, before_s)
+        return True
+
+    def _timeline(self) -> bool:
+        now_ms = self._database.clock.wall_ms()
+        if self._database.one(self._timeline_sql["any-outlived"], now_ms) is None:
+            return False
+        with self._short_write():
+            self._database.run(self._timeline_sql["delete-outlived"], now_ms, BITE)
         return True
 
     def _rates_of_keys(self) -> bool:

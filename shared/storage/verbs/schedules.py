@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from orpheus.shared.domain.alerts import AlertCondition
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.schedules import (
@@ -141,6 +142,8 @@ class Schedules:
                 return []  # another process was first
             if job is None:
                 self._database.run(self._sql["note-missed"], row.tick_ms, name)
+                missed = {"name": name, "tick_ms": row.tick_ms}
+                self._events.timeline.note(AlertCondition.SCHEDULE_MISSED, missed)
                 return []
             job = _tagged(job, row.definition)
             ids = self._enqueue.keep([job] * len(due.fire_ms))

@@ -33,6 +33,8 @@ SELECT 'job_logs', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.j
 UNION ALL
 SELECT 'audit', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.audit_id_seq
 UNION ALL
+SELECT 'timeline', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.timeline_id_seq
+UNION ALL
 SELECT 'lease_tokens', CASE WHEN is_called THEN (last_value + 1 << 20) - 1 ELSE 0 END
 FROM orpheus.lease_tokens
 UNION ALL

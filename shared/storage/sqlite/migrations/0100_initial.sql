@@ -258,6 +258,16 @@ CREATE TABLE audit (
     reason TEXT, count INTEGER NOT NULL, before TEXT, after TEXT
 ) STRICT;
 CREATE INDEX audit_by_target ON audit (target, id);
+CREATE INDEX audit_by_time ON audit (at_ms, id);
+
+-- What happened to the system: its events that are not about jobs, for longer than `events` keeps them,
+-- missed schedules and alerts. Operators' actions are in `audit`.
+CREATE TABLE timeline (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, kept_until_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX timeline_by_time ON timeline (at_ms, id);
+CREATE INDEX timeline_by_end ON timeline (kept_until_ms);
 
 -- The jobs that a bulk action changed: its entry in the audit log has only the filter.
 CREATE TABLE audit_jobs (

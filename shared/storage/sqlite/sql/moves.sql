@@ -29,7 +29,7 @@ SELECT name FROM pragma_table_info(?) ORDER BY cid;
 
 -- name: counters
 -- The last id, token and event number that was given, though its row may be deleted.
-SELECT name, seq FROM sqlite_sequence WHERE name IN ('jobs', 'job_logs', 'audit', 'events')
+SELECT name, seq FROM sqlite_sequence WHERE name IN ('jobs', 'job_logs', 'audit', 'timeline', 'events')
 UNION ALL
 SELECT 'lease_tokens', last FROM lease_tokens;
 

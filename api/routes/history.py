@@ -72,7 +72,8 @@ async def get_timeline(request: Request, query: Annotated[TimelineQuery, Query()
             q=query.q,
             kinds=query.kind.split(",") if query.kind else (),
         )
-        items = [timeline_item_of(row) for row in found[: query.limit]]
+        shown, many = found[: query.limit], store.has_many_hosts
+        items = [timeline_item_of(row, has_many_hosts=many) for row in shown]
         is_last = len(found) <= query.limit
         cursor = None if is_last else encode_cursor(found[query.limit - 1].position, _LIST)
         return json_response(TimelinePage(items, cursor))

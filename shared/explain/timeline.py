@@ -1,5 +1,8 @@
 """Put into words what happened to the system. Pure."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from orpheus.shared.domain.alerts import AlertCondition
 from orpheus.shared.explain.alert_texts import about_event
 from orpheus.shared.messages.audit import audit_entry_of
@@ -15,29 +18,30 @@ _PAGES = {
 """By the first word of a kind or a target; of all others, the overview."""
 
 
-def timeline_item_of(row: Happened) -> TimelineItem:
-    """Return one thing that happened, in words."""
+def timeline_item_of(row: Happened, *, has_many_hosts: bool) -> TimelineItem:
+    """Return one thing that happened, in words. Only `has_many_hosts`: with the host's name."""
     at = time_of(row.position.at_ms)
     if row.entry is not None:
         entry = row.entry
         link = _link(*entry.target.partition(" ")[::2])
         return TimelineItem(at, row.kind, entry.target, _done(entry), entry.by, link)
-    body, about = row.body, row.kind.partition(".")[0]
+    body, about = {**row.body}, row.kind.partition(".")[0]
+    if not has_many_hosts:
+        body.pop("host", None)
     subject = str(body.get("slot") or body.get("name") or "supervisor")
     if about == "config":
         subject = "configuration"
     job_id = body.get("job_id")
     link = _link(about, "") if job_id is None else f"/ui/jobs/{job_id}"
-    return TimelineItem(at, row.kind, subject, _text_of(row)[:_MOST_CHARS], None, link)
+    return TimelineItem(at, row.kind, subject, _text_of(row.kind, body)[:_MOST_CHARS], None, link)
 
 
-def _text_of(row: Happened) -> str:
-    body = row.body
-    if row.kind.startswith("alert."):
+def _text_of(kind: str, body: Mapping[str, Any]) -> str:
+    if kind.startswith("alert."):
         return str(body["text"])
-    if row.kind == AlertCondition.SCHEDULE_MISSED:
+    if kind == AlertCondition.SCHEDULE_MISSED:
         return f"schedule {body['name']} was missed"
-    topic = about_event(row.kind, None, body)
+    topic = about_event(kind, None, body)
     return f"{topic.text}: {topic.why}" if topic.why else topic.text
 
 

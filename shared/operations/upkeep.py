@@ -92,8 +92,10 @@ class Upkeep:
         now_s = time.monotonic()
         if now_s >= self._fold_at_s:
             self._fold_at_s = now_s + _FOLD_EVERY_S
-            while store.past.fold() and go_on():
-                pass
+            while store.past.fold():
+                if not go_on() or time.monotonic() > now_s + _BURST_S:
+                    self._fold_at_s = now_s
+                    break
         return self._fold_at_s - now_s
 
 

@@ -16,7 +16,7 @@ def timeline(api: Any, **query: Any) -> Any:
 def test_events_and_actions_are_told_in_words_with_links(api: Any) -> None:
     record, note = api.store.events.record, api.store.timeline.note
     record(Kind.SUPERVISOR_STARTED, {"slot": "supervisor", "pid": 1})
-    record(Kind.WORKER_EXITED, {"slot": "default-1", "reason": "killed by SIGSEGV"})
+    record(Kind.WORKER_EXITED, {"slot": "default-1", "host": "ada", "reason": "killed by SIGSEGV"})
     record(Kind.CONFIG_REJECTED, {"reason": "api.port: too large"})
     record(Kind.SCHEDULE_FIRED, {"name": "nightly", "job_id": 7})
     record(Kind.TYPE_QUARANTINED, {"name": "parse_pdf"})

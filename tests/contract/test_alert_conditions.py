@@ -33,6 +33,8 @@ def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
         clock.advance(MINUTE_MS)
     (told,) = alerts(store)
     assert told["text"] == "late: queue mail is late: 2 jobs or more have waited for over 1 min"
+    (noted,) = store.timeline.find(10)
+    assert (noted.kind, noted.body["text"]) == ("alert.fired", told["text"])
     lease(limit=2, queues=("mail",))
     look(store)
     clock.advance(MINUTE_MS)

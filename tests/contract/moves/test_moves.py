@@ -7,7 +7,7 @@ import apsw
 import psycopg
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import MoveRefused, Store, database_path
 from orpheus.shared.storage.postgres import database as postgres_database
@@ -89,6 +89,33 @@ def test_everything_arrives_and_is_the_same_byte_for_byte_after_the_way_back(
 def goes_on(counters: dict[str, int], last: dict[str, int]) -> bool:
     """Whether each is what it was; that of tokens may be greater, as tokens may have gaps."""
     return counters == {**last, "lease_tokens": max(last["lease_tokens"], counters["lease_tokens"])}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_history_goes_on_and_has_each_job_once(
+    backend: str,
+    full: Callable[[str], str],
+    new_url: Callable[[str], str],
+    moved: Callable[..., dict[str, int]],
+    opened: Callable[..., Store],
+    clock: Any,
+) -> None:
+    other = next(name for name in BACKENDS if name != backend)
+    first, there = full(backend), new_url(other)
+    left = opened(first)
+    done = left.stats.ended()[Status.DONE]
+    left.close()
+    moved(first, there)
+    arrived = opened(there)
+    arrived.jobs.submit(NewJob("noop"))
+    clock.advance(10_000)
+    while arrived.past.fold():
+        pass
+    points = arrived.past.points(0, 10**11, 3600, "type", None).values()
+    figures = [found for steps in points for found in steps.values()]
+    assert sum(found.done for found in figures) == done == arrived.stats.ended()[Status.DONE]
+    assert sum(found.submitted for found in figures) == sum(arrived.stats.counts().values())
+    assert arrived.timeline.find(10)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

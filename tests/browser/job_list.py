@@ -25,3 +25,9 @@ def confirm(page: Page, typed: str = "", reason: str = "") -> None:
     if typed:
         page.locator("#confirm-typed").fill(typed)
     page.locator("#confirm-yes").click()
+
+
+def select_all(page: Page) -> None:
+    """Select all jobs that match the filter."""
+    page.locator("#pick-page").check()
+    page.get_by_role("button", name="Select all matching").click()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
-from tests.browser.job_list import row, rows, wait_submitted
+from tests.browser.job_list import row, rows, select_all, wait_submitted
 from tests.variants import variants
 
 
@@ -78,24 +79,30 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     expect(page.locator("#ended")).to_have_value("1h")
     expect(page.locator("#when")).to_have_text("ended")
     page.locator("#query").fill("tag:typed status:lost")
-    expect(page.locator("#filter-problem")).to_contain_text("There is no status lost")
+    expect(page.locator("#filter-problem")).to_contain_text(
+        'Unknown status "lost". Use pending, blocked'
+    )
     page.locator("#query").fill("tag:typed st")
     options = page.locator("#completions option").evaluate_all("all => all.map((o) => o.value)")
     assert options == ["tag:typed status:"]
     page.locator("#query").fill("tag:typed")
     page.locator("#query").blur()
-    page.locator("#status").select_option("failed")
+    facets = page.locator("#by-status li")
+    counted = ["2 failed", "0 in progress", "0 pending", "0 blocked", "1 done", "0 cancelled"]
+    expect(facets).to_have_text(counted)
+    expect(facets.get_by_role("link")).to_have_text(["2 failed", "1 done"])
+    page.get_by_role("link", name="2 failed").click()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
     expect(rows(page)).to_have_count(2)
-    failed_in_all = page.locator("#by-status [data-status=failed]")
-    expect(failed_in_all).to_have_text(re.compile(r"^\s*[1-9][\d,]*\s+failed\s*$"))
-    expect(failed_in_all.get_by_role("link")).to_have_attribute("href", "/ui/jobs?tag=typed")
+    expect(facets).to_have_text(counted)
+    expect(facets.first.get_by_role("link")).to_have_attribute("href", "/ui/jobs?tag=typed")
     page.reload()
     expect(row(page, failed[0])).to_be_visible()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
     page.locator("#sort").select_option("ended")
     page.wait_for_url("**sort=ended**")
-    page.locator("#status").select_option("pending")
+    page.locator("#query").fill("status:pending tag:typed")
+    page.locator("#query").press("Enter")
     page.wait_for_url(re.compile(r"status=pending(?!.*sort)"))
     page.go_back()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
@@ -126,6 +133,12 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
         '"status:failed" is text': {"q": "status:failed is text"},
         "late type:x text": {"type": "x", "q": "late text"},
         "queue:": {},
+        'customer=4711  payload.order.name:"A B" x': {
+            "payload": 'customer=4711 order.name="A B"',
+            "q": "x",
+        },
+        '"customer=4711"': {"q": "customer=4711"},
+        "kunde:4711 a=": {"q": "kunde:4711 a="},
         "since:15m until:2026-01-31T12:00:00Z": {
             "since": "15m",
             "until": "2026-01-31T12:00:00Z",
@@ -134,8 +147,28 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
     for (text, wanted), found in zip(cases.items(), page.evaluate(read, list(cases)), strict=True):
         filter, problems, _, again = found
         assert (filter, problems, again) == (wanted, 0, wanted), text
-    wrong = page.evaluate(read, ["status:lost", "type:a type:b", "where:x"])
-    assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
+    wrong = page.evaluate(read, ["status:lost", "type:a type:b", "where:x", "since:1x"])
+    assert [problems for _, problems, *_ in wrong] == [1, 1, 1, 1]
+
+
+def test_times_are_read_in_the_zone_of_the_page(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?tag=none")
+    read = """async ([nowMs, zone]) => {
+        localStorage.setItem("orpheus.zone", zone);
+        Date.now = () => nowMs;
+        const path = `${document.documentElement.dataset.static}/js/base/time.js?${zone}`;
+        const { momentOf } = await import(path);
+        const texts = ["1h", "14:02", "23:59", "today", "yesterday", "2026-12-01",
+            "2026-12-01 14:02", "2026-12-01T14:02:00Z", "lately", "2026-13-01"];
+        const written = (at) => Number.isNaN(at) ? null : new Date(at).toISOString().slice(0, 16);
+        return texts.map((text) => written(momentOf(text)));
+    }"""
+    now = datetime(2026, 12, 2, 20, 30, tzinfo=UTC).timestamp() * 1000
+    assert page.evaluate(read, [now, "utc"]) == [
+        "2026-12-02T19:30", "2026-12-02T14:02", "2026-12-01T23:59", "2026-12-02T00:00",
+        "2026-12-01T00:00", "2026-12-01T00:00", "2026-12-01T14:02", "2026-12-01T14:02", None, None,
+    ]  # fmt: skip
+    page.evaluate("localStorage.removeItem('orpheus.zone')")
 
 
 @pytest.mark.parametrize(
@@ -148,15 +181,13 @@ def test_after_a_filter_that_cannot_be_no_job_is_shown_or_selected(
     fail(60, tag)
     page = lasting_dashboard.open(f"/ui/jobs?tag={tag}&status=failed")
     expect(rows(page)).to_have_count(50)
-    page.get_by_role("button", name="All that match: select them").click()
+    select_all(page)
     page.locator("#query").fill(f"tag:{tag} {wrong}")
     page.keyboard.press("Enter")
     expect(page.locator("#filter-problem")).to_be_visible()
     expect(page.locator("#rows tr")).to_have_count(0)
     expect(page.locator("#total")).to_have_text("")
-    expect(page.locator("#status")).not_to_have_value("failed")
-    expect(page.locator("#selected")).to_have_text("None selected")
-    expect(page.get_by_role("button", name="All that match: select them")).to_be_disabled()
+    expect(page.locator("#selection")).to_be_hidden()
     expect(page.locator("#older")).to_be_hidden()
     fail(1, tag)
     expect(page.locator("#new")).to_have_text("0 new")
@@ -187,20 +218,20 @@ def test_a_list_that_cannot_be_read_says_so_keeps_its_filter_and_comes_by_itself
             route.abort()
 
     intercept(page, "**/jobs?status=failed**", answer)
-    page.locator("#status").select_option("failed")
+    page.get_by_role("link", name="2 failed").click()
     said = "The database is busy." if how == "refused" else "Orpheus does not answer"
     expect(page.locator("#filter-problem")).to_contain_text(said)
     expect(rows(page)).to_have_count(3)
-    page.get_by_role("button", name="All that match: select them").click()
+    select_all(page)
     page.get_by_role("button", name="Delete …").click()
     expect(page.locator("#confirm-title")).to_have_text("Delete 3 jobs?")
-    expect(page.locator("#confirm-text")).to_contain_text(f"All that match “tag:{tag}”")
+    expect(page.locator("#confirm-text")).to_contain_text(f"All jobs that match “tag:{tag}”")
     page.keyboard.press("Escape")
     broken[0] = False
     expect(rows(page)).to_have_count(2)
     expect(row(page, failed[0])).to_be_visible()
     expect(page.locator("#filter-problem")).to_be_hidden()
-    expect(page.locator("#selected")).to_have_text("None selected")
+    expect(page.locator("#selection")).to_be_hidden()
 
 
 def test_rows_change_in_place_under_the_pointer_and_new_ones_wait(

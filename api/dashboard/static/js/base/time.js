@@ -89,6 +89,21 @@ const short = (at, zone) => exact(at, zone).replace(/:00$/, "");
 /** The same to the minute, without the day: of what is at most some hours old. @param {string} at */
 export const minute = (at) => absolute(at).slice(11, 16);
 
+const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DAYS_AGO = { today: 0, yesterday: 1 };
+
+/** A time that somebody wrote, in ms: "15m" ago, "14:02" (the last one), "yesterday", "2026-12-01", in the chosen zone; NaN: it is none. @param {string} text */
+export function momentOf(text) {
+  const [, length, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)$/.exec(text) ?? [];
+  if (length) return now() - Number(length) * UNITS_MS[unit || "s"];
+  const day = (/** @type {number} */ n) => absolute(new Date(now() - n * UNITS_MS.d).toISOString()).slice(0, 10);
+  const at = (/** @type {string} */ date, time = "00:00") => Date.parse(`${date}T${time}${utc ? "Z" : ""}`);
+  if (Object.hasOwn(DAYS_AGO, text)) return at(day(DAYS_AGO[text]));
+  if (/^\d\d:\d\d(:\d\d)?$/.test(text)) return at(day(0), text) > now() ? at(day(1), text) : at(day(0), text);
+  const [, date, time] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?$/.exec(text) ?? [];
+  return date ? at(date, time) : /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+}
+
 const FORMS = { clock, minute, short, exact, relative, ago, aged: ago };
 
 /** Create a `<time>`. `form`: "ago" is for the past, "relative" for any time; both are updated every second. "aged" is like "ago", but its owner updates it. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short" | "exact"} [form] */

@@ -8,9 +8,9 @@ import { write } from "../lists/query.js";
 
 const LARGE = 100;
 export const WORDS = {
-  retry: { verb: "Retry", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
-  cancel: { verb: "Cancel", did: "were cancelled or asked to stop", can: "waits or runs", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
-  delete: { verb: "Delete", did: "were deleted", can: "has ended", text: "They are gone then, with their attempts and logs. This cannot be undone." },
+  retry: { verb: "Retry", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for its dependencies, and can use all its attempts again." },
+  cancel: { verb: "Cancel", did: "were cancelled or asked to stop", can: "is waiting or running", text: "Waiting jobs will not run. Running jobs will be asked to stop, then killed if they do not." },
+  delete: { verb: "Delete", did: "were deleted", can: "has ended", text: "Their attempts and logs are deleted too. This cannot be undone." },
 };
 
 /** "1 job of resize was deleted" @param {string} action @param {number} n @param {string} [which] */
@@ -28,11 +28,10 @@ export function questionOf(action, n) {
 /** The call times out late: it may change very many jobs. */
 const LONGEST_CALL_MS = 300_000;
 
-/** Name all that match. @param {import("../lists/filter.js").Filter} filter */
+/** Name all matching jobs. @param {import("../lists/filter.js").Filter} filter */
 function allOf(filter) {
   const words = write(filter), ended = filter.sort === "ended";
-  if (words) return `All that match “${words}”${ended ? " and have ended" : ""}`;
-  return ended ? "All jobs that have ended" : "All jobs, as no filter is set";
+  return `${words ? `All jobs that match “${words}”` : "All jobs"}${ended ? `${words ? " and" : " that"} have ended` : ""}`;
 }
 
 export class Bulk {
@@ -42,7 +41,6 @@ export class Bulk {
     this.changed = changed;
     this.isBusy = false; // while it counts or changes jobs
     selection.isBusy = () => this.isBusy;
-    if (!byId("selection")) return; // read-only
     for (const button of document.querySelectorAll("[data-bulk]")) onPress(button, () => this.start(/** @type {HTMLElement} */ (button).dataset.bulk ?? ""));
   }
 
@@ -50,27 +48,26 @@ export class Bulk {
   async start(action, id) {
     const { all, ids, table } = this.selection;
     if (this.isBusy || (!this.selection.size && id === undefined)) return;
-    const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] };
-    const body = { action, filter }, words = allOf(table.filter);
+    const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] }, words = allOf(table.filter);
     this.tell("counting …");
     let counted;
-    try { counted = await this.busy(this.count(body)); } catch (error) { return this.tell(error.message, true); }
+    try { counted = await this.busy(this.count({ action, filter })); } catch (error) { return this.tell(error.message, true); }
     this.tell("");
     if (document.querySelector("dialog[open]")) return;
-    if (counted.changed) this.ask(action, counted.body, counted.changed, all ? null : filter.ids.length, words);
+    if (counted.changed) this.ask(action, counted.body, counted.changed, all ? null : filter.ids, words);
     else this.tell(`Nothing to do: none of these jobs ${WORDS[action].can}.`);
   }
 
-  /** Tell no more how the last action ended: another list is shown. */
+  /** Clear how the last action ended: another list is shown. */
   forget() { if (byId("result") && !this.isBusy) this.tell(""); }
 
   /** Return an answer; until it comes, no other action begins. @param {Promise<any>} answer */
   async busy(answer) {
     this.isBusy = true;
-    this.selection.show();
+    this.selection.showBar();
     try { return await answer; } finally {
       this.isBusy = false;
-      this.selection.show();
+      this.selection.showBar();
     }
   }
 
@@ -82,24 +79,21 @@ export class Bulk {
     return { changed, body: bound };
   }
 
-  ask(action, body, n, selected, words) {
-    const { text } = WORDS[action], question = questionOf(action, n);
-    const others = selected && selected > n ? ` ${plural(selected - n, "other")} of the selection ${selected - n === 1 ? "stays as it is" : "stay as they are"}.` : "";
-    const of = selected ? "" : `${words}, up to job ${body.max_id}; none that is submitted later. `;
-    const one = selected === 1 ? `Job ${body.filter.ids[0]}. ` : "";
+  ask(action, body, n, ids, words) {
+    const others = (ids?.length ?? 0) - n, which = !ids ? `${words}, up to job ${count(body.max_id)}. ` : ids.length === 1 ? `Job ${ids[0]}. ` : "";
+    const stay = others > 0 ? ` ${plural(others, "other")} of the selection ${others === 1 ? "stays as it is" : "stay as they are"}.` : "";
     confirm({
-      ...question,
-      text: `${of}${one}${text}${others} ${n > 1 ? "If fewer match by then, it is done with those; if more do, nothing is done." : "If it has changed by then, nothing is done."}`,
+      ...questionOf(action, n),
+      text: `${which}${WORDS[action].text}${stay} Nothing happens if the count ${n > 1 ? "grows" : "changes"} first.`,
       body: { ...body, expected_count: n, or_fewer: true },
       send: (path, call) => this.busy(request(path, { ...call, within: LONGEST_CALL_MS })),
-      done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.end(action, answer.changed, n); },
+      done: ({ changed }, wasClosed) => {
+        if (!wasClosed) this.selection.clear();
+        const rest = n - changed;
+        this.tell(`${doneText(action, changed)}.${rest > 0 ? ` ${plural(rest, "job")} had changed meanwhile or could not be changed.` : ""}`);
+        this.changed();
+      },
     });
-  }
-
-  end(action, changed, n) {
-    const rest = n - changed;
-    this.tell(`${doneText(action, changed)}.${rest > 0 ? ` ${plural(rest, "job")} could not be: ${rest === 1 ? "it" : "they"} had changed, or others stand in the way.` : ""}`);
-    this.changed();
   }
 
   tell(text, isBad = false) {

@@ -1,108 +1,55 @@
-// One row of the jobs table. An update changes only text that differs; no node moves.
-import { arrange, h, icon, selectedIn, setAttr, setText, wrappable } from "../base/dom.js";
-import { takenText } from "../base/slot-state.js";
-import { between, now, relative, setTime, timeNode, waitsSince } from "../base/time.js";
-import { TERMINAL, WAITING, aged, duration, endedWithAnother, listed, spaced, ticking } from "../base/words.js";
+// The cells of one job in a list, and what they say.
 import { preview } from "../base/preview.js";
+import { takenText } from "../base/slot-state.js";
+import { breakable, html, icon, jobsWith, nothing } from "../base/lit.js";
+import { between, now, relative, timeOf, waitsSince } from "../base/time.js";
+import { TERMINAL, WAITING, aged, duration, endedWithAnother, listed, spaced, ticking } from "../base/words.js";
 
 const MOST_NAMED = 3;
 
-export class JobRow {
-  /** @param {any} job @param {{isSelectable: boolean, isByEnd: () => boolean, isHeld: (type: string) => boolean}} how `isHeld`: whether a type is quarantined */
-  constructor(job, { isSelectable, isByEnd, isHeld }) {
-    Object.assign(this, { isByEnd, isHeld });
-    const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
-    this.mark = h("span", { class: "mark" });
-    this.word = h("span", {});
-    this.bar = h("progress", { max: 1, hidden: true, "aria-label": `Progress of job ${job.id}` });
-    this.text = h("span", { class: "text" });
-    this.tags = h("span", { class: "tags" });
-    this.when = timeNode(job.created_at, "aged");
-    if (isSelectable) this.box = h("input", { type: "checkbox", "aria-label": `Select job ${job.id}`, tabindex: "-1" });
-    this.node = h("tr", { role: "row", "data-id": job.id },
-      this.box && cell("pick", h("label", {}, this.box)),
-      cell("id", h("a", { href: `/ui/jobs/${job.id}` }, job.id)),
-      cell("status", this.mark, this.word),
-      cell("type", h("a", { href: `/ui/jobs/${job.id}`, tabindex: "-1", title: job.type }, ...wrappable(job.type))),
-      cell("detail", this.bar, this.text, this.tags), cell("attempt"), cell("queue"),
-      cell("wait"), cell("ran"), cell("worker"), h("td", { role: "cell", class: "when" }, this.when));
-    /** @type {any} */
-    this.job = {};
-    this.show(job);
-  }
-
-  /** Show the job as it is now. What an event does not carry, such as the payload, stays as it was read. @param {any} job */
-  show(job) {
-    this.job = { ...this.job, ran_until: null, ...job };
-    this.paint();
-  }
-
-  /** Show that the job is gone: nothing can be done with it, and nothing changes any more. */
-  markDeleted() {
-    this.isDeleted = true;
-    this.node.classList.add("other");
-    if (this.box) this.box.disabled = true;
-    setText(this.word, "deleted");
-  }
-
-  /** Write what differs, but nothing while text of the row is selected. */
-  paint() {
-    if (selectedIn(this.node)) return;
-    const { job } = this;
-    if (this.node.dataset.status !== job.status) {
-      this.node.dataset.status = job.status;
-      this.mark.replaceChildren(icon(job.status));
-    }
-    setText(this.word, this.isDeleted ? "deleted" : job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
-    setText(this.queue, job.queue);
-    setText(this.attempt, job.attempt || "–");
-    setText(this.worker, job.worker ?? "");
-    this.bar.hidden = job.status !== "in_progress" || job.progress === null;
-    if (!this.bar.hidden) this.bar.value = job.progress;
-    if (this.tags.childElementCount !== job.tags.length)
-      arrange(this.tags, job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag)));
-    setTime(this.when, (this.isByEnd() && job.finished_at) || job.created_at);
-    this.paintTimes(job);
-  }
-
-  /** Show whether the job is selected. @param {boolean} isChosen */
-  choose(isChosen) {
-    if (!this.box) return;
-    this.box.checked = isChosen;
-    this.node.classList.toggle("chosen", isChosen);
-  }
-
-  paintTimes(job) {
-    const text = describe(job, this.isHeld(job.type));
-    setText(this.text, [text, takenText(job)].filter(Boolean).join(" · "));
-    setAttr(this.text, "title", text);
-    this.text.classList.toggle("bad", job.status === "failed");
-    setText(this.wait, waited(job));
-    setText(this.ran, !job.started_at || WAITING.has(job.status) ? "–"
-      : job.finished_at ? duration(between(job.started_at, job.ran_until ?? job.finished_at)) : ticking(between(job.started_at)));
-  }
+/** @param {any} job @param {{isSelectable: boolean, isChosen: boolean, isDeleted: boolean, isHeld: boolean, isByEnd: boolean}} how `isHeld`: its type is quarantined */
+export function jobCells(job, { isSelectable, isChosen, isDeleted, isHeld, isByEnd }) {
+  const { id, status, type, progress } = job, text = describe(job, isHeld);
+  return html`
+    ${isSelectable ? html`<td role="cell" class="pick"><label><input type="checkbox" aria-label="Select job ${id}" tabindex="-1" .checked=${isChosen} ?disabled=${isDeleted}></label></td>` : nothing}
+    <td role="cell" class="id"><a href="/ui/jobs/${id}">${id}</a></td>
+    <td role="cell" class="status"><span class="mark">${icon(status)}</span>${isDeleted ? "deleted" : job.cancel_requested && status === "in_progress" ? "stopping" : spaced(status)}</td>
+    <td role="cell" class="type"><a href="/ui/jobs/${id}" tabindex="-1" title=${type}>${breakable(type)}</a></td>
+    <td role="cell" class="detail">${status === "in_progress" && progress !== null ? html`<progress max="1" aria-label="Progress of job ${id}" .value=${progress}></progress>` : nothing}<span
+      class="text ${status === "failed" ? "bad" : ""}" title=${text}>${[text, takenText(job)].filter(Boolean).join(" · ")}</span><span
+      class="tags">${job.tags.map((/** @type {string} */ tag) => html`<a href=${jobsWith({ tag })}>${tag}</a>`)}</span></td>
+    <td role="cell" class="attempt">${job.attempt || "–"}</td>
+    <td role="cell" class="queue">${job.queue}</td>
+    <td role="cell" class="wait">${waited(job)}</td>
+    <td role="cell" class="ran">${ran(job)}</td>
+    <td role="cell" class="worker">${job.worker ?? nothing}</td>
+    <td role="cell" class="when">${timeOf((isByEnd && job.finished_at) || job.created_at, "aged")}</td>`;
 }
 
 function waited(job) {
   if (job.status === "in_progress" || (job.started_at && TERMINAL.has(job.status)))
     return duration(between(waitsSince(job), job.started_at));
-  if (job.status !== "pending") return "–";
-  return Date.parse(job.run_at) > now() ? "–" : aged(between(waitsSince(job)));
+  return job.status !== "pending" || Date.parse(job.run_at) > now() ? "–" : aged(between(waitsSince(job)));
 }
 
-/** @param {any} job @param {boolean} isHeld its type is quarantined */
+function ran({ started_at: start, finished_at: end, ran_until: ended, status }) {
+  if (!start || WAITING.has(status)) return "–";
+  return end ? duration(between(start, ended ?? end)) : ticking(between(start));
+}
+
+/** @param {any} job @param {boolean} isHeld */
 function describe(job, isHeld) {
-  const failure = job.error && `${job.error.type}: ${job.error.message}`;
-  const payload = preview(job.payload);
-  if (job.status === "failed") return failure ?? "";
-  if (job.status === "cancelled" && endedWithAnother(job)) return [job.error.message, payload].filter(Boolean).join(" · ");
-  if (job.status === "blocked" && job.depends_on.length)
-    return [`after job${job.depends_on.length > 1 ? "s" : ""} ${listed(job.depends_on, MOST_NAMED)}`, payload].filter(Boolean).join(" · ");
+  const { status, error, depends_on: needs } = job, payload = preview(job.payload);
+  const failure = error && `${error.type}: ${error.message}`, waits = Date.parse(job.run_at) - now();
+  const after = (/** @type {any} */ text) => [text, payload].filter(Boolean).join(" · ");
+  switch (status) {
+    case "failed": return failure ?? "";
+    case "cancelled": return after(endedWithAnother(job) && error.message);
+    case "blocked": return after(needs.length && `after job${needs.length > 1 ? "s" : ""} ${listed(needs, MOST_NAMED)}`);
+    case "in_progress": return job.message || payload;
+    case "done": return [payload, preview(job.result)].filter(Boolean).join(" → ");
+  }
   const held = isHeld && "held back: quarantined";
-  if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
-  if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
-  if (job.status === "pending" && held) return [held, payload].filter(Boolean).join(" · ");
-  if (job.status === "in_progress") return job.message || payload;
-  const result = job.status === "done" && preview(job.result);
-  return result ? [payload, "→", result].filter(Boolean).join(" ") : payload;
+  if (failure) return `${waits > 0 ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
+  return after(waits > 1000 ? `due ${relative(job.run_at)}` : held);
 }

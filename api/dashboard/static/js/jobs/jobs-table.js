@@ -2,29 +2,32 @@
 //
 // Rows never move under a reader. While somebody points at, selects or focuses anything in the table, or is far down
 // in it, known rows change in place and new ones wait behind the button "N new". So do many new ones at once.
-import { Attention } from "../lists/rows.js";
-import { arrange, byId, hide, onPress, setAttr, setOff, setText } from "../base/dom.js";
-import { noFields } from "../lists/query.js";
-import { address, isByEnd, isDeep } from "../lists/filter.js";
+import { arrange, byId, hide, onPress, selectedIn, setAttr, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
-import { farthest, readWhole } from "../lists/whole-page.js";
-import { JobRow } from "./job-row.js";
-import { Refresh } from "../frame/refresh.js";
+import { draw } from "../base/lit.js";
 import { everySecond } from "../base/time.js";
 import { count, plural } from "../base/words.js";
+import { Refresh } from "../frame/refresh.js";
+import { address, isByEnd, isDeep, withTimes } from "../lists/filter.js";
+import { hints } from "../lists/query.js";
+import { Attention } from "../lists/rows.js";
+import { farthest, readWhole } from "../lists/whole-page.js";
+import { jobCells } from "./job-row.js";
 
 const MOST_AT_ONCE = 25;
 const MOST_READ = 500;
 
+/** @typedef {{job: any, node: HTMLElement, isDeleted: boolean}} Row */
+
 export class JobsTable {
   /**
-   * @param {{path: string, size?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void, gone?: (id: number) => void, told?: (error: any) => void}} how
+   * @param {{path: string, size?: number, isShort?: boolean, isSelectable?: boolean, isChosen?: (id: number) => boolean, shown?: () => void, gone?: (id: number) => void, told?: (error: any) => void}} how
    * `isShort`: only the newest jobs are shown, and no other page. `shown` is called after rows have changed, `gone` when
    * a job was deleted, `told` with the error of a read, or null.
    */
-  constructor({ path, size = 50, isShort = false, isSelectable = false, shown = () => {}, gone = () => {}, told = () => {} }) {
-    Object.assign(this, { path, size, isShort, isSelectable, shown, gone });
-    /** @type {Map<number, JobRow>} */
+  constructor({ path, size = 50, isShort = false, isSelectable = false, isChosen = () => false, shown = () => {}, gone = () => {}, told = () => {} }) {
+    Object.assign(this, { path, size, isShort, isSelectable, isChosen, shown, gone });
+    /** @type {Map<number, Row>} */
     this.rows = new Map();
     /** The filter and the cursor that are shown. */
     this.filter = {};
@@ -38,15 +41,20 @@ export class JobsTable {
     this.body = byId("rows");
     this.attention = new Attention(this.body, () => this.fresh && this.mayMove() && this.show(), byId("total"));
     this.refresh = new Refresh((signal) => this.read(signal), { told });
-    everySecond(() => this.paused || this.rows.forEach((row) => row.paint()));
-    onPress(byId("new"), () => this.showNew());
-    byId("pause").addEventListener("click", () => this.pause());
+    everySecond(() => this.paused || this.redraw());
+    onPress(byId("new"), () => { if (this.fresh > this.size || this.isOld) this.load(this.filter, this.cursor); else this.show(); });
+    byId("pause").addEventListener("click", () => {
+      this.paused = !this.paused;
+      if (!this.paused && this.isOld) this.refresh.now();
+      this.showButtons();
+    });
   }
 
   /** Show the jobs of a filter, from a cursor on. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
   load(filter = {}, cursor = null) {
     this.wanted = { filter, cursor };
     this.isAsked = true;
+    this.isRefused = false;
     setAttr(this.body, "aria-busy", "true");
     this.refresh.now();
   }
@@ -54,10 +62,7 @@ export class JobsTable {
   /** Read nothing, and show no job: the filter is refused. */
   refuse() {
     this.refresh.stop();
-    this.empty();
-  }
-
-  empty() {
+    this.isRefused = true;
     this.rows.clear();
     this.page = null;
     this.fresh = 0;
@@ -71,12 +76,18 @@ export class JobsTable {
 
   /** Note what happened: a known row changes at once, all else with the next read. @param {any[]} events */
   take(events) {
+    if (this.isRefused) return;
     if (this.paused) { this.isOld ||= events.length > 0; return; }
+    const changed = new Set();
     for (const { kind, job } of events) {
-      if (!job) continue;
-      if (kind === "job.deleted") { this.rows.get(job.id)?.markDeleted(); this.gone(job.id); }
-      else this.rows.get(job.id)?.show(job);
+      if (kind === "job.deleted") this.gone(job.id);
+      const row = job && this.rows.get(job.id);
+      if (!row) continue;
+      if (kind === "job.deleted") row.isDeleted = true;
+      else row.job = merged(row.job, job);
+      changed.add(row);
     }
+    changed.forEach((row) => this.draw(row));
     if (!events.some(({ kind }) => kind.startsWith("job.") || kind.startsWith("type."))) return;
     if (!isDeep(this.wanted.filter)) this.refresh.soon(); // a search costs too much to repeat it
     else { this.isOld = true; this.showButtons(); }
@@ -86,12 +97,12 @@ export class JobsTable {
   async read(signal) {
     const { filter, cursor } = this.wanted;
     const limit = this.isAsked ? this.size : Math.min(MOST_READ, this.size + this.fresh);
-    const read = (at) => request(address("/jobs", filter, { limit, cursor: at, preview: true }), { signal });
+    const read = (at) => request(address("/jobs", withTimes(filter), { limit, cursor: at, preview: true, by_status: this.isShort || at !== cursor ? null : true }), { signal });
     let page;
     try {
       page = await readWhole(read, cursor, { most: limit, noun: "jobs", isWanted: () => !signal.aborted, tell: (text) => setText(byId("total"), text) });
     } catch (error) {
-      if (error.errors?.length) this.empty();
+      if (error.errors?.length) this.refuse();
       throw error;
     } finally { if (!signal.aborted) setAttr(this.body, "aria-busy", null); }
     if (signal.aborted) return;
@@ -101,7 +112,9 @@ export class JobsTable {
     this.fresh = isAsked ? 0 : page.items.filter(({ id }) => !this.rows.has(id)).length;
     if (this.fresh === limit && limit < MOST_READ) this.refresh.soon(); // there may be more
     if (isAsked || this.mayMove()) this.show(!isAsked); else this.update();
-    this.showTotal();
+    const { total: { value, relation }, searched, items } = page;
+    const match = Object.keys(filter).length ? (value === 1 ? " matches" : " match") : "";
+    setText(byId("total"), searched ? `found ${count(items.length)}; ${farthest(page, "jobs")}` : `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
   }
 
   /** Whether rows may come, go and move now. */
@@ -109,67 +122,70 @@ export class JobsTable {
 
   /** Show the page that was read last. @param {boolean} [isLater] the same list was shown before: mark what is new in it */
   show(isLater = true) {
-    const { items, next_cursor: next } = this.page, { filter, cursor } = this;
-    const before = this.rows;
-    this.rows = new Map(items.slice(0, this.isShort ? this.size : MOST_READ).map((job) => [job.id, before.get(job.id) ?? this.newRow(job)]));
+    const { items } = this.page, before = this.rows;
+    this.rows = new Map(items.slice(0, this.isShort ? this.size : MOST_READ).map((job) => [job.id, before.get(job.id) ?? newRow(job)]));
     this.fresh = 0;
     this.update();
     for (const [id, { node }] of this.rows) node.classList.toggle("arrived", isLater && !before.has(id));
     arrange(this.body, [...this.rows.values()].map(({ node }) => node));
-    if (!this.isShort) this.showPages(next);
-    const isFiltered = Object.keys(filter).length > 0 || cursor !== null, isEmpty = !items.length;
-    const nothing = this.page.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.";
-    hide(byId("no-match"), !isEmpty || !isFiltered, byId("query") ?? byId("jobs-title"));
-    if (isFiltered) setText(byId("no-match-words"), [nothing, ...noFields(filter)].join(" "));
-    byId("first-steps").hidden = !isEmpty || isFiltered;
-    this.shown();
+    if (!this.isShort) this.showPages();
+    const isFiltered = Object.keys(this.filter).length > 0 || this.cursor !== null;
+    const words = this.page.searched ? "Nothing found so far." : this.cursor ? "There are no more jobs." : "No jobs match the filter.";
+    hide(byId("no-match"), items.length > 0 || !isFiltered, byId("query") ?? byId("jobs-title"));
+    if (isFiltered) setText(byId("no-match-words"), [words, ...hints(this.filter)].join(" "));
+    byId("first-steps").hidden = items.length > 0 || isFiltered;
   }
 
   /** Show in place how the known jobs are now; those that the page no longer has are only marked. */
   update() {
     const jobs = new Map(this.page.items.map((job) => [job.id, job])), last = this.page.items.at(-1)?.id ?? Infinity;
     for (const [id, row] of this.rows) {
-      if (jobs.has(id)) row.show(jobs.get(id));
+      if (jobs.has(id)) row.job = merged(row.job, jobs.get(id));
       row.node.classList.toggle("other", row.isDeleted || (!jobs.has(id) && (this.page.next_cursor === null || id > last)));
     }
+    this.redraw();
     this.showButtons();
+    this.shown();
   }
 
-  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), isHeld: (type) => this.held.has(type) }); }
+  redraw() { this.rows.forEach((row) => this.draw(row)); }
 
-  showPages(next) {
-    const { filter, path } = this, older = byId("older"), newest = byId("newest");
-    hide(newest, this.cursor === null, byId("jobs-title"));
+  /** Draw a row, but not while text in it is selected. @param {Row} row */
+  draw({ job, node, isDeleted }) {
+    if (selectedIn(node)) return;
+    const isChosen = !isDeleted && this.isChosen(job.id);
+    setAttr(node, "data-status", job.status);
+    node.classList.toggle("chosen", isChosen);
+    if (isDeleted) node.classList.add("other");
+    draw(jobCells(job, { isChosen, isDeleted, isSelectable: this.isSelectable, isHeld: this.held.has(job.type), isByEnd: isByEnd(this.filter) }), node);
+  }
+
+  showPages() {
+    const { filter, path, cursor, page: { next_cursor: next, searched } } = this, older = byId("older"), newest = byId("newest");
+    hide(newest, cursor === null, byId("jobs-title"));
     hide(older, next === null, newest.hidden ? byId("jobs-title") : newest);
-    setText(older, this.page.searched ? "look further →" : isByEnd(filter) ? "ended earlier →" : "older →");
+    setText(older, searched ? "look further →" : isByEnd(filter) ? "ended earlier →" : "older →");
     older.href = address(path, filter, { cursor: next });
     newest.href = address(path, filter);
     setText(byId("when"), isByEnd(filter) ? "ended" : "submitted");
   }
 
-  showTotal() {
-    const { total: { value, relation }, searched, items } = this.page;
-    const match = Object.keys(this.filter).length ? (value === 1 ? " matches" : " match") : "";
-    setText(byId("total"), searched ? `found ${count(items.length)}; ${farthest(this.page, "jobs")}` : `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
-  }
-
   showButtons() {
-    const isSearch = this.isOld && isDeep(this.filter) && !this.paused;
-    setOff(byId("new"), !this.fresh && !isSearch);
-    setText(byId("new"), isSearch ? "search again" : `${count(this.fresh)}${this.fresh >= MOST_READ ? "+" : ""} new`);
+    const isSearch = this.isOld && isDeep(this.filter) && !this.paused, { fresh } = this;
+    setAttr(byId("new"), "aria-disabled", fresh || isSearch ? null : "true");
+    setText(byId("new"), isSearch ? "search again" : `${count(fresh)}${fresh >= MOST_READ ? "+" : ""} new`);
     setText(byId("pause"), this.paused ? "resume" : "pause");
     setAttr(byId("pause"), "aria-pressed", String(this.paused));
   }
+}
 
-  /** Show what waits. */
-  showNew() {
-    if (this.fresh > this.size || this.isOld) this.load(this.filter, this.cursor);
-    else this.show();
-  }
+/** A job as it is now; what an event does not carry, such as the payload, stays as it was read. @param {any} before @param {any} job */
+const merged = (before, job) => ({ ...before, ran_until: null, ...job });
 
-  pause() {
-    this.paused = !this.paused;
-    if (!this.paused && this.isOld) this.refresh.now();
-    this.showButtons();
-  }
+/** @param {any} job @returns {Row} */
+function newRow(job) {
+  const node = document.createElement("tr");
+  setAttr(node, "role", "row");
+  setAttr(node, "data-id", job.id);
+  return { job, node, isDeleted: false };
 }

@@ -1,37 +1,25 @@
-// The page of jobs: the filter, the list, what is selected, and what is done with it.
+// The page of jobs: the filter, the facets, the list, what is selected, and what is done with it.
 import { byId, h, hide, setAttr, setText, showOrHide } from "../base/dom.js";
-
-import { Bulk } from "./bulk.js";
-
-import { ByStatus } from "./by-status.js";
-
-import { startChrome } from "../frame/chrome.js";
-
-import { JOBS, address, followLinks, isByEnd, readAddress } from "../lists/filter.js";
-
 import { request } from "../base/http.js";
-
-import { JobsTable } from "./jobs-table.js";
-
+import { draw, html, icon, nothing } from "../base/lit.js";
+import { LIVE, count, spaced } from "../base/words.js";
+import { startChrome } from "../frame/chrome.js";
 import { Live } from "../frame/live.js";
-
-import { tellOf } from "./none-starts.js";
-
+import { JOBS, address, followLinks, isByEnd, readAddress } from "../lists/filter.js";
 import { completions, jobNumber, parse, write } from "../lists/query.js";
-
+import { Bulk } from "./bulk.js";
+import { JobsTable } from "./jobs-table.js";
+import { tellOf } from "./none-starts.js";
 import { rowKeys, Selection } from "./selection.js";
-import { LIVE } from "../base/words.js";
-
 
 const TYPING_MS = 350;
-const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
-const problem = byId("filter-problem");
+const FACETS = ["failed", "in_progress", "pending", "blocked", "done", "cancelled"];
+const field = byId("query"), ended = byId("ended"), sort = byId("sort"), problem = byId("filter-problem");
 const table = new JobsTable({
-  path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
-  told: (error) => showOrHide(problem, error?.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error?.message),
+  path: JOBS, isSelectable: Boolean(byId("pick-page")), isChosen: (id) => selection.has(id), shown: () => { selection.showBar(); showFacets(); }, gone: (id) => selection.drop(id),
+  told: (error) => showOrHide(problem, error?.errors?.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}.`).join(" ") || error?.message),
 });
 const selection = new Selection(table);
-const byStatus = new ByStatus();
 const bulk = new Bulk(selection, () => table.refresh.soon());
 /** @type {Record<string, string[]>} */
 const known = {};
@@ -49,7 +37,6 @@ if (location.hash === "#search") field.focus();
 new Live("/ws", {
   hello: ({ types }) => { known.type = types.map((type) => type.name ?? type); if (table.page) table.refresh.now(); },
   events: (events) => table.take(events),
-  status: ({ counts }) => byStatus.takeAll(counts),
 });
 request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
 
@@ -69,13 +56,36 @@ function go(to, { keep = false, isTyped = false } = {}) {
 
 function arrive(isTyped = false) {
   at = location.pathname + location.search;
-  if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
-  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.wanted.filter)) { selection.clear(); bulk.forget(); } // a job that is not seen must not stay selected
+  const { filter } = readAddress();
+  if (!isTyped) { clearTimeout(typing); field.value = write(filter); }
+  if (JSON.stringify(filter) !== JSON.stringify(table.wanted.filter)) { selection.clear(); bulk.forget(); } // a job that is not seen must not stay selected
   showForm();
   load();
 }
 
 addEventListener("popstate", () => { if (at !== location.pathname + location.search) arrive(); }); // else only what comes after `#` has changed
+
+/** How many jobs of each status the search finds. Each is a link that adds its status to the filter, or takes it out again. */
+function showFacets() {
+  const { filter: { status: chosen, sort: order, ...rest } } = readAddress();
+  draw(FACETS.map((status) => {
+    const { value = null, relation } = table.page?.by_status?.[status] ?? {}, isChosen = status === chosen, isMore = relation === "gte";
+    const to = address(JOBS, { ...(isChosen ? {} : { status }), ...rest, ...(order && !LIVE.includes(status) ? { sort: order } : {}) });
+    return html`<li data-status=${status} class=${value ? "" : "none"}><a href=${value || isMore || isChosen ? to : nothing} aria-current=${isChosen ? "true" : nothing} title=${isChosen ? "Show all statuses" : nothing}>${
+      icon(status)}<b>${value === null || (isMore && !value) ? "–" : `${count(value)}${isMore ? "+" : ""}`}</b> ${spaced(status)}</a></li>`;
+  }), byId("by-status"));
+}
+
+function showForm() {
+  const { filter } = readAddress();
+  showFacets();
+  tellOf(filter);
+  offerNumber();
+  if (filter.since && ![...ended.options].some(({ value }) => value === filter.since)) ended.selectedIndex = -1;
+  else ended.value = filter.until ? "" : filter.since ?? "";
+  sort.value = isByEnd(filter) ? "ended" : "newest";
+  hide(byId("clear"), Object.keys(filter).length === 0, field);
+}
 
 /** Offer to open the job whose number is in the field; the number may also be meant as a text. */
 function offerNumber() {
@@ -86,23 +96,10 @@ function offerNumber() {
   setAttr(byId("open-numbered"), "href", `${JOBS}/${id}`);
 }
 
-function showForm() {
-  const { filter } = readAddress();
-  byStatus.take(filter);
-  tellOf(filter, (counts) => byStatus.takeQueue(counts));
-  offerNumber();
-  status.value = filter.status ?? "";
-  ended.value = filter.until ? "" : filter.since ?? "";
-  sort.value = isByEnd(filter) ? "ended" : "newest";
-  hide(byId("clear"), Object.keys(filter).length === 0, field);
-}
-
 /** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */
 function apply(changes = {}, keep = false) {
   clearTimeout(typing);
-  const { filter } = parse(field.value);
-  const chosen = readAddress().filter.sort;
-  const wanted = { ...filter, ...(chosen ? { sort: chosen } : {}), ...changes };
+  const chosen = readAddress().filter.sort, wanted = { ...parse(field.value).filter, ...(chosen ? { sort: chosen } : {}), ...changes };
   if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.includes(wanted.status)) delete wanted.sort;
   if (Object.keys(changes).length) field.value = write(wanted);
   go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
@@ -114,7 +111,6 @@ field.addEventListener("input", () => {
   byId("completions").replaceChildren(...completions(field.value, known).map((value) => h("option", { value })));
   typing = setTimeout(() => apply({}, true), TYPING_MS);
 });
-status.addEventListener("change", () => apply({ status: status.value }));
 ended.addEventListener("change", () => apply({ since: ended.value, until: "" }));
 sort.addEventListener("change", () => apply({ sort: sort.value }));
 byId("more-filters").addEventListener("click", () => {

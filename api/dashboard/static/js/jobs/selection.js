@@ -3,7 +3,7 @@ import { byId, onPress, setOff, setText } from "../base/dom.js";
 import { count } from "../base/words.js";
 
 export class Selection {
-  /** @param {import("./jobs-table.js").JobsTable} table */
+  /** @param {{redraw: () => void, rows: Map<number, any>, filter: any, body: HTMLElement}} table */
   constructor(table) {
     this.table = table;
     /** @type {Set<number>} */
@@ -13,99 +13,82 @@ export class Selection {
     this.isBusy = () => false;
     this.page = byId("pick-page");
     if (!this.page) return; // read-only
-    this.placeBox();
     // A click that holds Shift selects all from the one that was clicked before.
     table.body.addEventListener("click", (event) => {
-      if (event.target.matches("input[type=checkbox]")) this.toggled(event.target, event.shiftKey);
+      if (event.target.matches("input[type=checkbox]")) this.toggle(Number(event.target.closest("tr").dataset.id), event.target.checked, event.shiftKey);
     });
-    this.page.addEventListener("change", () => this.choosePage(this.page.checked));
-    onPress(byId("pick-all"), () => this.chooseAll());
+    this.page.addEventListener("change", () => { this.leaveAll(); this.set([...table.rows.keys()], this.page.checked); });
+    onPress(byId("pick-all"), () => { this.all = true; this.ids.clear(); this.show(); });
     onPress(byId("pick-none"), () => this.clear());
-  }
-
-  /** Move the box for the whole page before the words about the selection, if the list has no header. */
-  placeBox() {
-    const label = this.page.closest("label"), head = label.parentElement, narrow = matchMedia("(max-width: 760px)");
-    const place = () => (narrow.matches ? byId("selection").prepend(label) : head.append(label));
-    narrow.addEventListener("change", place);
-    place();
   }
 
   get size() { return this.all ? Infinity : this.ids.size; }
 
-  /** @param {HTMLInputElement} box @param {boolean} isRange */
-  toggled(box, isRange) {
-    const shown = [...this.table.rows.keys()];
-    const at = Number(box.closest("tr").dataset.id);
-    const from = isRange && shown.includes(this.anchor) ? this.anchor : at;
-    const [first, last] = [shown.indexOf(from), shown.indexOf(at)].sort((a, b) => a - b);
-    this.leaveAll();
-    for (const id of shown.slice(first, last + 1)) this.set(id, box.checked);
-    this.anchor = at;
-    this.show();
-  }
-
   /** @param {number} id */
-  flip(id) {
+  has(id) { return this.all || this.ids.has(id); }
+
+  /** @param {number} id @param {boolean} [isChosen] @param {boolean} [isRange] from the one that was clicked before */
+  toggle(id, isChosen = !this.has(id), isRange = false) {
+    const shown = [...this.table.rows.keys()], from = isRange && shown.includes(this.anchor) ? this.anchor : id;
+    const [first, last] = [shown.indexOf(from), shown.indexOf(id)].sort((a, b) => a - b);
     this.leaveAll();
-    this.set(id, !this.ids.has(id));
     this.anchor = id;
-    this.show();
+    this.set(shown.slice(first, last + 1), isChosen);
   }
 
-  set(id, isChosen) { if (isChosen && !this.table.rows.get(id)?.isDeleted) this.ids.add(id); else this.ids.delete(id); }
+  /** @param {number[]} ids @param {boolean} isChosen */
+  set(ids, isChosen) {
+    for (const id of ids) if (isChosen && !this.table.rows.get(id)?.isDeleted) this.ids.add(id); else this.ids.delete(id);
+    this.show();
+  }
 
   /** Forget a deleted job. @param {number} id */
   drop(id) { if (this.ids.delete(id) || this.all) this.show(); }
-
-  choosePage(isChosen) {
-    this.leaveAll();
-    for (const id of this.table.rows.keys()) this.set(id, isChosen);
-    this.show();
-  }
-
-  chooseAll() { this.all = true; this.ids.clear(); this.show(); }
 
   /** Turn "all that match" into the rows of this page: one of them is taken out. */
   leaveAll() {
     if (!this.all) return;
     this.all = false;
-    for (const id of this.table.rows.keys()) this.set(id, true);
+    this.ids = new Set(this.table.rows.keys());
   }
 
-  clear() { this.forget(); this.show(); }
+  clear() {
+    const bar = byId("selection");
+    if (bar?.contains(document.activeElement)) byId("jobs-title").focus({ preventScroll: true }); // the bar goes
+    this.all = false;
+    this.ids.clear();
+    this.show();
+  }
 
-  forget() { this.all = false; this.ids.clear(); }
-
-  /** Bring the page in line. Called after rows have changed, too. */
+  /** Bring the page in line. */
   show() {
     if (!this.page) return;
+    this.table.redraw();
+    this.showBar();
+  }
+
+  /** The bar is there only while jobs are selected. Called after rows have changed, too. */
+  showBar() {
+    if (!this.page) return;
     const list = JSON.stringify(this.table.filter);
-    if (list !== this.list) this.forget(); // jobs that are not seen must not stay selected
+    if (list !== this.list && this.size) { this.list = list; return this.clear(); } // jobs that are not seen must not stay selected
     this.list = list;
-    let chosen = 0, most = 0;
-    for (const [id, row] of this.table.rows) {
-      const isChosen = !row.isDeleted && (this.all || this.ids.has(id));
-      most += Number(!row.isDeleted);
-      chosen += Number(isChosen);
-      row.choose(isChosen);
-    }
-    this.page.checked = chosen > 0 && chosen === most;
-    this.page.indeterminate = chosen > 0 && chosen < most;
+    const shown = [...this.table.rows.values()].filter(({ isDeleted }) => !isDeleted), chosen = shown.filter(({ job }) => this.has(job.id)).length;
+    this.page.checked = chosen > 0 && chosen === shown.length;
+    this.page.indeterminate = chosen > 0 && chosen < shown.length;
     const elsewhere = this.ids.size - chosen;
-    setText(byId("selected"), this.all ? "All that match are selected"
+    setText(byId("selected"), this.all ? "All matching jobs selected"
       : this.ids.size ? `${count(this.ids.size)} selected${elsewhere > 0 ? `, ${count(elsewhere)} not on this page` : ""}` : "None selected");
-    setOff(byId("pick-none"), !this.size);
-    setOff(byId("pick-all"), this.all || !this.table.rows.size);
-    for (const button of document.querySelectorAll("[data-bulk]")) setOff(button, !this.size || this.isBusy());
+    byId("selection").classList.toggle("on", this.size > 0);
+    setOff(byId("pick-all"), this.all);
+    for (const button of document.querySelectorAll("[data-bulk]")) setOff(button, this.isBusy());
   }
 }
 
-/** @param {HTMLElement} body the rows @param {import("../jobs/selection.js").Selection} selection @param {import("../jobs/bulk.js").Bulk} bulk @returns {Record<string, () => void>} */
+/** @param {HTMLElement} body the rows @param {Selection} selection @param {import("./bulk.js").Bulk} bulk @returns {Record<string, () => void>} */
 export function rowKeys(body, selection, bulk) {
   const current = () => document.activeElement?.closest("tr[data-id]");
   const idOf = (row) => (row ? Number(row.dataset.id) : undefined);
-  const act = (action) => bulk.start(action, idOf(current()));
 
   /** Go to the next row, or to the next one that matches. */
   function go(by, selector = "tr[data-id]") {
@@ -120,5 +103,5 @@ export function rowKeys(body, selection, bulk) {
 
   const keys = { j: () => go(1), k: () => go(-1), f: () => go(1, "[data-status=failed]"), F: () => go(-1, "[data-status=failed]") };
   if (!selection.page) return keys; // read-only
-  return { ...keys, x: () => current() && selection.flip(idOf(current())), r: () => act("retry"), c: () => act("cancel") };
+  return { ...keys, x: () => current() && selection.toggle(idOf(current())), r: () => bulk.start("retry", idOf(current())), c: () => bulk.start("cancel", idOf(current())) };
 }

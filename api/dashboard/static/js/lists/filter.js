@@ -1,9 +1,8 @@
 // The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work.
-import { now } from "../base/time.js";
+import { momentOf } from "../base/time.js";
 
-export const FIELDS = ["status", "type", "queue", "tag", "q", "error", "where", "since", "until", "sort"];
+export const FIELDS = ["status", "type", "queue", "tag", "payload", "q", "error", "where", "since", "until", "sort"];
 export const JOBS = "/ui/jobs";
-const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** @typedef {Record<string, string>} Filter */
 
@@ -36,18 +35,16 @@ export function followLinks(path, body, go) {
 export const isByEnd = (filter) => filter.sort === "ended" || (!filter.sort && Boolean(filter.since || filter.until));
 
 /** Whether events do not carry all that the filter looks at. @param {Filter} filter */
-export const isDeep = (filter) => Boolean(filter.q || filter.where);
+export const isDeep = (filter) => Boolean(filter.q || filter.where || filter.payload);
 
-/** The filter as POST /jobs/bulk takes it: with times that stay the same, and no order. A list by end has only ended jobs, and so has this filter. @param {Filter} filter */
-export function fixed(filter) {
-  const { sort, ...rest } = filter;
-  if (sort === "ended" && !rest.since && !rest.until) rest.until = "0s";
-  for (const name of ["since", "until"]) if (rest[name]) rest[name] = new Date(moment(rest[name])).toISOString();
-  return rest;
+/** The filter as the API takes it: with whole times. @param {Filter} filter */
+export function withTimes(filter) {
+  const sent = { ...filter };
+  for (const name of ["since", "until"]) if (sent[name]) sent[name] = new Date(momentOf(sent[name])).toISOString();
+  return sent;
 }
 
-/** "15m", or a time, in ms. @param {string} text */
-function moment(text) {
-  const ago = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*$/.exec(text);
-  return ago ? now() - Number(ago[1]) * UNITS_MS[ago[2] || "s"] : Date.parse(text);
+/** The filter as POST /jobs/bulk takes it: without an order. A list by end has only ended jobs, and so has this filter. @param {Filter} filter */
+export function fixed({ sort, ...filter }) {
+  return withTimes(sort === "ended" && !filter.since && !filter.until ? { ...filter, until: "0s" } : filter);
 }

@@ -17,10 +17,10 @@ export async function readWhole(read, cursor, { most, noun, isWanted, tell }) {
   let looked = page.searched?.[noun] ?? 0;
   while (page.searched && page.items.length < most && performance.now() - began < LOOK_MS && isWanted()) {
     tell(`looking … ${farthest({ ...page, looked }, noun)}`);
-    const { items } = page;
+    const { items, by_status } = page;
     page = await read(page.next_cursor);
     looked += page.searched?.[noun] ?? 0;
-    page = { ...page, items: [...items, ...page.items] };
+    page = { ...page, by_status, items: [...items, ...page.items] };
   }
   return { ...page, looked };
 }

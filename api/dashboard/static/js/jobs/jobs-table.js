@@ -111,7 +111,8 @@ export class JobsTable {
     this.held = new Set(page.quarantined);
     this.fresh = isAsked ? 0 : page.items.filter(({ id }) => !this.rows.has(id)).length;
     if (this.fresh === limit && limit < MOST_READ) this.refresh.soon(); // there may be more
-    if (isAsked || this.mayMove()) this.show(!isAsked); else this.update();
+    if (isAsked || this.mayMove()) this.show(!isAsked);
+    else { this.update(); this.shown(); }
     const { total: { value, relation }, searched, items } = page;
     const match = Object.keys(filter).length ? (value === 1 ? " matches" : " match") : "";
     setText(byId("total"), searched ? `found ${count(items.length)}; ${farthest(page, "jobs")}` : `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
@@ -134,6 +135,7 @@ export class JobsTable {
     hide(byId("no-match"), items.length > 0 || !isFiltered, byId("query") ?? byId("jobs-title"));
     if (isFiltered) setText(byId("no-match-words"), [words, ...hints(this.filter)].join(" "));
     byId("first-steps").hidden = items.length > 0 || isFiltered;
+    this.shown();
   }
 
   /** Show in place how the known jobs are now; those that the page no longer has are only marked. */
@@ -145,7 +147,6 @@ export class JobsTable {
     }
     this.redraw();
     this.showButtons();
-    this.shown();
   }
 
   redraw() { this.rows.forEach((row) => this.draw(row)); }

@@ -39,8 +39,8 @@ class Quarantine(msgspec.Struct, frozen=True):
 
     @property
     def evidence(self) -> str:
-        """A clause: "its jobs killed 5 workers without a success between, the last …"."""
+        """A clause: "it crashed 5 workers in a row, most recently in …"."""
         n, last = len(self.crashes), self.crashes[-1]
-        workers = "1 worker" if n == 1 else f"{n} workers without a success between"
-        end = f"the last one job {last.job} on {last.worker}: {last.evidence}"
-        return f"its jobs killed {workers}, {end}"
+        workers = "1 worker" if n == 1 else f"{n} workers in a row"
+        end = f"most recently in job {last.job} on {last.worker}: {last.evidence}"
+        return f"it crashed {workers}, {end}"

@@ -280,11 +280,10 @@ def _silent_command(data: _Data) -> str:
 
 def _failing(data: _Data) -> str:
     jobs = data["type"] or "types that are not described"
-    times = f"{data['failed']:,} of the {data['of']:,} times"
-    if data["failed"] == data["of"]:
-        times = f"all {data['of']:,} times"
-    lately = "hour" if data["hour"] else f"{LATELY_MINUTES} to {LATELY_MINUTES + 1} minutes"
-    return f"Jobs of {jobs} failed {times} that they ended in the last {lately}"
+    ratio = f"{data['failed']:,} of {data['of']:,}"
+    ratio = f"all {ratio.partition(' of ')[2]}" if data["failed"] == data["of"] else ratio
+    lately = "hour" if data["hour"] else f"{LATELY_MINUTES} min"
+    return f"{jobs}: {ratio} jobs failed in the last {lately}"
 
 
 SENTENCES: Mapping[str, Sentence] = {
@@ -339,7 +338,7 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     ConcernCode.SILENT: Sentence(_silent, _silent_command),
     ConcernCode.TYPE_QUARANTINED: Sentence(
-        "Type {type} is quarantined until it is mended: {evidence}", "orpheus release {type}"
+        "Type {type} is quarantined: {evidence}", "orpheus release {type}"
     ),
     ConcernCode.TYPE_FAILING: Sentence(_failing, "orpheus errors"),
     ConcernCode.QUEUE_LATE: Sentence(

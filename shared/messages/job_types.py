@@ -46,7 +46,7 @@ class Quarantine(Struct, frozen=True):
     type: str
     since: Time
     text: str
-    """The evidence in a clause: `its jobs killed 5 workers without a success between, …`."""
+    """The evidence in a clause: `it crashed 5 workers in a row, …`."""
     crashes: list[Crash]
     """Oldest first."""
 

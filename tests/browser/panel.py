@@ -79,7 +79,7 @@ class Panel:
 
     def unfold(self, slot: str) -> Any:
         """Its actions and exits."""
-        self.row(slot).locator(".more button").click()
+        self.row(slot).locator(".more").click()
         return self.page.locator(f"[id='more-{slot}']")
 
     def answer(self, path: str, status: int, body: dict[str, Any]) -> list[Route]:

@@ -34,7 +34,7 @@ Thread 0x00007f24ff7fe6c0 (most recent call first):
 """,
 }
 PAGES = {
-    "overview": ("/", '#slots .jobs:text-matches("[1-9]")'),
+    "overview": ("/", '#figures .value:text-matches("[1-9]")'),
     "jobs": ("/ui/jobs", "#rows tr[data-id]"),
     "queues": ("/ui/queues", "#queue-mail"),
     "schedules": ("/ui/schedules", "#schedule-nightly"),
@@ -145,7 +145,7 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
     intercept(page, "**/stack", lambda route: route.fulfill(json=STACK | {"at": _now()}))
     lasting_dashboard.open("/#workers")
-    page.locator("#slots .more button").first.click()
+    page.locator("#slots .more").first.click()
     page.locator("#slots [data-action=stack]").first.click()
     page.locator("#slots .stack pre").first.wait_for()
     page.locator("#workers").evaluate("panel => panel.scrollIntoView()")

@@ -18,7 +18,7 @@ def test_a_type_that_only_fails_is_told_for_an_hour(
     store.types.replace([TypeRow("charge", "{}", None, None, None, "")])
     for _ in range(3):
         fail(type="charge")
-    told = ["Jobs of charge failed all 3 times that they ended in the last hour."]
+    told = ["charge: all 3 jobs failed in the last hour."]
     assert texts() == told
     clock.advance(59 * MINUTE_MS)
     assert texts() == told

@@ -93,7 +93,7 @@ def test_only_a_type_that_kills_its_workers_is_quarantined_until_it_is_released_
 
     left = quarantined(store)
     status = told(1, "status")
-    assert "Type fragile is quarantined until it is mended: its jobs killed 3 workers" in status
+    assert "Type fragile is quarantined: it crashed 3 workers" in status
     assert "killed by SIGSEGV" in status
     assert "orpheus release fragile" in status
     assert "type fragile is quarantined" in told(1, "why", str(min(left)))

@@ -92,13 +92,13 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
      ("The supervisor has sent no heartbeat for 16 s: until it does, nothing is started, restarted "
      "or stopped."), "orpheus workers", "slot supervisor"),
     (quiet(quarantined=HELD), WELL, "type_quarantined",
-     ("Type noop is quarantined until it is mended: its jobs killed 1 worker, the last one job 7 "
-     "on default-1: SIGSEGV."), "orpheus release noop", "type noop"),
+     "Type noop is quarantined: it crashed 1 worker, most recently in job 7 on default-1: SIGSEGV.",
+     "orpheus release noop", "type noop"),
     (quiet(), SystemFacts(ended={"pay": (7, 3), "well": (97, 3)}), "type_failing",
-     "Jobs of pay failed 3 of the 10 times that they ended in the last 5 to 6 minutes.",
+     "pay: 3 of 10 jobs failed in the last 5 min.",
      "orpheus errors", "type pay"),
     (quiet(), SystemFacts(ended={"pay": (0, 3)}, failing={"pay": 9}), "type_failing",
-     "Jobs of pay failed all 9 times that they ended in the last hour.", "orpheus errors",
+     "pay: all 9 jobs failed in the last hour.", "orpheus errors",
      "type pay"),
     (facts(rule=PAUSED, pause=Pause("cli:ada", "a release")), WELL, "queue_paused",
      "Queue mail is paused by cli:ada: a release, and 3 jobs wait in it.", "orpheus resume mail",

@@ -87,8 +87,8 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
     (facts(), later(Outcome.TIMED_OUT), Code.BACKOFF,
      "it waits before its next attempt, as attempt 2 ended timed out", None),
     (facts(), job(next=NextJob("mail", "noop", quarantine=HELD)), Code.QUARANTINED,
-     ("type noop is quarantined: its jobs killed 1 worker, "
-     "the last one job 7 on default-1: SIGSEGV"), "type noop"),
+     ("type noop is quarantined: it crashed 1 worker, "
+     "most recently in job 7 on default-1: SIGSEGV"), "type noop"),
     (facts(), job(next=NextJob("mail", "noop", quarantine=replace(HELD, is_released=True))),
      Code.QUARANTINED,
      "type noop has just been released, and its jobs are let go a few at a time", "type noop"),

@@ -88,12 +88,6 @@ export function arrange(parent, children) {
   (focused.isConnected ? focused : nextFocus)?.focus({ preventScroll: true });
 }
 
-/** Show texts, each in a line of its own, and keep the nodes. @param {Element} parent @param {string[]} texts @param {string} [tag] of the nodes */
-export function setLines(parent, texts, tag = "div") {
-  arrange(parent, texts.map((_, i) => parent.children[i] ?? h(tag)));
-  texts.forEach((text, i) => setText(parent.children[i], text));
-}
-
 /** Create an icon from icons.svg. @param {string} name */
 export const icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `#s-${name}` }));
 
@@ -108,17 +102,18 @@ export function selectedIn(node) {
 
 /** Make `button` copy the text that `text()` returns, and confirm it for a moment. Return the button. @param {any} button @param {() => string} text */
 export function copyOnClick(button, text) {
-  button.addEventListener("click", async () => {
-    let done = "copied";
-    try { await navigator.clipboard.writeText(text()); } catch { done = "not allowed"; }
-    setText(button, done);
-    setTimeout(() => setText(button, "copy"), 1500);
-  });
+  button.addEventListener("click", () => copy(button, text()));
   return button;
+}
+
+/** Copy a text, and confirm it in `button` for a moment. @param {any} button @param {string} text */
+export async function copy(button, text) {
+  const before = button.dataset.word ??= button.textContent;
+  let done = "copied";
+  try { await navigator.clipboard.writeText(text); } catch { done = "not allowed"; }
+  setText(button, done);
+  setTimeout(() => setText(button, before), 1500);
 }
 
 /** Create a button that does so. @param {() => string} text */
 export const copyButton = (text) => copyOnClick(h("button", { type: "button", class: "quiet" }, "copy"), text);
-
-/** A long name that may break after `_`, `.` and `-`, and before a capital. @param {string} name @returns {Node[]} */
-export const wrappable = (name) => name.split(/(?<=[_.-])|(?<=[a-z])(?=[A-Z])/).flatMap((part, i) => [i ? h("wbr") : "", document.createTextNode(part)]).filter((part) => part !== "");

@@ -114,7 +114,7 @@ export function timeNode(at, form = "ago") {
 }
 
 /** Change the time of a `<time>`. @param {HTMLElement} node @param {string} at */
-export function setTime(node, at) {
+function setTime(node, at) {
   setAttr(node, "datetime", at);
   refresh(node);
 }

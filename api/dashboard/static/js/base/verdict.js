@@ -2,6 +2,9 @@
 
 export const ALARMING_SHARE = 0.1;
 
+/** The icon and the words of each severity. @type {Record<string, [string, string]>} */
+export const SEVERITIES = { stops_work: ["fatal", "stops work"], loses_money: ["degraded", "loses money"], cosmetic: ["pending", "cosmetic"] };
+
 /** Return the page's address for what a concern is about. @param {{code: string, about: {kind: string, name: string} | null}} concern */
 export function addressOf({ code, about }) {
   if (code === "configuration_rejected") return "/ui/configuration";
@@ -11,7 +14,7 @@ export function addressOf({ code, about }) {
   switch (about?.kind) {
     case "queue": return `/ui/queues#queue-${name}`;
     case "schedule": return `/ui/schedules#schedule-${name}`;
-    case "type": return `/ui/jobs?status=${code === "type_quarantined" ? "pending" : "failed"}&type=${name}`;
+    case "type": return code === "type_quarantined" ? `/ui/types#type-${name}` : `/ui/errors?q=${name}`;
     default: return undefined;
   }
 }

@@ -125,7 +125,11 @@ function showBanner() {
   const banner = byId("banner");
   const shown = lostSince !== 0 && Date.now() - lostSince > 600, isOver = isSessionOver();
   setAttr(banner, "hidden", !shown);
-  document.documentElement.classList.toggle("lost", shown);
+  const { classList } = document.documentElement;
+  if (classList.contains("lost") !== shown) {
+    classList.toggle("lost", shown);
+    if (shown) dispatchEvent(new Event("lost"));
+  }
   say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
   if (!shown) return;
   bannerTimer = setTimeout(showBanner, 1000);

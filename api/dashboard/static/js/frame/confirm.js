@@ -1,12 +1,12 @@
-// The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
+// The confirmation dialog: what will happen, why, and the error if it is refused. It copies the same call for curl.
 //
 // It can be closed while its call is under way. If the call is then refused, the dialog opens again and says so,
 // unless it asks something else by then.
-import { byId, setText, showOrHide } from "../base/dom.js";
+import { byId, copy, setText, showOrHide } from "../base/dom.js";
 import { curl } from "../base/curl.js";
 import { request } from "../base/http.js";
 
-const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
+const field = byId("confirm-reason"), span = byId("confirm-for"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
 
 /** The question that was asked last. @type {object | null} */
 let turn = null;
@@ -19,6 +19,9 @@ addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""
  * @property {string} title
  * @property {string} text what will happen
  * @property {string} yes
+ * @property {string} [no]
+ * @property {boolean} [asksFor] it asks for how long, and a reason must be given
+ * @property {() => void} [closed] called when the dialog is closed
  * @property {string} path
  * @property {string} [method] POST if not given
  * @property {any} [body]
@@ -28,14 +31,17 @@ addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""
  */
 
 /** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
-export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done }) {
+export function confirm({ title, text, yes: label, no = "Go back", path, method = "POST", body, typed, asksFor = false, send = request, closed = () => {}, done }) {
   const dialog = byId("confirm");
-  const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
+  const bodyNow = () => {
+    const more = { ...asksFor ? { for: span.value } : {}, ...field.value.trim() ? { reason: field.value.trim() } : {} };
+    return body || Object.keys(more).length ? { ...body, ...more } : undefined;
+  };
   const mine = (turn = {});
   const isOpen = () => turn === mine && dialog.open;
   let isSending = false;
-  const mayAct = () => !isSending && (!typed || size.value.trim() === typed);
-  const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
+  const mayAct = () => !isSending && (!typed || size.value.trim() === typed) && (!asksFor || field.value.trim() !== "");
+  const show = () => { yes.disabled = !mayAct(); };
   const act = async () => {
     isSending = yes.disabled = true;
     let answer;
@@ -57,6 +63,10 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   setText(byId("confirm-title"), title);
   setText(byId("confirm-text"), text);
   setText(yes, label);
+  setText(byId("confirm-no"), no);
+  setText(byId("confirm-why"), asksFor ? "for your colleagues and the audit log" : "optional, for the audit log");
+  byId("confirm-span").hidden = !asksFor;
+  byId("confirm-curl").onclick = () => copy(byId("confirm-curl"), curl(method, path, bodyNow()));
   field.value = size.value = "";
   byId("confirm-size").hidden = !typed;
   setText(size.labels[0], typed ? `Type ${typed} to confirm` : "");
@@ -66,6 +76,7 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   yes.onclick = act;
   // Ignore the key that opened the dialog, while it is still held.
   dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
+  dialog.onclose = closed;
   dialog.showModal();
   if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // so that no on-screen keyboard covers it
 }

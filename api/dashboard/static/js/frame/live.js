@@ -3,6 +3,7 @@
 // After each hello the page reads anew what it shows, so it need not resume where it was. A connection without a
 // message for several heartbeats counts as closed.
 import { onTryNow, showConnection, showLost } from "./chrome.js";
+import { byId } from "../base/dom.js";
 import { SILENCE_MS, request } from "../base/http.js";
 import { learnWorkers } from "../base/slot-state.js";
 import { learnClock, tick } from "../base/time.js";
@@ -71,7 +72,10 @@ export class Live {
 
   take(message) {
     if (message.at) learnClock(message.at);
-    if (message.workers) learnWorkers(message.workers);
+    if (message.workers) {
+      learnWorkers(message.workers);
+      byId("to-programs").hidden = !message.workers.some((/** @type {any} */ { role }) => role === "program");
+    }
     switch (message.type) { // after a `reset` comes another hello
       case "hello":
         this.failures = 0;

@@ -1,109 +1,79 @@
-// The top of the overview: health, counts by status, and the figures of GET /stats.
-import { byId, h, setAttr, setText, showOrHide } from "../base/dom.js";
-import { drawMinutes } from "../base/charts.js";
+// Four figures with the line of an hour: jobs done and failed, the oldest wait, jobs in progress.
+//
+// What waits and runs is not counted by minute: the page keeps the most of each minute since it was opened. Before that
+// the lines show what the history knows: how long jobs waited at most (p95), and the mean number of them that ran.
+import { byId } from "../base/dom.js";
+import { line } from "../base/charts.js";
 import { request } from "../base/http.js";
-import { ENDED, brief, bytes, count, duration, percent, rate, plural } from "../base/words.js";
-import { RateMeter } from "../base/rate.js";
-import { Refresh } from "../frame/refresh.js";
-import { minute, setTime } from "../base/time.js";
-import { Concerns } from "./concerns.js";
+import { draw, html, jobsWith, nothing } from "../base/lit.js";
+import { now } from "../base/time.js";
 import { ALARMING_SHARE } from "../base/verdict.js";
-import { showProblemCount } from "../frame/chrome.js";
+import { brief, bytes, count, duration, percent, rate } from "../base/words.js";
+import { Refresh } from "../frame/refresh.js";
 
-const EVERY_MS = 5000;
+const MINUTES = 60;
+const thisMinute = () => Math.floor(now() / 60_000);
 
 export class Figures {
   constructor() {
-    /** @type {any} */
-    this.stats = null;
-    this.meter = new RateMeter(10);
-    this.concerns = new Concerns();
-    this.refresh = new Refresh(() => this.read(), { every: EVERY_MS, whileHidden: true, told: (error) => showOrHide(byId("stale"), error && `What stands here is old, as it cannot be read: ${error.message}`) });
-    this.oldestQueue = h("a");
-    this.refresh.now();
+    /** The most of each minute. @type {Map<number, {wait: number, running: number}>} */
+    this.seen = new Map();
+    /** What the history knows of it. @type {Map<number, {wait: number, running: number}>} */
+    this.past = new Map();
+    /** @type {Record<string, number>} */
+    this.counts = {};
+    this.history = new Refresh(() => this.readHistory(), { every: 60_000, told: () => {} });
+    this.history.now();
   }
 
-  async read() {
-    this.stats = await request("/stats");
-    this.showStats();
+  async readHistory() {
+    const since = new Date(now() - MINUTES * 60_000).toISOString();
+    const { items } = await request(`/stats/history?by=queue&step=60&since=${encodeURIComponent(since)}`);
+    this.past = new Map();
+    for (const { at, wait_p95_s: wait, worker_s: worked } of items.flatMap((/** @type {any} */ { points }) => points)) {
+      const minute = Math.floor(Date.parse(at) / 60_000), sum = this.past.get(minute) ?? { wait: 0, running: 0 };
+      this.past.set(minute, { wait: Math.max(sum.wait, wait ?? 0), running: sum.running + worked / 60 });
+    }
+    this.draw();
   }
 
-  /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message */
-  showStatus({ counts, workers }) {
-    const pace = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
+  /** @param {Record<string, number>} counts of a hello or a heartbeat */
+  showCounts(counts) {
     this.counts = counts;
-    this.workers = workers;
-    for (const item of byId("counts").children) {
-      const n = counts[item.dataset.status] ?? 0;
-      setText(item.querySelector("b"), count(n));
-      item.classList.toggle("none", n === 0);
-    }
-    setText(byId("now-rate"), pace === null ? "\u00a0" : pace ? `now ${rate(pace)} a second` : "none right now");
-    setText(byId("sentence"), this.sentence());
-    this.readIfWorkersChanged();
+    this.draw();
   }
 
-  /** Ask for the verdict at once if it may be another, as the state of a worker has changed. */
-  readIfWorkersChanged() {
-    const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, silent, reason }) => [host, slot, state, degraded, silent, reason]));
-    if (states === this.states) return;
-    this.states = states;
-    this.refresh.soon();
+  /** @param {any} stats as GET /stats gives them */
+  showStats(stats) {
+    this.stats = stats;
+    this.counts = stats.counts;
+    this.draw();
   }
 
-  showVerdict() {
-    const { headline, concerns } = this.stats.verdict;
-    setText(byId("verdict"), headline);
-    byId("verdict").classList.toggle("alarm", concerns.length > 0);
-    this.concerns.show(concerns);
-    showProblemCount(concerns.length);
-  }
-
-  sentence() {
-    const slots = this.workers.filter(({ pool, role, leaves }) => pool !== null && role !== "program" && !leaves);
-    const silent = slots.filter((one) => one.silent).length;
-    const ready = slots.filter(({ state }) => state === "ready").length - silent;
-    const parts = [`${ready} of ${plural(slots.length, "worker")} ready${silent ? `, ${silent} silent` : ""}`];
-    if (this.stats) {
-      const { done, failed, cancelled, since } = this.stats.throughput.last_5_min, ended = done + failed + cancelled;
-      parts.push(ended ? `${plural(ended, "job")} ended since ${minute(since)}, ${failed ? count(failed) : "none"} failed${cancelled ? `, ${count(cancelled)} cancelled` : ""}` : `no job ended since ${minute(since)}`);
-    }
-    if (this.counts.in_progress) parts.push(`${count(this.counts.in_progress)} in progress`);
-    return parts.join(" · ");
-  }
-
-  showStats() {
-    if (this.workers) setText(byId("sentence"), this.sentence());
-    const { throughput, wait_s, run_s, oldest_pending_s, oldest_pending_queue: queue, database_bytes, wal_bytes } = this.stats;
-    const share = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);
-    const failing = (span) => (share(span) === null ? "–" : percent(share(span)));
-    setText(byId("per-minute"), rate(throughput.ended_per_minute));
-    document.querySelectorAll(".measures time").forEach((time) => setTime(time, throughput.last_5_min.since));
-    setText(byId("failure-rate"), failing(throughput.last_5_min));
-    byId("failure-rate").classList.toggle("bad", share(throughput.last_5_min) >= ALARMING_SHARE);
-    setText(byId("failure-rate-hour"), `hour ${failing(throughput.last_hour)}`);
-    for (const [name, { p50, p95 }] of [["wait", wait_s], ["run", run_s]]) {
-      setText(byId(`${name}-p50`), p50 === null ? "–" : brief(p50));
-      setText(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);
-    }
-    setText(byId("oldest"), oldest_pending_s === null ? "none" : brief(oldest_pending_s));
-    this.showOldestQueue(queue);
-    setText(byId("database"), bytes(database_bytes));
-    setText(byId("wal"), `log ${bytes(wal_bytes)}`);
-    drawMinutes(byId("pulse"), throughput.by_minute);
-    this.showVerdict();
-  }
-
-  /** Name the queue, always by the same link: it may have the focus. @param {string | null} queue */
-  showOldestQueue(queue) {
-    const note = byId("oldest-note"), link = this.oldestQueue;
-    if (queue === null) {
-      if (document.activeElement === link) byId("verdict").focus({ preventScroll: true });
-      return setText(note, "no job is due");
-    }
-    setAttr(link, "href", `/ui/queues#queue-${queue}`);
-    setAttr(link, "title", `Queue ${queue}`);
-    setText(link, queue);
-    if (!link.isConnected) note.replaceChildren("in ", link);
+  draw() {
+    if (!this.stats) return;
+    const { throughput, oldest_pending_s: oldest, oldest_pending_queue: queue, wait_s: wait, run_s: run, database_bytes: size, wal_bytes: log } = this.stats;
+    const { last_hour: hour, by_minute: minutes } = throughput, { in_progress: running = 0, pending = 0, blocked = 0 } = this.counts;
+    const most = this.seen.get(thisMinute()) ?? { wait: 0, running: 0 };
+    this.seen.set(thisMinute(), { wait: Math.max(most.wait, oldest ?? 0), running: Math.max(most.running, running) });
+    this.seen.delete(thisMinute() - MINUTES);
+    const series = (/** @type {"wait" | "running"} */ name) => Array.from({ length: MINUTES }, (_, i) => thisMinute() - MINUTES + 1 + i).map((minute) => (this.seen.get(minute) ?? this.past.get(minute))?.[name] ?? 0);
+    const share = (/** @type {any} */ { done, failed }) => (done + failed ? failed / (done + failed) : 0);
+    const failing = share(throughput.last_5_min);
+    const waiting = [["pending", pending], ["blocked", blocked]].filter(([, n]) => n).map(([status, n], i) => html`${i ? " · " : ""}<a href=${jobsWith({ status })}>${count(n)} ${status}</a>`);
+    draw(html`
+      ${figure("Done", "in an hour", html`<a href=${jobsWith({ status: "done" })}>${count(hour.done)}</a>`, `${rate(throughput.ended_per_minute)} per min now`,
+        line("Jobs done in each of the last 60 minutes", minutes.map((/** @type {any} */ { done }) => done), { kind: "done" }))}
+      ${figure("Failed", "in an hour", hour.failed ? html`<a href="/ui/errors">${count(hour.failed)}</a>` : "0", hour.failed ? `${percent(share(hour))} of jobs · ${failing ? `${percent(failing)} in the last 5 min` : "none lately"}` : "no failure",
+        line("Failed jobs in each of the last 60 minutes", minutes.map((/** @type {any} */ { failed }) => failed), { kind: "failed", least: 1 }), failing >= ALARMING_SHARE)}
+      ${figure("Oldest wait", "now", oldest === null ? "–" : brief(oldest), queue === null ? "no job is due" : html`in <a href="/ui/queues#queue-${queue}" title="Queue ${queue}">${queue}</a>`,
+        line("The longest wait in each of the last 60 minutes", series("wait"), { least: 1, kind: "wait" }))}
+      ${figure("In progress", "now", html`<a href=${jobsWith({ status: "in_progress" })}>${count(running)}</a>`, waiting.length ? waiting : "nothing waits",
+        line("Jobs in progress in each of the last 60 minutes", series("running"), { least: 1, kind: "running" }))}`, byId("figures"));
+    const span = (/** @type {string} */ name, /** @type {any} */ { p50, p95 }) => (p50 === null ? "" : `${name} p50 ${duration(p50)}, p95 ${duration(p95)}`);
+    draw([span("wait", wait), span("run", run), `database ${bytes(size)}, log ${bytes(log)}`].filter(Boolean).join(" · "), byId("facts"));
   }
 }
+
+/** @param {string} name @param {string} when @param {any} value @param {any} more @param {any} chart @param {boolean} [isBad] */
+const figure = (name, when, value, more, chart, isBad) => html`<div class="figure"><dt>${name} <span class="unit">${when}</span></dt><dd class=${isBad ? "bad value" : "value"}>${value}</dd><dd class="sub">${more ?? nothing}</dd><dd class="chart">${chart}</dd></div>`;

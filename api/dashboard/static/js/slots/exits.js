@@ -1,7 +1,8 @@
 // The exits of a slot's processes, newest first, each with its evidence.
 import { arrange, h } from "../base/dom.js";
+import { draw, html, nothing } from "../base/lit.js";
 import { stackNodes } from "../base/stack.js";
-import { timeNode } from "../base/time.js";
+import { timeOf } from "../base/time.js";
 import { duration, plural, withoutColours } from "../base/words.js";
 
 const MOST = 20;
@@ -20,8 +21,12 @@ export class Exits {
     const fresh = exits.filter((exit) => !this.known.has(keyOf(exit)));
     if (!fresh.length) return;
     const newest = [...this.known.keys(), ...fresh.map(keyOf)].sort().pop();
-    const all = [...this.known, ...fresh.map((exit) => [keyOf(exit), exitNode(exit, keyOf(exit) === newest)])];
-    this.known = new Map(all.sort(([a], [b]) => (a < b ? 1 : -1)).slice(0, MOST));
+    for (const exit of fresh) {
+      const node = h("li");
+      draw(exitOf(exit, keyOf(exit) === newest), node);
+      this.known.set(keyOf(exit), node);
+    }
+    this.known = new Map([...this.known].sort(([a], [b]) => (a < b ? 1 : -1)).slice(0, MOST));
     arrange(this.node, [...this.known.values()]);
   }
 }
@@ -29,34 +34,22 @@ export class Exits {
 /** All times have one format and zone, so they sort as text. */
 const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
-function exitNode({ at, reason, signal, code, evidence: told, failed, uptime_s: up, out_of_memory: memory, output, jobs }, open) {
-  const evidence = told && withoutColours(told);
+/** @param {any} exit @param {boolean} isOpen whether its evidence is shown */
+function exitOf({ at, reason, signal, code, evidence: told, failed, uptime_s: up, out_of_memory: memory, output, jobs }, isOpen) {
+  const evidence = told && withoutColours(told).trimEnd();
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
-  const memoryNote = memory && !reason.includes("memory") && h("span", { class: "bad" }, " The kernel killed it because memory ran out.");
-  return h("li", {},
-    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, ...whileItRan(jobs), memoryNote),
-    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : failed ? h("p", { class: "hint" }, output ? "It left no stack." : "There is no evidence.") : "",
-    output ? outputNode(withoutColours(output)) : "");
-}
-
-/** The jobs that it was running, each a link. @param {number[]} jobs */
-function whileItRan(jobs) {
-  if (!jobs.length) return [];
-  const links = jobs.slice(0, MOST_JOBS).flatMap((id) => [" ", h("a", { href: `/ui/jobs/${id}` }, String(id))]);
   const others = jobs.length - MOST_JOBS;
-  return [`, while it ran ${jobs.length === 1 ? "job" : "jobs"}`, ...links, others > 0 ? ` and ${plural(others, "other")}` : ""];
+  return html`<p>${timeOf(at)}${up ? ` after ${duration(up)}` : ""}: <b>${reason}</b>${how ? ` (${how})` : ""}${
+    jobs.length ? html`, while running ${jobs.length === 1 ? "job" : "jobs"}${jobs.slice(0, MOST_JOBS).map((/** @type {number} */ id) => html` <a href="/ui/jobs/${id}">${id}</a>`)}${others > 0 ? ` and ${plural(others, "other")}` : ""}` : ""}${
+    memory && !reason.includes("memory") ? html`<span class="bad"> The kernel killed it because memory ran out.</span>` : nothing}</p>
+    ${evidence?.trim() ? evidenceOf(evidence, isOpen) : failed ? html`<p class="hint">${output ? "It left no stack." : "There is no evidence."}</p>` : nothing}
+    ${output ? html`<details @toggle=${({ currentTarget }) => { currentTarget.lastElementChild.scrollTop = currentTarget.lastElementChild.scrollHeight; }}>
+      <summary>last output, ${plural(output.split("\n").length, "line")}</summary><pre class="code" tabindex="0" aria-label="Last output of this process">${withoutColours(output)}</pre></details>` : nothing}`;
 }
 
-/** The last lines, folded; the newest, which one looks for, are seen first. @param {string} output */
-function outputNode(output) {
-  const box = h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output);
-  return h("details", { ontoggle: () => { box.scrollTop = box.scrollHeight; } },
-    h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`), box);
-}
-
-/** A short line is shown at once; more text, such as a stack or long JSON, can be folded. @param {string} evidence @param {boolean} open */
-function evidenceNode(evidence, open) {
+/** A short line is shown at once; more text, such as a stack or long JSON, can be collapsed. @param {string} evidence @param {boolean} isOpen */
+function evidenceOf(evidence, isOpen) {
   const label = "Evidence of this exit", lines = evidence.split("\n").length;
-  if (lines === 1 && evidence.length <= SHORT) return h("p", {}, h("code", { class: "evidence", role: "group", "aria-label": label }, evidence));
-  return h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, label));
+  if (lines === 1 && evidence.length <= SHORT) return html`<p><code class="evidence" role="group" aria-label=${label}>${evidence}</code></p>`;
+  return html`<details ?open=${isOpen}><summary>evidence, ${plural(lines, "line")}</summary>${stackNodes(evidence, label)}</details>`;
 }

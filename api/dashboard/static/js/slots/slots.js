@@ -1,64 +1,100 @@
-// The worker panel: one row for each slot, updated in place with every heartbeat.
-import { arrange, byId, h, setText } from "../base/dom.js";
-import { request } from "../base/http.js";
-import { Pools } from "./pools.js";
-import { SlotRow } from "./slot-row.js";
+// The pools with their workers, the programs, and what runs them: a quiet row each, drawn again with every heartbeat.
+import { byId, setText } from "../base/dom.js";
+import { onHost, request } from "../base/http.js";
+import { breakable, draw, html, nothing } from "../base/lit.js";
+import { isReplaced } from "../base/slot-state.js";
 import { everySecond } from "../base/time.js";
 import { plural } from "../base/words.js";
+import { confirm } from "../frame/confirm.js";
+import { Slot } from "./slot.js";
+
+/** @typedef {{host: string, name: string, kind: "pool" | "program" | "system", configured: number | null, members: any[]}} Group */
+
+const RANKS = ["pool", "program", "system"];
 
 export class Slots {
   constructor() {
-    /** @type {Map<string, SlotRow>} */
-    this.rows = new Map();
-    /** @type {Map<string, HTMLElement>} */
-    this.heads = new Map();
-    this.pools = new Pools(() => this.begin());
-    everySecond(() => this.rows.forEach((row) => row.tick()));
+    /** @type {Map<string, Slot>} */
+    this.slots = new Map();
+    /** What is configured, even without a slot. @type {Group[]} */
+    this.configured = [];
+    /** The numbers that are typed, and what became of them, by group. @type {Map<string, {typed?: string, result?: string}>} */
+    this.forms = new Map();
+    everySecond(() => this.draw());
   }
 
-  /** Read the pools and programs, also those without a slot. */
+  /** Read the pools and programs. */
   async begin() {
     try {
       const { pools, programs } = await request("/workers?pools=true");
-      this.pools.configured = { pools: pools ?? [], programs: programs ?? [] };
-    } catch { this.pools.configured ??= { pools: [], programs: [] }; }
+      const of = (/** @type {any[]} */ all, /** @type {any} */ kind) => (all ?? []).map(({ host, name, workers }) => ({ host, name, kind, configured: workers, members: [] }));
+      this.configured = [...of(pools, "pool"), ...of(programs, "program")];
+      this.draw();
+    } catch { /* the slots are shown all the same */ }
   }
 
   /** @param {any[]} workers */
   show(workers) {
-    const hosts = Map.groupBy(workers, ({ host }) => host), several = hosts.size > 1;
-    for (const worker of workers) this.rowOf(worker, several).keep(worker);
-    if (document.hidden) return; // no chart misses a second
-    const supervisors = new Map(workers.filter(({ slot }) => slot === "supervisor").map((one) => [one.host, one]));
-    const nodes = [...hosts].flatMap(([host, members]) => [
-      ...several ? [this.headOf(host, members)] : [],
-      ...members.sort(byRole).flatMap((worker) => {
-        const row = this.rowOf(worker, several);
-        row.show(worker, supervisors.get(host), several);
-        return [row.node, row.fold.node];
-      }),
-    ]);
-    const present = new Set(workers.map(keyOf));
-    for (const key of this.rows.keys()) if (!present.has(key)) this.rows.delete(key);
-    for (const host of this.heads.keys()) if (!hosts.has(host)) this.heads.delete(host);
-    arrange(byId("slots"), nodes);
-    this.pools.show(workers, supervisors);
-    setText(byId("workers-summary"), this.summary(workers));
+    this.workers = workers;
+    this.several = new Set(workers.map(({ host }) => host)).size > 1;
+    this.supervised = new Set(workers.filter(({ slot }) => slot === "supervisor").map(({ host }) => host));
+    const known = this.slots;
+    this.slots = new Map(workers.map((worker) => [keyOf(worker), known.get(keyOf(worker)) ?? new Slot(() => this.draw())]));
+    for (const worker of workers) this.slots.get(keyOf(worker))?.take(worker, this.supervised.has(worker.host), this.several);
+    this.draw();
   }
 
-  /** @param {any} worker @param {boolean} several */
-  rowOf(worker, several) {
-    const row = this.rows.get(keyOf(worker)) ?? new SlotRow(worker, several);
-    this.rows.set(keyOf(worker), row);
-    return row;
+  draw() {
+    if (!this.workers || document.hidden || document.documentElement.classList.contains("lost")) return;
+    draw(this.groups().map((group) => this.group(group)), byId("slots"));
+    setText(byId("workers-summary"), this.summary(this.workers));
+    const { hash } = location;
+    if (hash.startsWith("#slot-") && this.gone !== hash) {
+      this.gone = hash;
+      byId(hash.slice(1))?.scrollIntoView({ block: "center" });
+    }
   }
 
-  /** Return the header row of a host, the same at each heartbeat. @param {string} host @param {any[]} members */
-  headOf(host, members) {
-    const head = this.heads.get(host) ?? h("div", { role: "row", class: "host" }, h("h3", { role: "cell" }, host), h("small", { role: "cell" }));
-    this.heads.set(host, head);
-    setText(head.lastElementChild, this.summary(members));
-    return head;
+  /** @returns {Group[]} */
+  groups() {
+    /** @type {Map<string, Group>} */
+    const groups = new Map();
+    const add = (/** @type {Group} */ group) => groups.get(keyOfGroup(group)) ?? (groups.set(keyOfGroup(group), group), group);
+    for (const group of this.configured) if (this.supervised.has(group.host)) add({ ...group, members: [] });
+    for (const worker of this.workers) {
+      const { host, pool, role } = worker, kind = pool === null ? "system" : role === "program" ? "program" : "pool";
+      add({ host, name: pool ?? "Orpheus", kind, configured: null, members: [] }).members.push(worker);
+    }
+    for (const { members } of groups.values()) members.sort((a, b) => a.slot.localeCompare(b.slot, "en", { numeric: true }));
+    return [...groups.values()].sort((a, b) => a.host.localeCompare(b.host) || RANKS.indexOf(a.kind) - RANKS.indexOf(b.kind) || a.name.localeCompare(b.name));
+  }
+
+  /** @param {Group} group */
+  group(group) {
+    const { host, name, kind, configured, members } = group, key = keyOfGroup(group);
+    const own = members.filter(({ slot }) => !slot.includes("@")), wanted = own.filter(({ leaves }) => !leaves).length;
+    const many = (/** @type {number} */ n) => plural(n, kind === "program" ? "instance" : "worker");
+    const form = this.forms.get(key) ?? {};
+    this.forms.set(key, form);
+    if (form.typed === undefined || +form.typed === wanted) Object.assign(form, { typed: undefined, result: form.result === `${many(wanted)} requested` ? "" : form.result });
+    const drained = own.filter((worker) => !worker.leaves && !isReplaced(worker)).length, ending = own.length - wanted;
+    const about = [many(wanted), ending && `${ending} still ending`, drained && `${drained} drained`, configured !== null && configured !== wanted && `the configuration says ${configured}`];
+    const ask = (/** @type {number} */ next) => confirm({
+      title: `Scale ${kind} ${name} to ${many(next)}?`,
+      text: `It has ${many(wanted)} now. ${next < wanted ? kind === "program" ? "Those that go are asked to stop. " : "Workers that go finish their jobs first. " : ""}This lasts until the number in the configuration changes or the supervisor restarts.`,
+      yes: "Scale it", path: `/pools/${name}/scale${onHost(host, this.several)}`, body: { workers: next },
+      closed: () => { form.typed = undefined; this.draw(); },
+      done: () => { form.result = `${many(next)} requested`; this.draw(); },
+    });
+    const scale = kind === "system" || !this.supervised.has(host) ? nothing : html`
+      <input type="number" data-changes name="workers" min="0" max="1000" required aria-label=${kind === "program" ? `Instances of program ${name}` : `Workers of pool ${name}`}
+        .value=${form.typed ?? String(wanted)} @input=${(/** @type {any} */ { target }) => { form.typed = target.value; }}>
+      <button class="quiet" data-changes aria-label="Scale ${kind} ${name}">Scale …</button>`;
+    return html`<section class="pool" id=${kind === "pool" && !this.several ? `pool-${name}` : nothing} data-pool=${name} aria-label="${kind === "system" ? name : `${kind} ${name}`}${this.several ? ` on ${host}` : ""}">
+      <form @submit=${(/** @type {Event} */ event) => { event.preventDefault(); ask(+(form.typed ?? wanted)); }}>
+        <h3>${breakable(name)}${this.several ? html` <small>on ${host}</small>` : nothing}</h3>
+        <span class="hint">${kind === "system" ? nothing : about.filter(Boolean).join(", ")}</span><span class="hint" role="status">${form.result}</span>${scale}</form>
+      <div class="rows">${members.map((worker) => this.slots.get(keyOf(worker))?.row())}</div></section>`;
   }
 
   /** @param {any[]} workers */
@@ -66,21 +102,19 @@ export class Slots {
     /** @type {Record<string, number>} */
     const states = {}, programs = workers.filter(({ role }) => role === "program");
     for (const worker of workers) {
-      const { pool, role, state } = worker;
-      if (pool === null || role === "program") continue;
-      const word = state !== "ready" ? state : worker.silent ? "silent" : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
+      if (worker.pool === null || worker.role === "program") continue;
+      const word = worker.state !== "ready" ? worker.state : worker.silent ? "silent" : this.slots.get(keyOf(worker))?.isBusy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
-    const up = programs.filter(({ state }) => state === "ready").length, ended = programs.filter((one) => one.ended).length, meant = programs.length - ended;
-    const others = [meant && `${up} of ${plural(meant, "program")} ready`, ended && `${plural(ended, "program")} ended as meant`];
-    return [...Object.entries(states).map(([word, n]) => `${n} ${word}`), ...others].filter(Boolean).join(" · ") || "none";
+    const meant = programs.filter(({ ended }) => !ended), up = meant.filter(({ state }) => state === "ready").length;
+    const ended = programs.length - meant.length;
+    return [...Object.entries(states).map(([word, n]) => `${n} ${word}`), meant.length && `${up} of ${plural(meant.length, "program")} ready`,
+      ended && `${plural(ended, "program")} ended as meant`].filter(Boolean).join(" · ") || "none";
   }
 }
 
-/** Return a name of the slot that no other host has. @param {{host: string, slot: string}} worker */
+/** A name of the slot that no other host has. @param {{host: string, slot: string}} worker */
 const keyOf = ({ host, slot }) => `${host} ${slot}`;
 
-const byRole = (a, b) => rankOf(a) - rankOf(b) || a.slot.localeCompare(b.slot, "en", { numeric: true });
-
-/** Return the rank of a slot: workers first, then programs, then what runs them. */
-const rankOf = ({ pool, role }) => (pool === null ? 2 : Number(role === "program"));
+/** @param {Group} group */
+const keyOfGroup = ({ host, kind, name }) => `${kind} ${host} ${name}`;

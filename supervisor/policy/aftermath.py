@@ -143,7 +143,7 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
     failures = 1 if stable else slot.failures + 1
     slot = replace(slot, failures=failures, crashes_s=recent)
     if slot.on_trial and not stable:
-        return _fatal(slot, f"{slot.reason} (its one try failed)", rules, turn.now_s)
+        return _fatal(slot, f"retry failed: {slot.reason}", rules, turn.now_s)
     if len(recent) >= rules.crash_loop_failures:
         times = f"{len(recent)} failures within {rules.crash_loop_window_s:g} s"
         return _fatal(slot, f"{slot.reason} ({times})", rules, turn.now_s)

@@ -26,8 +26,8 @@ const releasesIn = ({ state, until, job }) => (job && !["backoff", "fatal", "sta
 export function leftText(worker) {
   const { state, until } = worker, left = secondsTo(until);
   if (!left) return "";
-  if (state === "backoff" || state === "fatal") return `is started in ${ticking(left)}`;
-  if (state === "starting") return `is stopped in ${ticking(left)} if it is not ready by then`;
+  if (state === "backoff" || state === "fatal") return `restarts in ${ticking(left)}`;
+  if (state === "starting") return `is stopped in ${ticking(left)} unless it is ready by then`;
   const [jobs, run] = runningOf(worker) > 1 ? ["jobs", "they still run"] : ["job", "it still runs"];
   return releasesIn(worker) ? `releases its ${jobs} in ${ticking(left)} if ${run} by then` : "";
 }
@@ -48,7 +48,7 @@ export function failureText({ state, last_failure: failed }) {
 }
 
 /** Why it is as it is, and for how much longer. @param {any} worker */
-export function whyText(worker) {
+function whyText(worker) {
   const parts = [leftText(worker), worker.reason];
   return (worker.state === "starting" ? parts.reverse() : parts).filter(Boolean).join("; ");
 }

@@ -13,6 +13,8 @@ let title = document.title;
 let problemCount = 0;
 let failing = false;
 let lostSince = 0;
+/** Whether the server said that it stops, before it was lost. */
+let isStopped = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let bannerTimer;
 let nextTry = 0;
@@ -98,17 +100,20 @@ function search() {
 /** Show the state of the stream, or of the calls that a page makes again and again. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
-  if (state === "live") { if (lostSince) dispatchEvent(new Event("reconnected")); lostSince = 0; resumeSession(); }
+  if (state === "live") { if (lostSince) dispatchEvent(new Event("reconnected")); lostSince = 0; isStopped = false; resumeSession(); }
   else if (!lostSince && state === "waiting") lostSince = Date.now();
   const word = lostSince ? "lost" : state;
   nextTry = nextTryMs;
   setAttr(shown, "data-state", word);
-  setText(shown.lastElementChild, word);
+  setText(shown.lastElementChild, word === "lost" ? "offline" : word);
   shown.firstElementChild.replaceWith(icon(word === "live" ? "ready" : word === "lost" ? "failed" : "link"));
   clearTimeout(bannerTimer);
   bannerTimer = setTimeout(showBanner, 700); // a reconnect within 0.7 s is not shown
   showTab();
 }
+
+/** Learn that the server stops because it was told to. */
+export const learnStop = () => { isStopped = true; };
 
 /** Show that nothing answers. Return after how many ms to try again: later, the more often that has failed. @param {number} failures before */
 export function showLost(failures) {
@@ -128,13 +133,13 @@ function showBanner() {
   const { classList } = document.documentElement;
   if (classList.contains("lost") !== shown) {
     classList.toggle("lost", shown);
-    if (shown) dispatchEvent(new Event("lost"));
+    if (shown) dispatchEvent(new CustomEvent("lost", { detail: isStopped }));
   }
   say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
   if (!shown) return;
   bannerTimer = setTimeout(showBanner, 1000);
   byId("banner-login").hidden = !isOver;
-  setText(byId("banner-what"), isOver ? "The session has ended." : `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
+  setText(byId("banner-what"), isOver ? "The session has ended." : isStopped ? `Orpheus was stopped ${ticking((Date.now() - lostSince) / 1000)} ago.` : `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
   const wait = (nextTry - Date.now()) / 1000;
   setText(byId("banner-next"), isOver ? "What you have begun here is kept: log in again in another tab." : wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
 }

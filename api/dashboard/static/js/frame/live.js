@@ -2,11 +2,14 @@
 //
 // After each hello the page reads anew what it shows, so it need not resume where it was. A connection without a
 // message for several heartbeats counts as closed.
-import { onTryNow, showConnection, showLost } from "./chrome.js";
+import { learnStop, onTryNow, showConnection, showLost } from "./chrome.js";
 import { byId } from "../base/dom.js";
 import { SILENCE_MS, request } from "../base/http.js";
 import { learnWorkers } from "../base/slot-state.js";
 import { learnClock, tick } from "../base/time.js";
+
+/** The code with which a server that stops closes its sockets. */
+const STOPPED = 1012;
 
 /**
  * @typedef {object} Listeners
@@ -51,7 +54,7 @@ export class Live {
     const socket = new WebSocket(url);
     this.watch(socket);
     socket.onmessage = ({ data }) => { if (socket === this.socket) { this.watch(socket); this.take((this.on.parse ?? JSON.parse)(data)); } };
-    socket.onclose = () => this.lost(socket);
+    socket.onclose = ({ code }) => { if (socket === this.socket && code === STOPPED) learnStop(); this.lost(socket); };
     this.socket = socket;
   }
 

@@ -19,7 +19,7 @@ export class Verdict {
     /** @type {any[]} */
     this.workers = [];
     byId("show-problems").addEventListener("click", () => this.open());
-    addEventListener("lost", () => this.showLost());
+    addEventListener("lost", (event) => this.showLost(/** @type {CustomEvent} */ (event).detail));
     addEventListener("reconnected", () => this.stats && this.show(this.stats));
   }
 
@@ -56,7 +56,7 @@ export class Verdict {
     return html`<li class=${known ? "known" : severity} data-code=${code}>
       ${icon(known ? "done" : sign)}
       <div>${linkOf(concern)}${commandOf(concern)}
-        <small>${known ? html`acknowledged by ${known.by} until ${timeOf(known.until, "short")}: ${known.reason}` : word} ${button}</small></div></li>`;
+        <small><span>${known ? html`acknowledged by ${known.by} until ${timeOf(known.until, "short")}: ${known.reason}` : word}</span> ${button}</small></div></li>`;
   }
 
   /** What a system does that is well. @param {any} stats */
@@ -69,9 +69,8 @@ export class Verdict {
       counts.in_progress && `${count(counts.in_progress)} in progress`].filter(Boolean).join(" · ");
   }
 
-  /** Say that nothing answers any more; and that Orpheus was stopped, if it was. */
-  showLost() {
-    const isStopped = this.workers.some(({ slot, state }) => slot === "supervisor" && state === "stopping");
+  /** Say that nothing answers any more. @param {boolean} isStopped Orpheus was stopped on purpose */
+  showLost(isStopped) {
     setText(headline, isStopped ? "Orpheus was stopped." : "Disconnected.");
     headline.classList.remove("alarm");
     draw(`Everything below is as it was at ${minute(new Date(now()).toISOString())}.`, byId("sentence"));

@@ -4,7 +4,7 @@ import { line } from "../base/charts.js";
 import { onHost, request } from "../base/http.js";
 import { html, icon, nothing } from "../base/lit.js";
 import { RateMeter } from "../base/rate.js";
-import { awayText, causeText, failureText, iconOf, isReplaced, leftText, lookOf, runningOf, runsText, whyText } from "../base/slot-state.js";
+import { awayText, causeText, failureText, iconOf, isReplaced, leftText, lookOf, runningOf, runsText } from "../base/slot-state.js";
 import { stackNodes } from "../base/stack.js";
 import { between, now, timeOf } from "../base/time.js";
 import { idOfSlot } from "../base/verdict.js";
@@ -29,9 +29,8 @@ export class Slot {
     this.changed = changed;
     this.exits = new Exits();
     this.pace = new RateMeter(10, 5);
-    /** @type {Record<"cpu" | "memory" | "work", (number | null)[]>} */
-    this.lines = { cpu: [], memory: [], work: [] };
-    this.shortPace = new RateMeter(2);
+    /** @type {Record<"cpu" | "memory", (number | null)[]>} */
+    this.lines = { cpu: [], memory: [] };
     this.result = this.problem = "";
     /** @type {any} */
     this.stack = null;
@@ -43,11 +42,7 @@ export class Slot {
     Object.assign(this, { worker, isSupervised, several });
     if (before?.incarnation !== worker.incarnation) this.result = this.problem = "";
     this.perSecond = this.pace.push(worker.jobs_done);
-    const done = this.shortPace.push(worker.jobs_done) ?? 0;
-    for (const [name, value] of /** @type {[keyof Slot["lines"], number | null][]} */ ([["cpu", worker.cpu_percent], ["memory", worker.rss_bytes], ["work", done || Number(!!worker.job)]])) {
-      this.lines[name].push(value);
-      if (this.lines[name].length > SECONDS) this.lines[name].shift();
-    }
+    this.lines = { cpu: [...this.lines.cpu, worker.cpu_percent].slice(-SECONDS), memory: [...this.lines.memory, worker.rss_bytes].slice(-SECONDS) };
     this.isBusy = !!worker.job || (this.perSecond ?? 0) >= 1;
     if (worker.last_exit) this.exits.add([worker.last_exit]);
     if (this.isOpen && before?.last_exit?.at !== worker.last_exit?.at) this.readExits(); // there may have been others before it
@@ -71,9 +66,8 @@ export class Slot {
     const { state, degraded, silent, heartbeat_age_s: age, ended, runs_alone: alone } = this.worker;
     if (state === "ready" && !degraded && !silent) return alone ? "runs one job alone, after a crash" : failureText(this.worker);
     if (this.isProgram && ended) return "";
-    const word = state === "ready" ? (degraded ? "degraded" : `no heartbeat for ${rounded(age)}`) : spaced(state);
-    const reason = [state === "backoff" && this.worker.reason, whyText(this.worker), state === "starting" && failureText(this.worker)].filter(Boolean);
-    return [word, ...new Set(reason)].join(": ");
+    const word = state === "ready" ? (degraded ? "degraded" : `no heartbeat for ${rounded(age)}`) : state !== "backoff" && spaced(state);
+    return [word, this.worker.reason, leftText(this.worker), state === "starting" && failureText(this.worker)].filter(Boolean).join(" · ");
   }
 
   /** Its job; if jobs change too fast to be read, how many end in a second. */
@@ -107,10 +101,9 @@ export class Slot {
   details() {
     const { pid, heartbeat_age_s: beat, uptime_s: up, restarts, jobs_done: done, cpu_percent: cpu, rss_bytes: memory, pool, slot } = this.worker;
     const fact = (/** @type {string} */ name, /** @type {string} */ value, /** @type {any} */ chart = nothing) => html`<div class=${name}><dt>${name}</dt><dd>${value} ${chart}</dd></div>`;
-    const hasJobs = pool !== null && !this.isProgram;
     return html`<p class="why">${this.meaning()}</p>${this.actions()}
       <dl class="facts">${fact("pid", pid ? String(pid) : "no process")}${fact("heartbeat", beat === null ? "–" : beat < 3 ? "< 3 s ago" : `${Math.round(beat)} s ago`)}
-        ${fact("up", up === null ? "–" : rounded(up))}${fact("restarts", count(restarts))}${hasJobs ? fact("done", count(done), line(`Jobs of ${slot} in the last 60 s`, this.lines.work, { least: 1 })) : nothing}
+        ${fact("up", up === null ? "–" : rounded(up))}${fact("restarts", count(restarts))}${pool === null || this.isProgram ? nothing : fact("done", count(done))}
         ${fact("CPU", cpu === null ? "–" : `${cpu.toFixed(cpu < 10 ? 1 : 0)} %`, line(`CPU of ${slot} in the last 60 s`, this.lines.cpu, { least: 100 }))}
         ${fact("memory", memory === null ? "–" : bytes(memory), line(`Memory of ${slot} in the last 60 s`, this.lines.memory, { fromZero: false }))}</dl>
       ${this.stack ? html`<div class="stack"><p class="bar"><span class="summary">Stack of pid ${this.stack.pid}, ${timeOf(this.stack.at)}${this.stack.job ? html`, running <a href="/ui/jobs/${this.stack.job.id}">${this.stack.job.type} ${this.stack.job.id}</a>` : ", with no running job"}</span>${this.stack.copy}</p>${this.stack.nodes}</div>` : nothing}

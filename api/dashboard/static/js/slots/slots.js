@@ -97,19 +97,12 @@ export class Slots {
       <div class="rows">${members.map((worker) => this.slots.get(keyOf(worker))?.row())}</div></section>`;
   }
 
-  /** @param {any[]} workers */
+  /** "2 idle · 1 starting · 1 of 1 program ready" @param {any[]} workers */
   summary(workers) {
-    /** @type {Record<string, number>} */
-    const states = {}, programs = workers.filter(({ role }) => role === "program");
-    for (const worker of workers) {
-      if (worker.pool === null || worker.role === "program") continue;
-      const word = worker.state !== "ready" ? worker.state : worker.silent ? "silent" : this.slots.get(keyOf(worker))?.isBusy ? "working" : "idle";
-      states[word] = (states[word] ?? 0) + 1;
-    }
-    const meant = programs.filter(({ ended }) => !ended), up = meant.filter(({ state }) => state === "ready").length;
-    const ended = programs.length - meant.length;
-    return [...Object.entries(states).map(([word, n]) => `${n} ${word}`), meant.length && `${up} of ${plural(meant.length, "program")} ready`,
-      ended && `${plural(ended, "program")} ended as meant`].filter(Boolean).join(" · ") || "none";
+    const programs = workers.filter(({ role, ended }) => role === "program" && !ended), own = workers.filter(({ pool, role }) => pool !== null && role !== "program");
+    const states = Map.groupBy(own, (worker) => (worker.state !== "ready" ? worker.state : worker.silent ? "silent" : this.slots.get(keyOf(worker))?.isBusy ? "working" : "idle"));
+    return [...[...states].map(([word, { length }]) => `${length} ${word}`),
+      programs.length && `${programs.filter(({ state }) => state === "ready").length} of ${plural(programs.length, "program")} ready`].filter(Boolean).join(" · ") || "none";
   }
 }
 

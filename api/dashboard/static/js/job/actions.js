@@ -1,55 +1,39 @@
-// What an operator can do to a job: cancel, run now, retry, edit and submit again, delete. Each action
-// that changes the job asks for confirmation and a reason, and says what will happen.
-import { byId, h } from "../base/dom.js";
-import { confirm } from "../frame/confirm.js";
+// What an operator can do to a job: run it now, cancel, retry, delete, edit and submit again. Each action that changes
+// the job asks for confirmation and a reason, and says what will happen.
+import { byId } from "../base/dom.js";
+import { draw, html } from "../base/lit.js";
 import { now } from "../base/time.js";
 import { TERMINAL } from "../base/words.js";
+import { confirm } from "../frame/confirm.js";
 
-const RETRIED = new Set(["failed", "cancelled"]);
-/** @type {any} the job as it was last read; the buttons may show an older state */
-let shown = null;
+const QUESTIONS = {
+  run: ({ id, attempt }) => ({
+    title: `Run job ${id} now?`, yes: "Run the job now",
+    text: attempt ? "It no longer waits for its next attempt." : "It becomes due now. Anything else that holds it back, such as a paused queue, still does.",
+  }),
+  cancel: ({ id, status, worker, attempt }) => ({
+    title: `Cancel job ${id}?`, yes: "Cancel the job", no: status === "in_progress" ? "Keep running" : "Keep it",
+    text: status === "in_progress" ? `It is running on ${worker}. It will be asked to stop, then killed if it does not.` : attempt ? "It will not run again." : "It has not started yet and will not run.",
+  }),
+  retry: ({ id }) => ({
+    title: `Retry job ${id}?`, yes: "Retry the job",
+    text: "It becomes due now, or waits for its dependencies, and can use all its attempts again. Earlier attempts and the log are kept.",
+  }),
+  delete: ({ id }) => ({
+    title: `Delete job ${id}?`, yes: "Delete the job", method: "DELETE",
+    text: "Its attempts and log are deleted too. This cannot be undone.",
+  }),
+};
+const WORDS = { run: "Run now …", cancel: "Cancel …", retry: "Retry …", delete: "Delete …" };
 
 /** @param {any} job @param {() => void} done called after the action succeeded */
 export function showActions(job, done) {
-  shown = job;
-  const actions = [];
-  const isEarly = job.status === "pending" && Date.parse(job.run_at) > now();
-  if (isEarly) actions.push(["run", "Run now …", false]);
-  if (!TERMINAL.has(job.status)) actions.push(["cancel", job.cancel_requested ? "Cancel requested" : "Cancel …", job.cancel_requested]);
-  if (RETRIED.has(job.status)) actions.push(["retry", "Retry …", false]);
-  if (TERMINAL.has(job.status)) actions.push(["delete", "Delete …", false]);
-  const bar = byId("actions");
-  const key = actions.join();
-  if (bar.dataset.key === key) return;
-  bar.dataset.key = key;
-  const held = bar.contains(document.activeElement) ? document.activeElement?.getAttribute("data-action") : null;
-  bar.replaceChildren(
-    ...actions.map(([action, label, disabled]) => h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(String(action), shown, done) }, label)),
-    h("a", { class: "button", href: `/ui/submit?from=${job.id}`, "data-action": "resubmit" }, "Edit and resubmit"));
-  if (held) (bar.querySelector(`[data-action="${held}"]`) ?? bar.firstElementChild)?.focus();
-}
-
-const QUESTIONS = {
-  cancel: (job) => ({ title: `Cancel job ${job.id}?`, yes: "Cancel the job", text: afterCancel(job) }),
-  retry: (job) => ({
-    title: `Retry job ${job.id}?`, yes: "Retry the job",
-    text: "The job becomes due now, or waits for the jobs that it depends on, and can use all its attempts again. Its earlier attempts and its log are kept.",
-  }),
-  run: (job) => ({
-    title: `Run job ${job.id} now?`, yes: "Run the job now",
-    text: job.attempt ? "The job does not wait any longer for its next attempt." : "The job becomes due now. What else holds it back, such as a paused queue, still does.",
-  }),
-  delete: (job) => ({
-    title: `Delete job ${job.id}?`, yes: "Delete the job", method: "DELETE",
-    text: "The job, its attempts and its log are deleted. This cannot be undone.",
-  }),
-};
-
-function afterCancel({ status, worker, attempt }) {
-  if (status === "in_progress") return `The job is running on ${worker}. It is asked to stop, and stopped by force if it does not.`;
-  return attempt ? "The job does not run now, and will not run again." : "The job has not started yet, and will not run.";
-}
-
-function confirmAction(action, job, done) {
-  confirm({ ...QUESTIONS[action](job), path: action === "delete" ? `/jobs/${job.id}` : `/jobs/${job.id}/${action}`, done });
+  const bar = byId("actions"), isOver = TERMINAL.has(job.status);
+  const possible = { run: job.status === "pending" && Date.parse(job.run_at) > now(), cancel: !isOver, retry: isOver && job.status !== "done", delete: isOver };
+  const ask = (/** @type {string} */ name) => confirm({ ...QUESTIONS[name](job), path: `/jobs/${job.id}${name === "delete" ? "" : `/${name}`}`, done });
+  const held = bar.contains(document.activeElement) && /** @type {any} */ (document.activeElement).dataset.action;
+  draw(html`${Object.keys(WORDS).filter((name) => possible[name]).map((name) => html`<button type="button" data-action=${name} ?disabled=${name === "cancel" && job.cancel_requested} @click=${() => ask(name)}>${
+    name === "cancel" && job.cancel_requested ? "Cancel requested" : WORDS[name]}</button>`)}<a class="button" href="/ui/submit?from=${job.id}" data-action="resubmit">Edit and resubmit</a>`, bar);
+  // A button may have become another one: the focus follows its action, and never lands on Delete.
+  if (held && /** @type {any} */ (document.activeElement).dataset.action !== held) (bar.querySelector(`[data-action="${held}"]`) ?? byId("job-title")).focus({ preventScroll: true });
 }

@@ -20,17 +20,15 @@ export class GraphView {
     new ResizeObserver(() => { if (box.clientWidth !== this.width) this.fit(); else this.fade(); }).observe(box);
   }
 
-  /** @param {SVGElement} drawing @param {{width: number, height: number}} size @param {{x: number, y: number}} middle of the job itself */
-  show(drawing, size, middle) {
-    Object.assign(this, { drawing, size, middle });
-    const { scrollLeft, scrollTop } = this.box;
-    this.box.replaceChildren(drawing);
-    this.fit({ scrollLeft, scrollTop });
+  /** Fit the drawing that is in the box. @param {{width: number, height: number}} size @param {{x: number, y: number}} middle of the job itself */
+  show(size, middle) {
+    Object.assign(this, { drawing: this.box.querySelector("svg"), size, middle });
+    this.fit();
   }
 
-  fit({ scrollLeft, scrollTop } = this.box) {
+  fit() {
     if (!this.drawing || !this.box.clientWidth) return;
-    const { box, size: { width, height }, middle: { x, y } } = this;
+    const { box, box: { scrollLeft, scrollTop }, size: { width, height }, middle: { x, y } } = this;
     this.width = box.clientWidth;
     const fitting = Math.min(1, (box.clientWidth - 2 * MARGIN) / width);
     const scale = byFinger.matches ? 1 : fitting < SMALLEST ? SCROLLED : fitting;

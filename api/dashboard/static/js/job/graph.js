@@ -1,19 +1,14 @@
 // The graph around a job: what it waits for on the left, what waits for it on the right, each a link
 // with its live state; and the same as a list.
-import { arrange, byId, h, icon, setAttr, setText, svg } from "../base/dom.js";
-
-import { byFinger, FINGER_PX, GraphView } from "./graph-view.js";
+import { byId, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
-
+import { draw, html, icon, nothing, svg } from "../base/lit.js";
+import { count, plural, spaced } from "../base/words.js";
+import { Refresh } from "../frame/refresh.js";
+import { byFinger, FINGER_PX, GraphView } from "./graph-view.js";
 import { layOut } from "./layered.js";
 
-import { Refresh } from "../frame/refresh.js";
-
-import { plural, spaced } from "../base/words.js";
-
-
 const SIZE = { width: 164, height: 38, gapX: 24, gapY: 12 };
-const SIZE_FOR_FINGERS = { ...SIZE, height: FINGER_PX };
 const MARGIN = 6;
 const LONGEST_NAME = 16, LONGEST_STATE = 20;
 const EVERY_MS = 2000; // the stream of a job does not tell of others
@@ -23,44 +18,36 @@ export class Graph {
   /** @param {string} id */
   constructor(id) {
     this.id = Number(id);
-    /** @type {Map<number, any>} */
-    this.nodes = new Map();
     this.shape = "";
     this.view = new GraphView(byId("graph"));
     this.refresh = new Refresh(async (signal) => this.show(await request(`/jobs/${id}/graph`, { signal })), { every: EVERY_MS, told: () => {} }); // of a deleted job, the last graph stays
-    byFinger.addEventListener("change", () => { this.shape = ""; if (this.shown) this.show(this.shown); });
+    byFinger.addEventListener("change", () => { if (this.shown) this.show(this.shown); });
   }
 
   show(graph) {
-    const { nodes, edges, complete } = (this.shown = graph);
+    const { nodes, edges, complete } = (this.shown = graph), size = byFinger.matches ? { ...SIZE, height: FINGER_PX } : SIZE;
     byId("graph-section").hidden = nodes.length < 2;
     if (nodes.length < 2) return;
-    const shape = JSON.stringify([nodes.map(({ id }) => id), edges]);
-    if (shape !== this.shape) this.draw(nodes, edges);
+    const shape = JSON.stringify([nodes.map(({ id }) => id), edges, size.height]), isNew = shape !== this.shape;
+    if (isNew) this.layout = layOut(nodes.map(({ id }) => id), edges.map(({ job, depends_on: before }) => [before, job]), size);
     this.shape = shape;
-    for (const node of nodes) this.nodes.get(node.id)?.paint(node);
+    const { positions, lines, width, height } = this.layout, full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
+    const byPlace = [...nodes].sort((a, b) => { const p = positions.get(a.id), q = positions.get(b.id); return p.x - q.x || p.y - q.y; });
+    const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
+    const isOwn = ({ from, to }) => from === this.id || to === this.id;
+    const path = (kind, some) => svg`<path class=${kind} d=${some.map(pathOf).join("")}></path>`;
+    draw(html`<svg viewBox="${-MARGIN} ${-MARGIN} ${full.width} ${full.height}" role="group" aria-label="Jobs before and after this one">${
+      path("edges", lines.filter((line) => !isOwn(line)))}${path("edges own", lines.filter(isOwn))}${byPlace.map((node) => nodeOf(node, positions.get(node.id), node.id === this.id, size))}</svg>`, this.view.box);
+    draw(byPlace.map(({ id, type, status }) => {
+      const before = edges.filter(({ job }) => job === id).map(({ depends_on: other }) => other);
+      return html`<li data-status=${status}>${icon(status)} <a href="/ui/jobs/${id}" aria-current=${id === this.id ? "page" : nothing}>job ${id}</a> ${type}: <b>${spaced(status)}</b>${before.length ? html`<span class="before">, after ${before.join(", ")}</span>` : nothing}</li>`;
+    }), byId("graph-list"));
+    const { x, y } = positions.get(this.id);
+    if (isNew) this.view.show(full, { x: x + MARGIN + size.width / 2, y: y + MARGIN + size.height / 2 });
+    if (isNew && chosen) /** @type {any} */ (this.view.box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
     setText(byId("graph-summary"), summary(nodes));
     byId("graph-bound").hidden = complete;
-    setText(byId("graph-bound"), `There are more jobs around this one: the nearest ${nodes.length} are shown.`);
-  }
-
-  draw(nodes, edges) {
-    const ids = nodes.map(({ id }) => id), links = edges.map(({ job, depends_on: before }) => [before, job]);
-    const size = byFinger.matches ? SIZE_FOR_FINGERS : SIZE;
-    const { positions, lines, width, height } = layOut(ids, links, size);
-    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, positions.get(node.id), node.id === this.id, size)]));
-    const kinds = Map.groupBy(lines, ({ from, to }) => `edges${from === this.id || to === this.id ? " own" : ""}`);
-    const full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
-    const inOrder = [...positions].sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
-    const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
-    const drawing = svg("svg", { viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
-      ...[...kinds].sort().map(([kind, some]) => svg("path", { class: kind, d: some.map(pathOf).join("") })),
-      ...inOrder.map(({ node }) => node));
-    arrange(byId("graph-list"), inOrder.map(({ item }) => item));
-    showBefore(this.nodes, edges);
-    const { x, y } = positions.get(this.id);
-    this.view.show(drawing, full, { x: x + MARGIN + size.width / 2, y: y + MARGIN + size.height / 2 });
-    if (chosen) /** @type {any} */ (this.view.box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
+    setText(byId("graph-bound"), `The nearest ${count(nodes.length)} jobs; there are more.`);
   }
 }
 
@@ -71,40 +58,13 @@ function summary(nodes) {
 }
 
 /** @param {any} node @param {any} position @param {boolean} isOwn @param {{width: number, height: number}} size */
-function makeNode({ id, type }, { x, y }, isOwn, { width, height }) {
-  const middle = height / 2;
-  const sign = svg("use", { x: 9, y: middle - 6, width: 12, height: 12 });
-  const href = `/ui/jobs/${id}`;
-  const short = type.length > LONGEST_NAME ? `${type.slice(0, LONGEST_NAME - 1)}…` : type;
-  const state = svg("tspan", {});
-  const title = svg("title", {});
-  const node = svg("a", { class: "node", href, transform: `translate(${x} ${y})`, "aria-current": isOwn && "page" }, title,
-    svg("rect", { width, height, rx: 5 }), sign,
-    svg("text", { x: 30, y: middle - 3 }, short), svg("text", { class: "below", x: 30, y: middle + 11 }, `${id} · `, state));
-  const word = h("b", {});
-  const before = h("span", { class: "before" });
-  const item = h("li", {}, icon("pending"), " ", h("a", { href, "aria-current": isOwn && "page" }, `job ${id}`), ` ${type}: `, word, before);
-  return { node, item, before, paint };
-
-  function paint({ status, attempt, progress }) {
-    setAttr(node, "data-status", status);
-    setAttr(item, "data-status", status);
-    setAttr(sign, "href", `#s-${status}`);
-    setAttr(item.firstElementChild.firstElementChild, "href", `#s-${status}`);
-    const also = status === "in_progress" && progress !== null ? ` ${Math.floor(progress * 100)} %` : attempt > 1 ? `, attempt ${attempt}` : "";
-    const fits = `${id} · ${status}${also}`.length <= LONGEST_STATE;
-    setText(state, spaced(status) + (fits ? also : ""));
-    setText(word, spaced(status));
-    setText(title, `job ${id}, ${type}: ${spaced(status)}${also}${isOwn ? ", this job" : ""}`);
-  }
-}
-
-/** Say in the list what each job waits for. */
-function showBefore(nodes, edges) {
-  for (const [id, { before }] of nodes) {
-    const others = edges.filter(({ job }) => job === id).map(({ depends_on: other }) => other);
-    setText(before, others.length ? `, after ${others.join(", ")}` : "");
-  }
+function nodeOf({ id, type, status, attempt, progress }, { x, y }, isOwn, { width, height }) {
+  const middle = height / 2, short = type.length > LONGEST_NAME ? `${type.slice(0, LONGEST_NAME - 1)}…` : type;
+  const also = status === "in_progress" && progress !== null ? ` ${Math.floor(progress * 100)} %` : attempt > 1 ? `, attempt ${attempt}` : "";
+  const fits = `${id} · ${status}${also}`.length <= LONGEST_STATE;
+  return svg`<a class="node" href=${`/ui/jobs/${id}`} data-status=${status} transform="translate(${x} ${y})" aria-current=${isOwn ? "page" : nothing}><title>job ${id}, ${type}: ${spaced(status)}${also}${isOwn ? ", this job" : ""}</title>
+    <rect width=${width} height=${height} rx="5"></rect><use href=${`#s-${status}`} x="9" y=${middle - 6} width="12" height="12"></use>
+    <text x="30" y=${middle - 3}>${short}</text><text class="below" x="30" y=${middle + 11}>${id} · ${spaced(status)}${fits ? also : ""}</text></a>`;
 }
 
 function pathOf({ points }) {

@@ -1,7 +1,7 @@
 // The details of a job: where it runs, what it waits for, when what happened.
 import { byId } from "../base/dom.js";
 import { draw, html, jobsWith, nothing } from "../base/lit.js";
-import { originOf } from "./same-request.js";
+import { originOf } from "./resubmit.js";
 import { workerLink } from "../lists/targets.js";
 import { timeOf } from "../base/time.js";
 import { count, duration } from "../base/words.js";

@@ -1,5 +1,6 @@
 // The page of one job, read again when the stream reports a change.
-import { byId, copyOnClick, h, icon, setAttr, setText, showOrHide } from "../base/dom.js";
+import { byId, copyOnClick, setAttr, setText, showOrHide } from "../base/dom.js";
+import { draw, html, icon, nothing } from "../base/lit.js";
 import { retitle, startChrome } from "../frame/chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "../base/curl.js";
@@ -8,20 +9,20 @@ import { parseExact, writeExact } from "../base/exact.js";
 import { Graph } from "./graph.js";
 import { request } from "../base/http.js";
 import { showDetails } from "./job-details.js";
-import { JobSides } from "./job-sides.js";
+import { History } from "./history.js";
 import { takenText } from "../base/slot-state.js";
 import { Live } from "../frame/live.js";
 import { Log } from "../frame/log.js";
 import { Refresh } from "../frame/refresh.js";
-import { sameRequest } from "./same-request.js";
-import { everySecond, now } from "../base/time.js";
+import { sameRequest } from "./resubmit.js";
+import { everySecond, timeOf } from "../base/time.js";
 import { Timeline } from "./timeline.js";
 import { tree } from "../base/tree.js";
 import { Why } from "./why.js";
 import { percent, spaced } from "../base/words.js";
 
 const id = byId("job").dataset.id;
-const timeline = new Timeline(), log = new Log(), graph = new Graph(id), why = new Why(id), sides = new JobSides(id);
+const timeline = new Timeline(), log = new Log(), graph = new Graph(id), why = new Why(), sides = new History(id);
 /** @type {any} */
 let job = null;
 /** The values that are shown, as text. @type {Map<string, string>} */
@@ -34,7 +35,7 @@ startChrome();
 copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-everySecond(() => { timeline.tick(); if (job) { showActions(job, () => refresh.now()); showProgress(); } });
+everySecond(() => { timeline.draw(); if (job) { showActions(job, () => refresh.now()); showProgress(); } });
 const refresh = new Refresh(read, { told });
 refresh.now();
 
@@ -66,11 +67,11 @@ function take(events) {
 /** @param {any} error of the read */
 function told(error) {
   if (error?.status === 404) missing();
-  else showOrHide(byId("missing"), error && (job ? `This is the job as it was read last: ${error.message}` : `Job ${id} cannot be read: ${error.message}`));
+  else showOrHide(byId("missing"), error && (job ? `The job as it was last read: ${error.message}` : `Job ${id} cannot be read: ${error.message}`));
 }
 
 function missing() {
-  showOrHide(byId("missing"), job ? "This job was deleted. The page shows its last known state." : `There is no job ${id}. Jobs are deleted some time after they have ended.`);
+  showOrHide(byId("missing"), job ? "This job was deleted. The page shows its last known state." : `There is no job ${id}. Ended jobs are deleted after a while.`);
   byId("known").hidden = !job;
   byId("actions").hidden = true;
   refresh.stop();
@@ -92,15 +93,14 @@ function show() {
   byId("result-section").hidden = job.status !== "done";
   if (job.status === "done") showValue("result", job.result);
   showDetails(job, sides.resubmitted);
-  setText(byId("curl"), postCurl("/jobs", sameRequest(job, sides.defaults[job.type], now())));
+  setText(byId("curl"), postCurl("/jobs", sameRequest(job, sides.defaults[job.type])));
 }
 
 function showStatus() {
-  const status = byId("status");
-  if (status.dataset.status !== job.status) {
-    status.dataset.status = job.status;
-    status.replaceChildren(icon(job.status), h("b", {}, spaced(job.status)));
-  }
+  const { status, finished_at: end, started_at: start, run_at: due } = job, at = end ?? (status === "in_progress" ? start : status === "pending" ? due : null);
+  setAttr(byId("status"), "data-status", status);
+  draw(html`${icon(status)}<b>${spaced(status)}</b>`, byId("status"));
+  draw(at ? html`${end ? "" : status === "pending" ? "due " : "since "}${timeOf(at, "exact")} (${timeOf(at, "relative")})` : nothing, byId("status-at"));
 }
 
 function showProgress() {

@@ -20,7 +20,7 @@ export function showDetails(job, resubmitted) {
   const time = (/** @type {string | null} */ at, /** @type {"exact" | "relative" | "ago"} */ form = "ago") => at && html`${timeOf(at, form)} <small>${timeOf(at, "exact")}</small>`;
   draw(html`
     ${fact("queue", html`<a href=${jobsWith({ queue: job.queue })}>${job.queue}</a>`)}
-    ${fact("priority", String(job.priority))}
+    ${fact("priority", +job.priority ? String(job.priority) : "")}
     ${fact("attempts", `${job.attempt}, max retries ${job.max_retries}`)}
     ${fact("timeout", duration(+job.timeout))}
     ${fact("worker", job.worker && workerLink(job.worker))}

@@ -1,7 +1,7 @@
 // The errors of a job's attempts, newest first, each with a line that says what happened and a short
 // trace; the rest of the trace, or the dump of a crashed worker, is a button away.
 import { readDump } from "../base/crash.js";
-import { byId, copyButton } from "../base/dom.js";
+import { byId, copy } from "../base/dom.js";
 import { draw, html, jobsWith, nothing } from "../base/lit.js";
 import { timeOf } from "../base/time.js";
 import { plural } from "../base/words.js";
@@ -14,8 +14,6 @@ const CAUSE = /^(The above exception was the direct cause|During handling of the
 /** The attempts whose whole trace is shown. @type {Set<number>} */
 const whole = new Set();
 let areOlderOpen = false;
-/** The buttons to copy an error, by its attempt. @type {Map<number, any>} */
-const copies = new Map();
 
 /** @param {any[]} attempts @param {string} type that of the job */
 export function showErrors(attempts, type) {
@@ -29,12 +27,12 @@ export function showErrors(attempts, type) {
 
 function errorOf({ number, error, finished_at: at }, type, isOpen, again) {
   const { short, all, label } = partsOf(error), isWhole = whole.has(number), [line, ...rest] = error.message.split(/\r\n?|\n/);
-  if (!copies.has(number)) copies.set(number, copyButton(() => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n")));
+  const text = [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n");
   const toggle = () => { whole[isWhole ? "delete" : "add"](number); again(); };
   return html`<details class="error" ?open=${isOpen}>
     <summary><b>${error.type}</b> <span class="message">${line}</span></summary>
-    <p class="bar"><span class="summary">attempt ${number}${at ? html`, ${timeOf(at, "exact")} (${timeOf(at)})` : nothing}</span>${all === short ? nothing : html`<button type="button" class="quiet" aria-pressed=${String(isWhole)} @click=${toggle}>${isWhole ? "short" : label}</button>`}${
-      copies.get(number)}<a href=${jobsWith({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME), sort: "ended" })}>failed jobs with this error</a></p>
+    <p class="bar"><span class="summary">attempt ${number}${at ? html`, ${timeOf(at, "exact")} (${timeOf(at)})` : nothing}</span>${all === short ? nothing : html`<button type="button" class="quiet" aria-pressed=${String(isWhole)} @click=${toggle}>${isWhole ? "short" : label}</button>`}
+      <button type="button" class="quiet" @click=${({ target }) => copy(target, text)}>copy</button><a href=${jobsWith({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME), sort: "ended" })}>failed jobs with this error</a></p>
     ${rest.length ? html`<pre class="code rest" tabindex="0" aria-label="The rest of the message of attempt ${number}">${rest.join("\n")}</pre>` : nothing}
     ${all ? html`<pre class="code" tabindex="0" aria-label="Traceback of attempt ${number}">${isWhole ? all : short}</pre>` : nothing}</details>`;
 }

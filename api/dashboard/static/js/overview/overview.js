@@ -35,7 +35,7 @@ new Live("/ws", {
     figures.showCounts(counts);
     verdict.learn(workers);
     const now = JSON.stringify(workers.map((/** @type {any} */ { host, slot, state, degraded, silent, reason }) => [host, slot, state, degraded, silent, reason]));
-    if (now !== states) stats.soon(); // the verdict may be another
+    if (states && now !== states) stats.soon(); // the verdict may be another
     states = now;
   },
 });

@@ -3,7 +3,6 @@ import { byId, setText } from "../base/dom.js";
 import { onHost, request } from "../base/http.js";
 import { breakable, draw, html, nothing } from "../base/lit.js";
 import { isReplaced } from "../base/slot-state.js";
-import { everySecond } from "../base/time.js";
 import { plural } from "../base/words.js";
 import { confirm } from "../frame/confirm.js";
 import { Slot } from "./slot.js";
@@ -20,7 +19,7 @@ export class Slots {
     this.configured = [];
     /** The numbers that are typed, and what became of them, by group. @type {Map<string, {typed?: string, result?: string}>} */
     this.forms = new Map();
-    everySecond(() => this.draw());
+    byId("slots").style.minHeight = `${localStorage.getItem("orpheus.slots") ?? 160}px`;
   }
 
   /** Read the pools and programs. */
@@ -48,6 +47,9 @@ export class Slots {
     if (!this.workers || document.hidden || document.documentElement.classList.contains("lost")) return;
     draw(this.groups().map((group) => this.group(group)), byId("slots"));
     setText(byId("workers-summary"), this.summary(this.workers));
+    if (this.isRoomKept) return; // the next page that is opened keeps their room, so that the jobs below need not move
+    this.isRoomKept = true;
+    localStorage.setItem("orpheus.slots", String(byId("slots").scrollHeight));
     const { hash } = location;
     if (hash.startsWith("#slot-") && this.gone !== hash) {
       this.gone = hash;

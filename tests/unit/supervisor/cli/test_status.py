@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Acknowledgement, Store
 from orpheus.supervisor.cli import status
 from tests.unit.supervisor.cli.conftest import TIME
 
@@ -60,6 +60,16 @@ def test_the_whole_system_is_shown_and_a_problem_exits_1(
     codes = {concern["code"] for concern in told["verdict"]["concerns"]}
     assert codes >= {"slot", "no_pool"}
     assert (told["counts"]["pending"], told["oldest_pending_queue"]) == (1, "mail")
+
+
+def test_a_problem_that_somebody_knows_of_exits_0(orpheus: Orpheus, supervised: Store) -> None:
+    until_ms = supervised.clock.wall_ms() + 3_600_000
+    known = Acknowledgement("slot", "default-2", until_ms, "cli:ada", "a new disk comes", 0, 1)
+    supervised.acknowledgements.put(known)
+    code, out, _ = orpheus("status")
+    assert code == 0
+    assert "The only problem is acknowledged.\n- default-2 failed (fatal): no module." in out
+    assert re.search(r"\(acknowledged by cli:ada until .+: a new disk comes\)", out)
 
 
 def test_nothing_runs_is_a_problem(orpheus: Orpheus, store: Store) -> None:

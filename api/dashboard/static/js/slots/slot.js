@@ -78,7 +78,7 @@ export class Slot {
     }
     if (pool === null) return nothing;
     const isReadable = job?.started_at && ((this.perSecond !== null && this.perSecond < 1) || between(job.started_at) > 1);
-    if (!isReadable) return html`<span class="hint">${this.isBusy && this.perSecond ? `${rate(this.perSecond)} jobs a second` : "idle"}</span>`;
+    if (!isReadable) return html`<span class="hint">${!this.isBusy ? "idle" : this.perSecond ? `${rate(this.perSecond)} jobs a second` : "working"}</span>`;
     const running = Math.min(held, alone ? 1 : places);
     return html`<a href="/ui/jobs/${job.id}">${job.type} ${job.id}</a>${job.progress === null || job.progress === undefined ? nothing : html` <progress max="1" .value=${job.progress} aria-label="Progress of the job of ${slot}"></progress>`}
       <small>${ticking(between(job.started_at))}${running > 1 ? ` + ${count(running - 1)} more` : ""}</small>`;
@@ -101,7 +101,8 @@ export class Slot {
   details() {
     const { pid, heartbeat_age_s: beat, uptime_s: up, restarts, jobs_done: done, cpu_percent: cpu, rss_bytes: memory, pool, slot } = this.worker;
     const fact = (/** @type {string} */ name, /** @type {string} */ value, /** @type {any} */ chart = nothing) => html`<div class=${name}><dt>${name}</dt><dd>${value} ${chart}</dd></div>`;
-    return html`<p class="why">${this.meaning()}</p>${this.actions()}
+    const meaning = this.meaning();
+    return html`${meaning ? html`<p class="why">${meaning}</p>` : nothing}${this.actions()}
       <dl class="facts">${fact("pid", pid ? String(pid) : "no process")}${fact("heartbeat", beat === null ? "–" : beat < 3 ? "< 3 s ago" : `${Math.round(beat)} s ago`)}
         ${fact("up", up === null ? "–" : rounded(up))}${fact("restarts", count(restarts))}${pool === null || this.isProgram ? nothing : fact("done", count(done))}
         ${fact("CPU", cpu === null ? "–" : `${cpu.toFixed(cpu < 10 ? 1 : 0)} %`, line(`CPU of ${slot} in the last 60 s`, this.lines.cpu, { least: 100 }))}

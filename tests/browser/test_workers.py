@@ -6,6 +6,7 @@ States that are hard to bring about are put into the stream on its way to the pa
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.panel import SYSTEM, Panel, worker
@@ -153,7 +154,8 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(3\)"))
 
 
-def test_nothing_moves_when_problems_come_and_go(panel: Panel) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_when_problems_come_and_go(panel: Panel, width: int) -> None:
     stats = panel.dashboard.system.client.get("/stats").json()
     concern = {
         "code": "type_failing",
@@ -165,6 +167,7 @@ def test_nothing_moves_when_problems_come_and_go(panel: Panel) -> None:
     }
     stats["verdict"] = {"headline": "All is well.", "concerns": []}
     panel.answer("/stats", 200, stats)
+    panel.page.set_viewport_size({"width": width, "height": 720})
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#verdict")).to_have_text("All is well.")
     page.wait_for_timeout(300)

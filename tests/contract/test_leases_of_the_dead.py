@@ -179,6 +179,7 @@ def test_a_crash_of_a_job_with_cancel_requested_ends_it_cancelled(
 ) -> None:
     job_id = submit()
     (held,) = lease()
+    assert store.leases.cancel_requests({job_id: held.token}) == set()
     assert store.jobs.cancel(job_id)[1] is False
     assert store.leases.cancel_requests({job_id: held.token}) == {job_id}
     store.leases.free("life-1", CellState(held.token, running=True))

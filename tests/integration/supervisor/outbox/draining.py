@@ -221,7 +221,7 @@ class DrainingTests:
         application.add(*range(1100))
         running.until_empty()
         assert running.numbers() == [*range(1100)]
-        assert len(running.log("outbox_drained")) == 3
+        running.until_logged("outbox_drained", times=3)
         assert running.store.outboxes.counts()["shop"].accepted == 1100
 
     def test_rows_that_are_locked_are_drained_when_the_lock_is_gone_and_it_is_told_once(

@@ -42,7 +42,9 @@ LOGIN_FILES = frozenset(
     }
 )
 """The files of the login page: the only ones that are served without a login."""
-_PLAIN = ("jobs", "queues", "schedules", "types", "errors", "audit", "submit", "configuration")
+_PLAIN = (
+    "jobs", "queues", "schedules", "types", "errors", "history", "audit", "submit", "configuration",
+)  # fmt: skip
 _REVALIDATE = "no-cache"
 
 

@@ -19,6 +19,7 @@ PATHS = {
     "/ui/schedules": "#rows tr td",
     "/ui/types": "#rows tr td",
     "/ui/errors": "#rows .error",
+    "/ui/history": "#events li",
     "/ui/audit": "#rows .on a",
     "/ui/configuration": "#settings tr",
     "/ui/submit?type=ship": "#payload-to",

@@ -5,7 +5,7 @@ import { startClock } from "../base/time.js";
 import { isSessionOver, resumeSession } from "../base/unsaved.js";
 import { ticking } from "../base/words.js";
 
-const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", a: "audit", j: "jobs", n: "submit", c: "configuration" };
+const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", h: "history", a: "audit", j: "jobs", n: "submit", c: "configuration" };
 const THEMES = ["system", "light", "dark"];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;

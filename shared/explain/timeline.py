@@ -16,6 +16,8 @@ _PAGES = {
     "schedule": "/ui/schedules", "type": "/ui/types", "jobs": "/ui/audit", "all": "/ui/audit",
 }  # fmt: skip
 """By the first word of a kind or a target; of all others, the overview."""
+_WITH_ROWS = ("queue", "schedule", "type")
+"""Their pages have a row for each, with its name as an anchor."""
 
 
 def timeline_item_of(row: Happened, *, has_many_hosts: bool) -> TimelineItem:
@@ -56,4 +58,5 @@ def _done(entry: AuditRow) -> str:
 def _link(about: str, name: str) -> str:
     if about == "job" and name.isdigit():
         return f"/ui/jobs/{name}"
-    return _PAGES.get(about, "/")
+    page = _PAGES.get(about, "/")
+    return f"{page}#{about}-{name}" if name and about in _WITH_ROWS else page

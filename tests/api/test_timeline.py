@@ -44,7 +44,7 @@ def test_events_and_actions_are_told_in_words_with_links(api: Any) -> None:
     assert cancel["text"].startswith(f"cancel job {job_id}")
     assert cancel["text"].endswith(": a mistake")
     assert cancel["link"] == f"/ui/jobs/{job_id}"
-    assert (pause["kind"], pause["link"]) == ("operator.pause", "/ui/queues")
+    assert (pause["kind"], pause["link"]) == ("operator.pause", "/ui/queues#queue-mail")
     assert pause["text"] == "pause queue mail (open → paused)"
 
 

@@ -53,6 +53,6 @@ def test_the_figures_at_the_pointer_are_shown_in_all_charts(lasting_dashboard: D
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
     expect(page.locator(".past", has_text="Wait, slowest queue")).to_contain_text("p95 2.0 s")
-    page.get_by_label("queue", exact=True).select_option("mail")
+    page.get_by_label("Show one queue").select_option("mail")
     expect(first).to_contain_text("done 80")
     expect(page.locator(".past", has_text="Run")).not_to_contain_text("slowest")

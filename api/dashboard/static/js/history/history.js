@@ -88,7 +88,7 @@ function show() {
   draw(html`
     <div role="group" aria-label="Span of time">${Object.keys(RANGES).map((words) => button(words, words === range, { range: words, since: "", until: "" }))}</div>
     <div role="group" aria-label="Figures by">${["queue", "type"].map((words) => button(`by ${words}`, words === by, { by: words, name: "" }))}</div>
-    <label class="inline">${by} <select @change=${(/** @type {any} */ event) => go({ name: event.target.value })}>
+    <label class="inline">${by} <select aria-label="Show one ${by}" @change=${(/** @type {any} */ event) => go({ name: event.target.value })}>
       <option value="" ?selected=${!name}>all</option>${names.map((one) => html`<option ?selected=${one === name}>${one}</option>`)}</select></label>
     <span class="summary">${timeOf(new Date(since).toISOString(), "exact")} to ${timeOf(new Date(until).toISOString(), "exact")}, in steps of ${duration(step / 1000)}</span>`, byId("span"));
   const span = { since, until, step, times: points.map(({ at }) => at), marks: marks.map(({ at, text }) => ({ at: Date.parse(at), text: `${new Date(at).toLocaleTimeString()} ${text}` })) };

@@ -37,7 +37,7 @@ export function pastChart(title, series, span, { stacked = false, format, hovere
     return html`<span class=${kind}>${name}${shown === null ? nothing : html` <b>${format(shown)}</b>`}</span>`;
   });
   return html`<figure class="past">
-    <figcaption><h3>${title}</h3>${figures}<span class="top-value">${top ? format(top) : "nothing"}</span></figcaption>
+    <figcaption><h2>${title}</h2>${figures}<span class="top-value">${top ? format(top) : "nothing"}</span></figcaption>
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${title}, at most ${top ? format(top) : "nothing"}"
       @pointermove=${(/** @type {PointerEvent} */ event) => hover(timeAt(event))} @pointerleave=${() => hover(null)} @click=${(/** @type {PointerEvent} */ event) => pick(timeAt(event))}>
       ${svg`<path class="ground" d="M0 ${HEIGHT}H${WIDTH}" />`}

@@ -13,6 +13,8 @@ const HOUR_MS = 3_600_000;
 const RANGES = { "1h": 1, "6h": 6, "1d": 24, "2d": 48, "7d": 168, "30d": 720, "90d": 2160 };
 const AROUND_MS = HOUR_MS / 2; // a click shows so much before and after it
 const MARKED = "config,supervisor.started,supervisor.degraded,worker.fatal,operator,alert.fired";
+/** What happens all day long is not shown unless it is asked for. */
+const NOT_ROUTINE = "config,supervisor,worker.exited,worker.hung,worker.fatal,operator,alert,schedule.missed,type";
 const MOST = 200;
 const TYPING_MS = 350;
 const COUNTED = ["submitted", "done", "failed", "cancelled", "retried", "worker_s"];
@@ -38,7 +40,7 @@ function asked() {
   const since = Date.parse(given("since")), until = Date.parse(given("until"));
   const range = Object.hasOwn(RANGES, given("range")) ? given("range") : "1h";
   const span = since < until ? { since, until } : { since: now() - RANGES[range] * HOUR_MS, until: now() };
-  return { ...span, range: since < until ? "" : range, by: given("by") === "type" ? "type" : "queue", name: given("name"), q: given("q") };
+  return { ...span, range: since < until ? "" : range, by: given("by") === "type" ? "type" : "queue", name: given("name"), q: given("q"), isWhole: given("all") === "yes" };
 }
 
 /** Change the address, and read. @param {Record<string, string>} changes @param {boolean} [isTyped] */
@@ -55,11 +57,11 @@ function go(changes, isTyped = false) {
 
 /** @param {AbortSignal} signal */
 async function load(signal) {
-  const { since, until, by, name, q } = asked();
+  const { since, until, by, name, q, isWhole } = asked();
   const span = { since: new Date(since).toISOString(), until: new Date(until).toISOString() };
   const get = (/** @type {string} */ path, /** @type {Record<string, string>} */ query) => request(`${path}?${new URLSearchParams({ ...span, ...query })}`, { signal });
   const [past, page, marks] = await Promise.all([
-    get("/stats/history", { by }), get("/timeline", { limit: String(MOST), ...(q ? { q } : {}) }), get("/timeline", { limit: String(MOST), kind: MARKED }),
+    get("/stats/history", { by }), get("/timeline", { limit: String(MOST), ...(q ? { q } : {}), ...(isWhole ? {} : { kind: NOT_ROUTINE }) }), get("/timeline", { limit: String(MOST), kind: MARKED }),
   ]);
   const items = name ? past.items.filter((/** @type {any} */ item) => item.name === name) : past.items;
   read = {
@@ -83,7 +85,7 @@ function together(points) {
 
 function show() {
   if (!read) return;
-  const { points, step, names, items, more, marks } = read, { since, until, range, by, name, q } = asked();
+  const { points, step, names, items, more, marks } = read, { since, until, range, by, name, q, isWhole } = asked();
   const button = (/** @type {string} */ words, /** @type {boolean} */ isOn, /** @type {Record<string, string>} */ changes) => html`<button type="button" class="quiet" aria-pressed=${String(isOn)} @click=${() => go(changes)}>${words}</button>`;
   draw(html`
     <div role="group" aria-label="Span of time">${Object.keys(RANGES).map((words) => button(words, words === range, { range: words, since: "", until: "" }))}</div>
@@ -107,6 +109,7 @@ function show() {
   draw(hovered === null ? "Point at a chart for its figures; click to see that hour." : timeOf(new Date(hovered).toISOString(), "exact"), byId("pointed"));
   draw(items.map(({ at, kind, text, by: who, link, subject }) => html`<li data-kind=${kind.split(".")[0]}>
     ${timeOf(at, "exact")}<span class="kind">${kind}</span><span>${link ? html`<a href=${link}>${text}</a>` : text || subject}${who ? html` <small>by ${who}</small>` : nothing}</span></li>`), byId("events"));
+  draw(button("with starts and schedules", isWhole, { all: isWhole ? "" : "yes" }), byId("routine"));
   showOrHide(byId("no-events"), items.length ? "" : q ? "Nothing in this span contains this text." : "Nothing else happened in this span.");
   showOrHide(byId("summary"), `${plural(items.length, "event")}${more ? ", the newest of more: choose a shorter span" : ""}`);
 }

@@ -62,13 +62,13 @@ function bars(series, { times, step }, x, y) {
   });
 }
 
-/** A line that has a gap where nothing is known. @param {(number | null)[]} values @param {Span} span @param {(at: number) => number} x @param {(value: number) => number} y */
+/** A step for each point, and a gap where nothing is known. @param {(number | null)[]} values @param {Span} span @param {(at: number) => number} x @param {(value: number) => number} y */
 function edge(values, { times, step }, x, y) {
   let d = "";
   values.forEach((value, i) => {
     if (value === null) return;
     const isNext = i > 0 && values[i - 1] !== null && times[i] - times[i - 1] <= step;
-    d += `${isNext ? "L" : "M"}${x(times[i] + step / 2).toFixed(1)} ${y(value).toFixed(1)}${isNext ? "" : "h1"}`;
+    d += `${isNext ? "L" : "M"}${x(times[i]).toFixed(1)} ${y(value).toFixed(1)}H${x(times[i] + step).toFixed(1)}`;
   });
   return d || "M0 0";
 }

@@ -139,10 +139,7 @@ class Dashboard:
             self.problems.append(f"asked another host: {request.url}")
 
     def open(self, path: str = "/") -> Page:
-        """Go there, and wait until the stream is live and what the page is about is shown.
-
-        With the verdict comes what needs attention, which moves all below it down.
-        """
+        """Go there, and wait until the stream is live and what the page is about is shown."""
         self.page.goto(self.system.url + path)
         self.page.locator("#connection[data-state=live]").wait_for()
         awaited = r"#rows[aria-busy], h1#verdict:text-matches('^\\s*$')"

@@ -15,14 +15,14 @@ export function trouble({ reason, paused, due, oldest_due_s: age }) {
 
 /** @param {any} queue @param {() => void} changed called after an action */
 export function queueCells(queue, changed) {
-  const { name, counts, limits, paused, reason, oldest_due_s: oldest, readAt } = queue;
+  const { name, counts, limits, paused, reason, oldest_due_s: oldest, readAt, failedLately } = queue;
   const waiting = counts.pending + counts.blocked;
   const number = (/** @type {string} */ label, /** @type {string} */ status, /** @type {number} */ n, shown = n ? count(n) : nothing) => html`<td role="cell" class="num ${status}" data-label=${label}><a href=${jobsWith({ queue: name, status })} aria-label="${count(n)} ${label} in ${name}">${shown}</a></td>`;
   return html`
     <td role="cell" class="name"><a href=${jobsWith({ queue: name })}>${breakable(name)}</a></td>
     ${number("waiting", "pending", waiting, waiting ? html`${count(waiting)}${counts.blocked ? html`<small>${count(counts.blocked)} blocked</small>` : nothing}` : nothing)}
     ${number("running", "in_progress", counts.in_progress)}
-    ${number("failed", "failed", counts.failed)}
+    ${number("failed", "failed", counts.failed, counts.failed ? html`${count(counts.failed)}${failedLately ? html`<small class="bad">${count(failedLately)} in 1 h</small>` : nothing}` : nothing)}
     <td role="cell" class="num oldest" data-label="oldest due">${oldest === null ? nothing : ticking(oldest + (Date.now() - readAt) / 1000)}</td>
     <td role="cell" class="num flow" data-label="in per min">${queue.in_per_minute ? rate(queue.in_per_minute) : nothing}</td>
     <td role="cell" class="num flow" data-label="out per min">${queue.out_per_minute ? rate(queue.out_per_minute) : nothing}</td>

@@ -4,6 +4,7 @@ import { draw, html } from "../base/lit.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
+import { PastHour } from "../base/past-hour.js";
 import { queueCells, trouble } from "./queue-row.js";
 import { Rows } from "../lists/rows.js";
 import { Sorting } from "../lists/sorting.js";
@@ -29,6 +30,7 @@ const rows = new Rows(byId("rows"), {
 });
 const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "trouble");
 byId("search").addEventListener("input", () => rows.shown && showTotals());
+const hour = new PastHour("queue", () => rows.shown && show());
 /** @type {any[]} */
 let items = [];
 const refresh = followStream(async (signal) => {
@@ -39,7 +41,7 @@ const refresh = followStream(async (signal) => {
 
 /** @param {boolean} [isAsked] */
 function show(isAsked) {
-  rows.show(sorting.sorted(items), isAsked);
+  rows.show(sorting.sorted(items.map((queue) => ({ ...queue, failedLately: hour.sum(queue.name, ({ failed }) => failed) }))), isAsked);
   showTotals();
 }
 

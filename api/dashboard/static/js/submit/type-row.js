@@ -1,5 +1,6 @@
 // One job type: how its attempts went, and below it, folded, all other figures and its fields.
 import { confirm } from "../frame/confirm.js";
+import { line } from "../base/charts.js";
 import { linked } from "../base/linked.js";
 import { action, breakable, html, icon, jobsWith, nothing } from "../base/lit.js";
 import { describeField, fieldsOf } from "./schema.js";
@@ -27,14 +28,14 @@ const share = (/** @type {number | null} */ part) => (part ? html`<span class=${
 
 /** @param {any} type @param {boolean} isOpen @param {() => void} toggle @param {() => void} changed called after an action */
 export function typeCells(type, isOpen, toggle, changed) {
-  const { name, description, schema, stats, failed, quarantine } = type, hour = stats?.last_hour;
+  const { name, description, schema, stats, failed, quarantine, minutes } = type, hour = stats?.last_hour;
   return html`
     <td role="cell" class="name">${schema ? html`<a href=${jobsWith({ type: name })}>${breakable(name)}</a>` : html`<b>${name}</b>`}<small class="description" title=${description}>${description}</small>${
       quarantine ? html`<div class="paused bad">${icon("fatal")}<b>quarantined</b> ${timeOf(quarantine.since)}: ${linked(quarantine.text)}</div>` : nothing}</td>
     <td role="cell" class="num run" data-label="run p50">${time(stats?.run_s.p50)}</td>
     <td role="cell" class="num run" data-label="run p95">${time(stats?.run_s.p95)}</td>
     <td role="cell" class="num share" data-label="failed attempts">${share(failureShare(stats?.ended ?? {}))}</td>
-    <td role="cell" class="num hour" data-label="ended, last hour">${hour && hour.done + hour.failed ? html`${count(hour.done + hour.failed)}<small class=${hour.failed ? "bad" : ""}>${hour.failed ? `${count(hour.failed)} failed` : ""}</small>` : nothing}</td>
+    <td role="cell" class="num hour" data-label="ended, last hour">${hour && hour.done + hour.failed ? html`${count(hour.done + hour.failed)}${hour.failed ? html`<small class="bad">${count(hour.failed)} failed</small>` : nothing}${line(`Jobs of ${name} that ended in each of the last 60 minutes`, minutes, { kind: hour.failed ? "failed" : "done" })}` : nothing}</td>
     <td role="cell" class="num failed" data-label="failed jobs">${failed ? html`<a class="bad" href=${jobsWith({ type: name, status: "failed", sort: "ended" })}>${count(failed)}</a>` : nothing}</td>
     <td role="cell" class="actions num">${quarantine ? action("Release …", `Release ${name}`, () => askRelease(name, changed)) : nothing}<button type="button" class="quiet" aria-expanded=${String(isOpen)} aria-label=${`Details of ${name}`} @click=${toggle}>details</button>${
       schema ? html`<a class="act button" data-changes href="/ui/submit?${new URLSearchParams({ type: name })}" aria-label="Submit a ${name} job">Submit …</a>` : nothing}</td>`;

@@ -3,6 +3,7 @@ import { byId, setAttr, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
+import { PastHour } from "../base/past-hour.js";
 import { Rows } from "../lists/rows.js";
 import { Sorting } from "../lists/sorting.js";
 import { failedShare, failureShare, neverRan, typeCells, typeDetails } from "./type-row.js";
@@ -44,6 +45,7 @@ const showFold = () => {
 fold.addEventListener("click", () => { isOpen = !isOpen; showFold(); });
 search.addEventListener("input", showFold);
 const sorting = new Sorting(table, ORDERS, () => rows.shown && show(true));
+const hour = new PastHour("type", () => rows.shown && show());
 /** @type {any[]} */
 let items = [];
 const refresh = followStream(async (signal) => {
@@ -59,7 +61,7 @@ const refresh = followStream(async (signal) => {
 
 /** Show the rows in their order, those that never ran last. @param {boolean} [isAsked] */
 function show(isAsked) {
-  const sorted = sorting.sorted(items);
+  const sorted = sorting.sorted(items.map((type) => ({ ...type, minutes: hour.minutes(type.name, ({ done, failed }) => done + failed) })));
   rows.show([...sorted.filter((type) => !type.isUnused), ...sorted.filter((type) => type.isUnused)], isAsked);
   const known = items.filter(({ schema }) => schema !== null).length;
   setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words}` : "\u00a0");

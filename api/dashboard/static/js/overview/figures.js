@@ -75,4 +75,4 @@ export class Figures {
 }
 
 /** @param {string} name @param {string} when @param {any} value @param {any} more @param {any} chart @param {boolean} [isBad] */
-const figure = (name, when, value, more, chart, isBad) => html`<div class="figure"><dt>${name} <span class="unit">${when}</span></dt><dd class=${isBad ? "bad value" : "value"}>${value}</dd><dd class="sub">${more ?? nothing}</dd><dd class="chart">${chart}</dd></div>`;
+const figure = (name, when, value, more, chart, isBad) => html`<div class="figure"><dt>${name} <span class="unit">${when}</span></dt><dd class=${isBad ? "bad value" : "value"}>${value}</dd><dd class="sub">${more ?? nothing}</dd><dd class="chart"><a href="/ui/history" aria-label="History">${chart}</a></dd></div>`;

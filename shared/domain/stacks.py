@@ -4,6 +4,8 @@ import re
 
 _THREAD = re.compile(r"^(?=(?:Current thread|Thread) 0x)", re.MULTILINE)
 _RUNS_JOBS = "worker/attempt/executor.py"
+_COROUTINE = re.compile(r"^Coroutine of job ", re.MULTILINE)
+_OF_WORKER = re.compile(r"orpheus/(?:shared/job_types|worker/(?:attempt|leasing|process|__main__))")
 
 
 def job_first(stacks: str) -> str:
@@ -11,3 +13,21 @@ def job_first(stacks: str) -> str:
     head, *threads = _THREAD.split(stacks)
     threads.sort(key=lambda thread: (_RUNS_JOBS not in thread, not thread.startswith("Current")))
     return "\n\n".join(part.strip() for part in (head, *threads)).strip()
+
+
+def job_only(dump: str) -> str:
+    """Return what the job's own thread or coroutine did, without the frames of the worker.
+
+    Return text that is not a dump as it is.
+    """
+    head, *threads = _THREAD.split(dump)
+    if not threads:
+        return dump
+    if awaits := _COROUTINE.search(head):
+        own = [head[: awaits.start()].strip(), *head[awaits.start() :].strip().splitlines()]
+    else:
+        mine = job_first("".join(threads)).split("\n\n")[0].splitlines()[1:]
+        worker = next((n for n, line in enumerate(mine) if _OF_WORKER.search(line)), 0)
+        own = [head.strip(), *(mine[:worker] if worker else mine)]
+    more = f"({len(threads)} threads; --json shows all)" if len(threads) > 1 else ""
+    return "\n".join(filter(None, [*own, more]))

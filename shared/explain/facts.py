@@ -206,7 +206,7 @@ def _queues(
     rooms, pauses, flows = store.queues.rooms(), store.waiting.pauses(), store.stats.flows()
     due = store.waiting.due_by_queue(rooms, only)
     if only is None:
-        given = _names_given(store, pools)
+        given = _names_given(store, {pool.name: pool.queues for pool in pools})
         has_rule = {name for name, rule in rules.items() if rule.has_effect or name in given}
         only = counts.keys() | has_rule
     return {
@@ -245,9 +245,15 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
             yield row.definition.name, (now_ms - tick_ms) / 1000
 
 
-def _names_given(store: Store, pools: Sequence[Pool]) -> set[str]:
+def queue_names(store: Store, pools: Pools) -> set[str]:
+    """Return the queues that exist: those with jobs or settings, and those that are named."""
+    settings = {row.name for row in store.queues.all()}
+    return settings | {*store.stats.counts_by_queue()} | _names_given(store, pools)
+
+
+def _names_given(store: Store, pools: Pools) -> set[str]:
     """Return the queues that a job type, a schedule or a pool names, and the default queue."""
     asked = [row.definition.queue for row in store.schedules.all()]
     asked += [row.queue for row in store.types.all()]
-    served = {name for pool in pools for name in pool.queues}
+    served = {name for queues in pools.values() for name in queues}
     return served.union(name for name in asked if name) | {_USUAL_QUEUE}

@@ -4,7 +4,7 @@ import click
 
 from orpheus.shared.messages.alerts import Alert, alerts_of
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import Column, ago, duration, print_items
+from orpheus.supervisor.cli.output import Column, ago, count, duration, print_items
 
 _COLUMNS = (
     Column("ALERT", least=12),
@@ -13,7 +13,7 @@ _COLUMNS = (
     Column("EVERY", 3),
     "LAST FIRED",
     "LAST JOB",
-    Column("HELD BACK", 1),
+    Column("SUPPRESSED", 1),
 )
 
 
@@ -35,5 +35,5 @@ def _row(item: Alert) -> tuple[object, ...]:
         duration(item.every),
         ago(item.last_fired),
         item.last_job,
-        item.held_back or None,
+        count(item.held_back or None),
     )

@@ -54,7 +54,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "stop": ("service", "Stop Orpheus in order, as Ctrl-C does, and wait until it has ended."),
     "submit": ("submit", "Submit a job of TYPE."),
     "types": ("types", "List the job types and their payloads."),
-    "why": ("why", "Say why a job does not run; exit 0 if it runs."),
+    "why": ("why", "Say why a job does not run, or why QUEUE starts none."),
     "workers": ("workers", "List every process with its state, job and resource use."),
 }
 """Name -> its module in this folder, and the line of `orpheus --help`."""

@@ -4,7 +4,7 @@ import click
 
 from orpheus.shared.messages.audit import AuditEntry, audit_entry_of
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import Column, local_time, print_json, print_table
+from orpheus.supervisor.cli.output import Column, count, local_time, print_json, print_table
 
 _COLUMNS = (
     "ID",
@@ -36,5 +36,5 @@ def audit(operator: Operator, before: int | None, limit: int) -> None:
 
 
 def _row(item: AuditEntry) -> tuple[object, ...]:
-    at = local_time(item.at)
-    return item.id, at, item.by, item.action, item.target, item.change, item.count, item.reason
+    at, jobs = local_time(item.at), count(item.count)
+    return item.id, at, item.by, item.action, item.target, item.change, jobs, item.reason

@@ -50,15 +50,15 @@ def completion(shell: str, **_of_every_command: object) -> None:
     click.echo(completer.source_template % completer.source_vars())
 
 
-def live(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Return the completion of a parameter from the database, by a name in `_KINDS`."""
+def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return the completion of a parameter from the database, by names in `_KINDS`."""
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
         from orpheus.supervisor.cli.operator import Operator, given_to  # noqa: PLC0415 - not for --help
 
         try:
             with _for_a_moment(), Operator(*given_to(context)).opened() as (store, _handover):
-                pairs = list(_KINDS[kind](store))
+                pairs = [pair for kind in kinds for pair in _KINDS[kind](store)]
         except Exception:  # noqa: BLE001 - a shell shows it in the middle of what is typed
             return []
         return [

@@ -7,6 +7,7 @@ import click
 from orpheus.shared.domain.job_filter import JobFilter, filter_problems, payload_fields
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE, WAITING
+from orpheus.shared.domain.stacks import job_only
 from orpheus.shared.explain.sentences import how_cancelled
 from orpheus.shared.messages.jobs import job_of, listed_job_of
 from orpheus.shared.storage import Budget, JobOrder
@@ -118,7 +119,7 @@ def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> N
         )
     elif total.value > len(page):
         at_least = "" if total.exact else "at least "
-        click.echo(f"the first {len(page)} of {at_least}{total.value:,}", err=True)
+        click.echo(f"the first {len(page):,} of {at_least}{total.value:,}", err=True)
 
 
 def _row(job: Job, now_ms: int) -> tuple[object, ...]:
@@ -218,7 +219,8 @@ def show(operator: Operator, id: int) -> None:
         print_table(_OF_ATTEMPTS, rows)
     if job.error is not None:
         text = _of_error(job.error)
-        print_block("error", f"{text}\n{job.error.traceback}" if job.error.traceback else text)
+        trace = job_only(job.error.traceback or "")
+        print_block("error", f"{text}\n{trace}" if trace else text)
 
 
 def _attempt_row(attempt: Attempt, job: Job, now_ms: int) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from orpheus.shared.operations.moving import move as move_database
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.storage import Store, open_store, shown_url, state_files
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json, print_table
+from orpheus.supervisor.cli.output import count, print_json, print_table
 from orpheus.supervisor.startup import lock_database
 
 
@@ -40,7 +40,7 @@ def move(operator: Operator, source: str, target: str) -> None:
         print_json({"from": ends[0].name, "to": ends[1].name, "rows": counts})
         return
     if not sys.stdout.isatty():
-        print_table(("TABLE", "ROWS"), counts.items())
+        print_table(("TABLE", "ROWS"), ((name, count(rows)) for name, rows in counts.items()))
     click.echo(f"Moved and verified. Now set database.url to {ends[1].name}.")
 
 

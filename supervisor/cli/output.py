@@ -249,6 +249,11 @@ def paused_by(pause: By | None, otherwise: str | None = None) -> str | None:
     return f"{pause.by}: {pause.reason} ({at})" if pause.reason else f"{pause.by} {at}"
 
 
+def count(n: int | None) -> str | None:
+    """Return a count, on a terminal with separators: `12,000`; None for None."""
+    return None if n is None else f"{n:,}" if sys.stdout.isatty() else str(n)
+
+
 def mebibytes(size_bytes: int | None) -> str | None:
     """Return a size in MiB."""
     return None if size_bytes is None else f"{size_bytes / _BYTES_PER_MIB:.1f} MiB"

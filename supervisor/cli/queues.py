@@ -1,18 +1,26 @@
 """Queues: list, pause and resume them."""
 
+import sys
+
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.errors import NotFound
 from orpheus.shared.explain.answers import queues_of
+from orpheus.shared.explain.facts import queue_names
 from orpheus.shared.messages.queues import Queue
 from orpheus.shared.operations.operator_actions import pause_queue
+from orpheus.shared.sentences import did_you_mean
+from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
     Columns,
+    count,
     duration,
     paused_by,
     print_items,
@@ -60,10 +68,10 @@ def _row(item: Queue) -> tuple[object, ...]:
     return (
         item.name,
         "paused" if item.paused else "open" if item.pools else "no pool",
-        limits.max_running or None,
+        count(limits.max_running or None),
         limits.rate or None,
         ", ".join(per_key) or None,
-        *(item.counts[status.value] for status in Status),
+        *(count(item.counts[status.value]) for status in Status),
         duration(item.oldest_due_s),
         f"{item.in_per_minute:.1f}",
         f"{item.out_per_minute:.1f}",
@@ -71,6 +79,12 @@ def _row(item: Queue) -> tuple[object, ...]:
         ", ".join(more) or None,
         _why(item),
     )
+
+
+def check_queue(store: Store, handover: CommandLineHandover, name: str) -> None:
+    """Raise NotFound, which names a similar queue, if a queue does not exist."""
+    if name not in (known := queue_names(store, handover.storage.pools)):
+        raise NotFound(f"there is no queue {name!r}{did_you_mean(name, known)}")
 
 
 def _why(item: Queue) -> str | None:
@@ -82,11 +96,12 @@ def _why(item: Queue) -> str | None:
 
 @click.command()
 @click.argument("queue", shell_complete=live("queues"))
+@click.option("--create", is_flag=True, help="Pause QUEUE even if it does not exist yet.")
 @with_reason
 @for_operator
-def pause(operator: Operator, queue: str, reason: str | None) -> None:
+def pause(operator: Operator, queue: str, create: bool, reason: str | None) -> None:
     """Start no more jobs of QUEUE until it is resumed. A pause survives restarts."""
-    _set_paused(operator, queue, reason, paused=True)
+    _set_paused(operator, queue, reason, paused=True, create=create)
 
 
 @click.command()
@@ -98,10 +113,19 @@ def resume(operator: Operator, queue: str, reason: str | None) -> None:
     _set_paused(operator, queue, reason, paused=False)
 
 
-def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> None:
+def _set_paused(
+    operator: Operator, queue: str, reason: str | None, *, paused: bool, create: bool = False
+) -> None:
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     with operator.opened() as (store, handover):
+        try:
+            check_queue(store, handover, queue)
+        except NotFound as error:
+            asks = paused and sys.stdin.isatty() and sys.stdout.isatty() and not operator.as_json
+            if not create and not (asks and click.confirm(f"{error}. Create it and pause it?")):
+                hint = " (--create creates and pauses it)" if paused and not asks else ""
+                raise NotFound(f"{error}{hint}") from None
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         workers = read_workers(store, handover)
         (item,) = queues_of(read_facts(store, handover, workers, {queue}))

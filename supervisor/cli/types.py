@@ -14,7 +14,7 @@ from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.text import first_line
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import Column, ago, duration, print_items
+from orpheus.supervisor.cli.output import Column, ago, count, duration, print_items
 
 _OF_TYPES = (
     Column("TYPE", least=16),
@@ -82,8 +82,8 @@ def _error_row(item: ErrorGroup) -> tuple[object, ...]:
         item.type,
         item.error,
         item.where,
-        item.count,
-        item.last_hour,
+        count(item.count),
+        count(item.last_hour),
         ago(item.first_seen),
         ago(item.last_seen),
         item.newest,

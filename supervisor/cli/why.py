@@ -1,4 +1,4 @@
-"""Say why a job does not run."""
+"""Say why a job does not run, or why a queue starts none."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,19 @@ import click
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.words import plural
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.explain.answers import reason_of
 from orpheus.shared.explain.facts import read_job
-from orpheus.shared.explain.reasons import Reason, of_job
+from orpheus.shared.explain.reasons import Reason, of_job, of_queue
 from orpheus.shared.explain.sentences import command_of, text_of
 from orpheus.shared.messages.queues import Code, Why
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
+from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import print_json, when
+from orpheus.supervisor.cli.queues import check_queue
 from orpheus.supervisor.cli.workers import read_facts, read_workers
 
 _LASTING = frozenset(
@@ -35,16 +37,20 @@ _LASTING = frozenset(
 
 
 @click.command()
-@click.argument("id", type=JobId, shell_complete=live("jobs"))
+@click.argument("name", type=Text(), metavar="ID|QUEUE", shell_complete=live("jobs", "queues"))
 @for_operator
-def why(operator: Operator, id: int) -> int:
-    """Say why a job does not run; exit 0 if it runs."""
+def why(operator: Operator, name: str) -> int:
+    """Say why a job does not run, or why QUEUE starts none; exit 0 if nothing holds it back."""
     with operator.opened() as (store, handover):
-        job, reasons = _read(store, handover, id)
+        if name.isdecimal():
+            job, reasons = _read(store, handover, JobId(name))
+            headline = _headline(job, reasons)
+        else:
+            headline, reasons = _of_queue(store, handover, name)
     if operator.as_json:
         print_json(Why(runs=not reasons, reasons=[reason_of(reason) for reason in reasons]))
     else:
-        click.echo(_headline(job, reasons))
+        click.echo(headline)
         for reason in reasons:
             command = command_of(reason)
             click.echo(f"  - {_in_words(reason)}{f' ({command})' if command else ''}")
@@ -64,6 +70,20 @@ def _read(store: Store, handover: CommandLineHandover, id: int) -> _Read:
         found = read_job(store, id)
         facts = read_facts(store, handover, workers, {found.job.queue})
         return _Read(found.job, of_job(facts, found))
+
+
+def _of_queue(store: Store, handover: CommandLineHandover, name: str) -> tuple[str, list[Reason]]:
+    """Return in words how a queue stands, and why its next due job does not start."""
+    check_queue(store, handover, name)
+    facts = read_facts(store, handover, read_workers(store, handover), {name})
+    queue = facts.queues[name]
+    reason = of_queue(facts, queue)
+    if reason:
+        return f"queue {name} starts no job ({plural(queue.due.jobs, 'due job')}):", [reason]
+    if queue.due.first:
+        return f"queue {name} runs: nothing holds back its next job", []
+    paused = " and is paused" if queue.rule.paused else ""
+    return f"queue {name} has no due job{paused}", []
 
 
 def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:

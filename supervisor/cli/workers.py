@@ -11,6 +11,7 @@ import click
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
+from orpheus.shared.domain.stacks import job_only
 from orpheus.shared.errors import NoAnswer, NotFound
 from orpheus.shared.explain.facts import Facts, read
 from orpheus.shared.explain.sentences import nothing_runs
@@ -30,6 +31,7 @@ from orpheus.supervisor.cli.operator import Operator, Text, for_operator, on_hos
 from orpheus.supervisor.cli.output import (
     Column,
     ago,
+    count,
     duration,
     fields_of,
     mebibytes,
@@ -131,7 +133,7 @@ def _show(item: Worker) -> None:
         }
     )
     if exits and exits[0].evidence:
-        print_block("evidence of the last exit", exits[0].evidence)
+        print_block("evidence of the last exit", job_only(exits[0].evidence))
     if exits and exits[0].output:
         print_block("output before the last exit", exits[0].output)
 
@@ -148,9 +150,9 @@ def _row(item: Worker) -> tuple[object, ...]:
         duration(item.heartbeat_age_s),
         None if cpu is None else f"{cpu:.1f} %",
         mebibytes(item.rss_bytes),
-        item.jobs_done if item.pid and item.role == Role.WORKER else None,
+        count(item.jobs_done) if item.pid and item.role == Role.WORKER else None,
         duration(item.uptime_s),
-        item.restarts,
+        count(item.restarts),
         _why(item) or None,
     )
 

@@ -1,6 +1,6 @@
 """Stacks of a process, with what the job does first."""
 
-from orpheus.shared.domain.stacks import job_first
+from orpheus.shared.domain.stacks import job_first, job_only
 
 STACKS = """Fatal Python error: Aborted
 
@@ -28,3 +28,14 @@ def test_the_stack_of_the_jobs_thread_comes_first() -> None:
     assert order(job_first(STACKS)) == THREADS
     assert job_first(STACKS).startswith("Fatal Python error: Aborted\n\nThread 0x0003")
     assert job_first("") == ""
+
+
+def test_a_crash_shows_only_the_code_of_the_job() -> None:
+    head = "Fatal Python error: Aborted\n"
+    crunch, more = '  File "/x/jobs.py", line 2 in crunch\n', "(3 threads; --json shows all)"
+    assert job_only(STACKS.replace("/x/worker", "/orpheus/worker")) == head + crunch + more
+    awaits = "Coroutine of job 7 crunch (most recent call first):\n"
+    assert job_only(f"{head}{awaits}{crunch}\n{STACKS.partition('Aborted')[2]}") == (
+        head + awaits + crunch + more
+    )
+    assert job_only("Traceback of an exception\n") == "Traceback of an exception\n"

@@ -1,8 +1,11 @@
 """`orpheus queues`, `pause` and `resume`."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
@@ -53,3 +56,21 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, supervised: Store) -> N
     assert orpheus("queues", *other).out.splitlines()[1].split()[1] == "no"
     assert orpheus("resume", "mail", "--json").json["paused"] is None
     assert len(supervised.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
+
+
+def test_pausing_an_unknown_queue_asks_on_a_terminal_and_refuses_in_a_pipe(
+    orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = "there is no queue 'mial'; did you mean 'mail'?"
+    refused = f"orpheus: {unknown} (--create creates and pauses it)\n"
+    assert orpheus("pause", "mial") == (1, "", refused)
+    assert orpheus("resume", "mial") == (1, "", f"orpheus: {unknown}\n")
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda question: question is None)
+    assert orpheus("pause", "mial").code == 1
+    assert "mial" not in supervised.waiting.pauses()
+    monkeypatch.setattr("click.confirm", lambda question: unknown in question)
+    assert orpheus("pause", "mial").code == 0
+    assert orpheus("pause", "bulk", "--create").code == 0
+    assert {"mial", "bulk"} <= supervised.waiting.pauses().keys()

@@ -63,7 +63,7 @@ def test_alerts_are_listed_with_when_they_fired(orpheus: Orpheus, store: Store) 
     assert (fired["on"], fired["within"], fired["every"]) == ([*kinds], 600, 300)
     head, first, second = orpheus("alerts").out.splitlines()
     assert re.split("  +", head) == [
-        "ALERT", "ON", "TYPE", "EVERY", "LAST FIRED", "LAST JOB", "HELD BACK",
+        "ALERT", "ON", "TYPE", "EVERY", "LAST FIRED", "LAST JOB", "SUPPRESSED",
     ]  # fmt: skip
     told = r"a +config\.rejected, worker\.fatal \(2 in 10 min\) +notify +5 min"
     assert re.fullmatch(rf"{told} +{TIME} +{fired['last_job']} +-", first)

@@ -43,3 +43,19 @@ def test_it_says_where_a_job_runs_and_that_it_has_ended(
     assert orpheus("why", "1") == (1, "job 1 (count) has ended:\n  - it is done\n", "")
     assert orpheus("why", "2") == (0, "job 2 (count) runs on default-1\n", "")
     assert orpheus("why", "2", "--json").json == {"runs": True, "reasons": []}
+
+
+def test_it_says_why_a_queue_starts_no_job(orpheus: Orpheus, supervised: Store) -> None:
+    assert orpheus("why", "mail") == (0, "queue mail has no due job\n", "")
+    supervised.jobs.submit_many([NewJob("words", queue="mail")] * 2)
+    running = "queue mail runs: nothing holds back its next job\n"
+    assert orpheus("why", "mail") == (0, running, "")
+    orpheus("pause", "mail", "--reason", "spam")
+    code, out, _ = orpheus("why", "mail")
+    head, reason = out.splitlines()
+    assert (code, head) == (1, "queue mail starts no job (2 due jobs):")
+    assert re.fullmatch(r"  - queue mail is paused by .*: spam \(orpheus resume mail\)", reason)
+    assert [item["code"] for item in orpheus("why", "mail", "--json").json["reasons"]] == [
+        "queue_paused"
+    ]
+    assert orpheus("why", "mial").err == "orpheus: there is no queue 'mial'; did you mean 'mail'?\n"

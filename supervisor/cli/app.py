@@ -53,6 +53,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show the whole system; exit 1 if something needs attention."),
     "stop": ("service", "Stop Orpheus in order, as Ctrl-C does, and wait until it has ended."),
     "submit": ("submit", "Submit a job of TYPE."),
+    "top": ("top", "Show pools, queues and problems live, with keys for the actions."),
     "types": ("types", "List the job types and their payloads."),
     "why": ("why", "Say why a job does not run, or why QUEUE starts none."),
     "workers": ("workers", "List every process with its state, job and resource use."),

@@ -153,11 +153,11 @@ def _row(item: Worker) -> tuple[object, ...]:
         count(item.jobs_done) if item.pid and item.role == Role.WORKER else None,
         duration(item.uptime_s),
         count(item.restarts),
-        _why(item) or None,
+        why_of(item) or None,
     )
 
 
-def _why(item: Worker) -> str:
+def why_of(item: Worker) -> str:
     """Return what is wrong with a slot, and when its state ends."""
     why = item.reason
     if not why and item.last_exit and (item.last_failure or item.state != SlotState.READY):

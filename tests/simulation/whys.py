@@ -1,10 +1,13 @@
-"""Whether `why` is true: nothing is said to hold back the job that is leased next, and if no job is
-leased, something is said to hold back each.
+"""Whether `why` is true: of the jobs that it says nothing holds back, the first are leased next.
 
 The lease is rolled back, so that a schedule goes on as if nobody had asked.
 """
 
+from collections import Counter
+from collections.abc import Iterable
+
 from orpheus.shared.domain.jobs import Holder
+from orpheus.shared.domain.rooms import Room
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.explain.facts import Facts, read, read_job
 from orpheus.shared.explain.reasons import of_job
@@ -27,15 +30,24 @@ def facts_of(store: Store, served: tuple[str, ...], places: int) -> Facts:
     return read(store, workers, {"pool": served}, DEAD_AFTER_S)
 
 
-def is_told_truly(runs: set[int], held: set[int], leased: set[int]) -> bool:
-    """`runs`: jobs that nothing is said to hold back; `held`: the others."""
-    return (bool(leased) or not runs) and not held & leased
+def told_of(store: Store, facts: Facts, ids: Iterable[int], places: int) -> set[int]:
+    """Return which of these jobs are leased next, as nothing holds them back and it is their turn.
 
-
-def told_of(store: Store, facts: Facts, ids: list[int]) -> tuple[set[int], set[int]]:
-    """Return which of these jobs nothing holds back but their turn, and which something does."""
-    held = {id for id in ids if of_job(facts, read_job(store, id))}
-    return {*ids} - held, held
+    Each of them takes room of its queue and its key from those after it.
+    """
+    jobs = [job for id in ids if not of_job(facts, job := read_job(store, id))]
+    jobs.sort(key=lambda job: (-job.job.priority, job.job.run_at_ms, job.job.id))
+    runs, taken = set[int](), Counter[tuple[str, str | None]]()
+    for job in jobs:
+        name, key = job.job.queue, job.next.key
+        rooms: dict[tuple[str, str | None], Room] = {(name, None): facts.queues[name].room}
+        if key is not None:
+            rooms[name, key] = job.next.key_room
+        has_room = all(room.left is None or taken[of] < room.left for of, room in rooms.items())
+        if has_room and len(runs) < places:
+            runs.add(job.job.id)
+            taken.update(rooms.keys())
+    return runs
 
 
 def why_tells_what_is_leased_next(world: World) -> None:
@@ -43,12 +55,13 @@ def why_tells_what_is_leased_next(world: World) -> None:
     store = world.onlooker
     if world.look("SELECT 1 FROM queues WHERE sweep_after IS NOT NULL") or store.keys.opened():
         return  # whose key has room is not known to leases either, before they look at it
-    runs, held = told_of(store, facts_of(store, ("*",), 1), [id for (id,) in world.look(_WAITING)])
+    ids = [id for (id,) in world.look(_WAITING)]
+    runs = told_of(store, facts_of(store, ("*",), 1), ids, 1)
     try:
         leased = _lease_and_undo(world)
     except DatabaseBusy:
         return
-    check(is_told_truly(runs, held, leased), "why: another job is leased next", runs, leased)
+    check(runs == leased, "why: another job is leased next", runs, leased)
 
 
 def _lease_and_undo(world: World) -> set[int]:

@@ -204,3 +204,8 @@ def test_a_digest_tells_values_apart_but_not_ways_of_writing(toml: Toml, load: L
     one = load(toml("[api]\nport = 8000 # why\nhost = 'localhost'\n")).sources.digest()
     assert load(toml("api = {host = 'localhost', port = 8000}\n")).sources.digest() == one
     assert load(toml("api.port = 8000\n")).sources.digest() != one
+
+
+def test_a_variable_with_one_underscore_is_told_what_it_must_be(problems: Problems) -> None:
+    (problem,) = problems(environ={"ORPHEUS_API_PORT": "8080"})
+    assert problem.startswith("ORPHEUS_API_PORT: variables are called ORPHEUS_TABLE__KEY")

@@ -10,7 +10,7 @@ from inspect import Parameter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic.errors import PydanticUserError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -58,8 +58,23 @@ class PayloadModel:
             self._model: type[BaseModel] = create_model(
                 "Payload", __config__=ConfigDict(extra="forbid", **_BYTES), **fields
             )
+        except PydanticSchemaGenerationError as error:
+            raise ConfigurationError(f"{where}: {self._without_json()}") from error
         except PydanticUserError as error:
             raise ConfigurationError(f"{where}: {error}") from error
+
+    def _without_json(self) -> str:
+        """Return which parameter no payload can fill, and what can be used instead."""
+        for name in self._names:
+            try:
+                self._model_of(name)
+            except PydanticSchemaGenerationError:
+                kind = getattr(self._annotations[name], "__name__", self._annotations[name])
+                break
+        return (
+            f"{name}: JSON cannot hold a {kind}; use str, int, float, bool, list, dict, datetime, "
+            "Enum, a dataclass, a TypedDict or a pydantic model"
+        )
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema. Raises ConfigurationError if there is none."""

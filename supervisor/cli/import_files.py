@@ -32,13 +32,13 @@ def import_files() -> None:
 @import_files.command("crontab")
 @file_argument
 @click.option("--timezone", metavar="ZONE", help="Of its times; default: that of this host.")
+@click.option(
+    "--users", "has_users", is_flag=True, help="Each line names a user, as in /etc/crontab."
+)
 @for_operator
-def from_crontab(operator: Operator, file: str, timezone: str | None) -> int:
-    """Make a command and a schedule of each job of a crontab.
-
-    Each line of /etc/crontab and of a file in /etc/cron.d names a user before its command.
-    """
-    has_users = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
+def from_crontab(operator: Operator, file: str, timezone: str | None, has_users: bool) -> int:
+    """Make a command and a schedule of each job of a crontab."""
+    has_users |= str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
     zone = timezone or _zone_of_host()
     if not zone:
         raise click.UsageError("the time zone of this host has no name: give --timezone")

@@ -1,4 +1,4 @@
-"""The process that keeps the output of all programs stands still."""
+"""The process that keeps the output of all programs stands still, or is given a hostile pattern."""
 
 import sys
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.integration.programs.conftest import Programs, program
+from tests.integration.programs.conftest import Programs, program, shell
 from tests.machine import freeze, wait_until
 
 Start = Callable[..., Programs]
@@ -52,3 +52,11 @@ def test_programs_go_on_when_the_keeper_of_their_output_stands_still(
     assert running.system.log().count("output_process_hung") == 1
     assert running.slot("writes-1")["pid"] == pid and running.slot("writes-1")["restarts"] == 0
     assert not running.slot("supervisor")["degraded"]
+
+
+def test_a_pattern_that_takes_for_ever_holds_up_no_other_program(programs: Start) -> None:
+    evil = program("evil", *shell(f"echo {'a' * 40}b; exec sleep 600"), ready={"line": "^(a+)+$"})
+    good = program("good", *shell("while :; do echo up; sleep 0.2; done"), ready={"line": "up"})
+    running = programs([ATTENTIVE, "[supervisor]\nstart_timeout = '5s'\n", evil, good])
+    running.until("good-1", "ready")
+    assert "output_process_hung" in running.system.log()

@@ -37,6 +37,13 @@ def test_a_crontab_is_printed_as_toml_and_the_rest_on_stderr(orpheus: Orpheus) -
     assert second.startswith("crontab:3: not carried over: @reboot /opt/warm-up (")
 
 
+def test_the_users_of_a_crontab_are_no_commands(orpheus: Orpheus) -> None:
+    Path("crontab").write_text("0 3 * * * nobody /opt/backup.sh\n")
+    _, out, err = orpheus("import", "crontab", "crontab", "--users")
+    assert [command.argv for command in loaded(out).commands] == [("/opt/backup.sh",)]
+    assert "user nobody" in err
+
+
 def test_the_env_file_beside_a_procfile_is_used(orpheus: Orpheus) -> None:
     Path("shop").mkdir()
     Path("shop/Procfile").write_text("web: serve\n")

@@ -39,8 +39,7 @@ class Quarantine(msgspec.Struct, frozen=True):
 
     @property
     def evidence(self) -> str:
-        """A clause: "it crashed 5 workers in a row, most recently in …"."""
+        """A clause: "after crashing 5 workers in a row (last: job 7 on default-1, …)"."""
         n, last = len(self.crashes), self.crashes[-1]
         workers = "1 worker" if n == 1 else f"{n} workers in a row"
-        end = f"most recently in job {last.job} on {last.worker}: {last.evidence}"
-        return f"it crashed {workers}, {end}"
+        return f"after crashing {workers} (last: job {last.job} on {last.worker}, {last.evidence})"

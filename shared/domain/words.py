@@ -30,8 +30,8 @@ def plural(n: int, noun: str) -> str:
 
 
 def jobs_wait(n: int) -> str:
-    """Return `1 job waits`, or `12 jobs wait`."""
-    return "1 job waits" if n == 1 else f"{n:,} jobs wait"
+    """Return `1 job is waiting`, or `12 jobs are waiting`."""
+    return f"{plural(n, 'job')} {'is' if n == 1 else 'are'} waiting"
 
 
 def by_whom(who: str, reason: str | None) -> str:

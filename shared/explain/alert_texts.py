@@ -28,26 +28,26 @@ _REASONS = ("text", "why", "details")
 """The fields of a Topic that an alert does not get as they are."""
 _JOB_WORDS = {
     Kind.JOB_ENQUEUED: "was submitted",
-    Kind.JOB_STARTED: "has started",
-    Kind.JOB_RETRYING: "failed and will be tried again",
+    Kind.JOB_STARTED: "started",
+    Kind.JOB_RETRYING: "failed and will be retried",
     Kind.JOB_SNOOZED: "was snoozed",
     Kind.JOB_RELEASED: "was released by its worker",
     Kind.JOB_RECLAIMED: "was taken back from its worker",
     Kind.JOB_DONE: "is done",
     Kind.JOB_FAILED: "failed",
     Kind.JOB_CANCELLED: "was cancelled",
-    Kind.JOB_UNBLOCKED: "waits no longer for other jobs or a release of its type",
+    Kind.JOB_UNBLOCKED: "was unblocked",
     Kind.JOB_CANCEL_REQUESTED: "was asked to stop",
-    Kind.JOB_REQUEUED: "was put back by an operator",
+    Kind.JOB_REQUEUED: "was queued again by an operator",
     Kind.JOB_DELETED: "was deleted",
 }
 _WORKER_WORDS = {
-    Kind.WORKER_STARTED: "was started",
+    Kind.WORKER_STARTED: "started",
     Kind.WORKER_READY: "is ready",
-    Kind.WORKER_EXITED: "has ended",
-    Kind.WORKER_HUNG: "hangs",
-    Kind.WORKER_FATAL: "is fatal",
-    Kind.SUPERVISOR_STARTED: "has started",
+    Kind.WORKER_EXITED: "exited",
+    Kind.WORKER_HUNG: "stopped responding",
+    Kind.WORKER_FATAL: "failed (fatal)",
+    Kind.SUPERVISOR_STARTED: "started",
     Kind.SUPERVISOR_STOPPING: "is stopping",
 }
 _OTHER_WORDS = {
@@ -55,7 +55,7 @@ _OTHER_WORDS = {
     Kind.CONFIG_REJECTED: "the configuration was rejected",
     Kind.QUEUE_PAUSED: "queue {name} was paused",
     Kind.QUEUE_RESUMED: "queue {name} was resumed",
-    Kind.SCHEDULE_FIRED: "schedule {name} made a job",
+    Kind.SCHEDULE_FIRED: "schedule {name} submitted a job",
     Kind.TYPE_QUARANTINED: "type {name} is quarantined",
     Kind.TYPE_RELEASED: "type {name} was released",
 }
@@ -116,10 +116,10 @@ def facts(
     if is_over:
         text = f"{rule.name}: resolved: {what}"
     elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
-        often = f"{rule.after} times within {duration(rule.within_s)}"
-        text = f"{rule.name}: {often}, the last: {what}"
+        often = f"{rule.after} times in {duration(rule.within_s)}"
+        text = f"{rule.name}: {often}, last: {what}"
     if held_back:
-        text = f"{text.removesuffix('.')} ({held_back} more since the last alert)"
+        text = f"{text.removesuffix('.')} ({held_back:,} suppressed since the last alert)"
     return {
         "action": "resolve" if is_over else "trigger",
         "rule": rule.name,

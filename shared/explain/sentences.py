@@ -13,7 +13,7 @@ import msgspec
 from orpheus.shared.domain.jobs import JobError, Status
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.words import duration, jobs_wait, named, plural
+from orpheus.shared.domain.words import duration, jobs_wait, named, noun_for, plural
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages.queues import Code
 from orpheus.shared.messages.status import ConcernCode
@@ -28,7 +28,7 @@ from orpheus.shared.text import first_line
 _Data = Mapping[str, Any]
 _Text = str | Callable[[_Data], str]
 
-NOTHING_RUNS = "nothing runs; `orpheus` starts it"
+NOTHING_RUNS = "Orpheus is not running; start it with `orpheus`"
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def command_of(reason: Reason) -> str | None:
 def headline(concerns: int, known: int, *, workers: int, ready: int, has_jobs: bool) -> str:
     """Return the state of a system in a sentence.
 
-    `concerns`: the problems that nobody knows of; `known`: the others. `workers`: those wanted.
+    `known`: acknowledged problems; `concerns`: the others. `workers`: how many should run.
     """
     if concerns:
         needs = "problem needs" if concerns == 1 else "problems need"
@@ -64,13 +64,13 @@ def headline(concerns: int, known: int, *, workers: int, ready: int, has_jobs: b
     if not workers:
         return "No worker is running."
     if ready < workers:
-        return "Not every worker is ready." if ready else "Starting up."
+        return "Some workers are not ready." if ready else "Starting up."
     return "All is well." if has_jobs else "Ready for the first job."
 
 
 def nothing_runs(moved: str) -> str:
     """Return that no process of Orpheus runs; `moved`: where its database was moved to."""
-    return f"nothing runs: {moved}" if moved else NOTHING_RUNS
+    return f"Orpheus is not running: {moved}" if moved else NOTHING_RUNS
 
 
 class _Words(Formatter):
@@ -87,6 +87,7 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "named": named,
     "spaced": lambda state: str(state).replace("_", " "),
     "why": lambda why: f": {why}" if why else "",
+    "last": lambda why: f" (last: {why})" if why else "",
     "rate": rate_text,
 }
 _WORDS = _Words()
@@ -105,13 +106,13 @@ def _with_queues(text: str, data: _Data) -> str:
     if "queues" not in data:
         return text
     oldest_s = data["oldest_s"]
-    since = f", the first for {duration(oldest_s)}" if oldest_s >= 1 else ""
+    since = f", the oldest for {duration(oldest_s)}" if oldest_s >= 1 else ""
     text = text[:1].upper() + text[1:]
     names = data["queues"]
-    where = f"queue{'s' * (len(names) > 1)} {named(names)}"
+    where = f" in queue{'s' * (len(names) > 1)} {named(names)}"
     if "queue" in data and len(names) == 1:
-        where = "it"  # the text names it
-    return f"{text}, and {jobs_wait(data['waiting'])} in {where}{since}"
+        where = ""  # the text names it
+    return f"{text}; {jobs_wait(data['waiting'])}{where}{since}"
 
 
 # Jobs
@@ -124,65 +125,63 @@ def _ended(data: _Data) -> str:
     if data["is_cancelled"]:
         how = how_cancelled(data["cancelled"], error)
         told = f" {how}" if data["cancelled"] else f"; {how}" if how else ""
-    else:
-        told = first_line(f": {error.type}: {error.message}") if error else ""
-    return f"it is {data['status']}{told} (a retry runs it again)"
+        return f"it was cancelled{told} (retry to run it again)"
+    told = first_line(f": {error.type}: {error.message}") if error else ""
+    return f"it failed{told} (retry to run it again)"
 
 
 def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:
     """Return who cancelled a job, and its last error, which did not end it."""
     parts = [cancelled.told()] if cancelled else []
     if error is not None:
-        parts.append(first_line(f"its last error was {error.type}: {error.message}"))
+        parts.append(first_line(f"last error: {error.type}: {error.message}"))
     return "; ".join(parts)
 
 
 def _gone(data: _Data) -> str:
-    then = f": {NOTHING_RUNS}" if data["nothing_runs"] else ", and the job is not taken back yet"
+    then = f": {NOTHING_RUNS}" if data["nothing_runs"] else "; the job will be taken back"
     return f"its worker {data['worker']} is gone{then}"
 
 
 def _job_silent(data: _Data) -> str:
-    return f"its worker {data['worker']} has sent no heartbeat for {_silence(data, 'it is')}"
+    return f"no heartbeat from its worker {data['worker']} for {_silence(data)}"
 
 
-def _silence(data: _Data, it_is: str) -> str:
-    then = f"; after {duration(data['dead_after_s'])} {it_is} taken for dead"
+def _silence(data: _Data) -> str:
+    then = f"; it counts as dead after {duration(data['dead_after_s'])}"
     return duration(data["for_s"]) + (then if data["for_s"] < data["dead_after_s"] else "")
 
 
 def _prefetched(data: _Data) -> str:
     jobs = data["jobs"]
     more = f" and {len(jobs) - MOST_NAMED:,} more" if len(jobs) > MOST_NAMED else ""
-    return f"{data['worker']} has leased it and runs {', '.join(jobs[:MOST_NAMED])}{more} first"
+    return f"{data['worker']} will run it after {', '.join(jobs[:MOST_NAMED])}{more}"
 
 
 def _dependency(data: _Data) -> str:
     if "more" in data:
-        return f"it waits for {plural(data['more'], 'more job')}"
-    return _WORDS.format("it waits for job {id} ({type}), which is {status:spaced}", **data)
+        return f"it depends on {plural(data['more'], 'more job')}"
+    return _WORDS.format("it depends on job {id} ({type}, {status:spaced})", **data)
 
 
 def _quarantined(data: _Data) -> str:
     if data["is_released"]:
-        then = "and its jobs are let go a few at a time"
-        return f"type {data['type']} has just been released, {then}"
-    return f"type {data['type']} is quarantined: {data['evidence']}"
+        return f"{data['type']} was just released; its jobs start a few at a time"
+    return f"{data['type']} is quarantined {data['evidence']}"
 
 
 def _no_worker(data: _Data) -> str:
     if data["nothing_runs"]:
         return nothing_runs(data["moved"])
-    if "slot" in data:
-        why = f"{data['slot']} is {'in ' * (data['state'] is SlotState.BACKOFF)}{data['state']}"
-        if data["silent_s"]:
-            why = f"{data['slot']} has sent no heartbeat for {duration(data['silent_s'])}"
-        elif data["why"]:
-            why += f": {data['why']}"
-        why += f"; {data['more']:,} more are not ready" if data["more"] else ""
-    else:
-        why = "it has no workers"
-    return f"no worker of pool {data['pool']} is ready: {why}"
+    if "slot" not in data:
+        return f"pool {data['pool']} has no workers"
+    why = f"{data['slot']} is {'in ' * (data['state'] is SlotState.BACKOFF)}{data['state']}"
+    if data["silent_s"]:
+        why = f"no heartbeat from {data['slot']} for {duration(data['silent_s'])}"
+    elif data["why"]:
+        why += f" ({data['why']})"
+    why += f", {data['more']:,} more are not ready" if data["more"] else ""
+    return f"pool {data['pool']} has no ready worker: {why}"
 
 
 def _no_worker_command(data: _Data) -> str:
@@ -192,13 +191,11 @@ def _no_worker_command(data: _Data) -> str:
 
 
 def _busy(data: _Data) -> str:
-    places = data["places"]
-    which = "the only place" if places == 1 else f"all {places:,} places"
     alone = ""
     if data["alone"]:
         run = "runs" if len(data["alone"]) == 1 else "each run"
-        alone = f" (after a crash, {named(data['alone'])} {run} one job alone)"
-    return f"{which} of pool {data['pool']} {'is' if places == 1 else 'are'} taken{alone}"
+        alone = f"; {named(data['alone'])} {run} one job alone after a crash"
+    return f"pool {data['pool']} is full ({plural(data['places'], 'place')}{alone})"
 
 
 # The system
@@ -207,16 +204,16 @@ def _busy(data: _Data) -> str:
 def _no_writes(data: _Data) -> str:
     standstill: Standstill = data["standstill"]
     if standstill.why:
-        shown = "No job starts or ends, and each process is shown as it was before"
-        return f"{_sentence(f'Nothing can be written: {standstill.why}')} {shown}"
-    who = "another process"
+        shown = "No job can start or finish, and the process states may be out of date"
+        return f"{_sentence(f'The database cannot be written: {standstill.why}')} {shown}"
+    who = "Another process"
     if standstill.pid is not None:
-        who = f"process {standstill.pid}"
+        who = f"Process {standstill.pid}"
         who += f" ({standstill.command})" if standstill.command else ""
     since = ""
     if standstill.for_s is not None:
-        since = f", and nothing has been written for {duration(standstill.for_s)}"
-    return f"No write can begin: {who} holds the database's write lock{since}"
+        since = f"; nothing has been written for {duration(standstill.for_s)}"
+    return f"{who} holds the database's write lock{since}"
 
 
 def _no_writes_command(data: _Data) -> str:
@@ -230,21 +227,21 @@ def _stopping(data: _Data) -> str:
     if left_s is None:
         end = ""
     elif left_s < 0:
-        end = f"it should have ended {duration(round(-left_s))} ago, and "
+        end = f"It should have ended {duration(round(-left_s))} ago. "
     else:
-        end = f"it ends within {duration(round(left_s))}, and "
+        end = f"It will end within {duration(round(left_s))}. "
     who = "Orpheus" if data["slot"] == "supervisor" else f"The {data['slot']}"
-    return f"{who} is stopping{why}: {end}nothing is started or restarted any more"
+    return f"{who} is stopping{why}. {end}Nothing will be started or restarted"
 
 
 def _nothing(data: _Data) -> str:
     gone = "" if data["gone"] is None else f"The supervisor (process {data['gone']}) is gone"
     if left := data["left"]:
-        is_or_are = "is" if len(left) == 1 else "are"
-        rest = f"{named(left)} {is_or_are} without a supervisor, and nothing is started"
-        return f"{gone}: {rest}" if gone else rest
+        runs = "runs" if len(left) == 1 else "run"
+        rest = f"{named(left)} {runs} without a supervisor, so nothing will be restarted"
+        return f"{gone}; {rest}" if gone else rest
     why = data["moved"] or gone[:1].lower() + gone[1:]
-    return f"Nothing runs: {why}" if why else "Nothing runs"
+    return f"Orpheus is not running: {why}" if why else "Orpheus is not running"
 
 
 _STATES = {SlotState.FATAL: "failed (fatal)", SlotState.STUCK: "cannot be killed (stuck)"}
@@ -268,9 +265,9 @@ def _restless_command(data: _Data) -> str:
 
 def _silent(data: _Data) -> str:
     if data["role"] is Role.SUPERVISOR:
-        then = ": until it does, nothing is started, restarted or stopped"
-        return f"The {data['slot']} has sent no heartbeat for {duration(data['for_s'])}{then}"
-    return f"{data['slot']} has sent no heartbeat for {_silence(data, 'it is')}"
+        then = "; nothing can be started, restarted or stopped"
+        return f"No heartbeat from the {data['slot']} for {duration(data['for_s'])}{then}"
+    return f"No heartbeat from {data['slot']} for {_silence(data)}"
 
 
 def _silent_command(data: _Data) -> str:
@@ -292,27 +289,25 @@ SENTENCES: Mapping[str, Sentence] = {
     Code.WORKER_SILENT: Sentence(_job_silent, "orpheus stack {worker}"),
     Code.PREFETCHED: Sentence(_prefetched),
     Code.DEPENDENCY: Sentence(_dependency),
-    Code.RUN_AT: Sentence("its time has not come"),
-    Code.BACKOFF: Sentence(
-        "it waits before its next attempt, as attempt {attempt} ended {outcome:spaced}"
-    ),
-    Code.SNOOZED: Sentence("it asked to run again later"),
+    Code.RUN_AT: Sentence("it is not due"),
+    Code.BACKOFF: Sentence("waiting to retry after attempt {attempt} ({outcome:spaced})"),
+    Code.SNOOZED: Sentence("it is snoozed"),
     Code.QUARANTINED: Sentence(
         _quarantined,
         lambda data: "" if data["is_released"] else f"orpheus release {data['type']}",
     ),
-    Code.NEWER_CODE: Sentence("it waits for a worker with the {code} code of {type}"),
+    Code.NEWER_CODE: Sentence("no ready worker has the {code} code of {type}"),
     Code.QUEUE_PAUSED: Sentence(
         "queue {queue} is paused by {who}{why:why}", "orpheus resume {queue}"
     ),
     Code.NO_POOL: Sentence("no pool serves queue {queue}"),
     Code.NO_WORKER: Sentence(_no_worker, _no_worker_command),
-    Code.QUEUE_LIMIT: Sentence("{whose} may run {most:,} at once, and as many run"),
-    Code.QUEUE_RATE: Sentence("{whose} may start {rate:rate}, and has for now"),
-    Code.KEY_LIMIT: Sentence("{whose} may run {most:,} at once, and as many run"),
-    Code.KEY_RATE: Sentence("{whose} may start {rate:rate}, and has for now"),
+    Code.QUEUE_LIMIT: Sentence("{whose} is at its limit ({most:,} running)"),
+    Code.QUEUE_RATE: Sentence("{whose} is at its rate limit ({rate:rate})"),
+    Code.KEY_LIMIT: Sentence("{whose} is at its limit ({most:,} running)"),
+    Code.KEY_RATE: Sentence("{whose} is at its rate limit ({rate:rate})"),
     Code.RUNS_ALONE: Sentence(
-        "it crashed before, so it runs alone, and no worker of pool {pool} is idle"
+        "it crashed a worker, so it must run alone, and no worker of pool {pool} is idle"
     ),
     Code.WORKERS_BUSY: Sentence(_busy),
     ConcernCode.NO_WRITES: Sentence(_no_writes, _no_writes_command),
@@ -321,35 +316,38 @@ SENTENCES: Mapping[str, Sentence] = {
         _nothing, lambda data: "" if data["moved"] and not data["left"] else "orpheus"
     ),
     ConcernCode.CONFIGURATION_REJECTED: Sentence(
-        "The configuration was rejected, so the one before it is in force: {why}",
+        "The configuration was rejected; the previous one stays active: {why}",
         "orpheus config check --modules",
     ),
     ConcernCode.NO_WORKER_READY: Sentence(
         lambda data: (
-            f"No worker is ready, and {jobs_wait(data['waiting'])}, "
-            f"the first for {duration(data['oldest_s'])}"
+            f"No worker is ready; {jobs_wait(data['waiting'])}, "
+            f"the oldest for {duration(data['oldest_s'])}"
         ),
         "orpheus workers",
     ),
     ConcernCode.SLOT: Sentence(_slot, _slot_command),
     ConcernCode.RESTLESS: Sentence(
-        "{name} failed {times:,} times in the last 10 minutes, most recently{why:why}",
+        "{name} failed {times:,} times in the last 10 min{why:last}",
         _restless_command,
     ),
     ConcernCode.SILENT: Sentence(_silent, _silent_command),
     ConcernCode.TYPE_QUARANTINED: Sentence(
-        "Type {type} is quarantined: {evidence}", "orpheus release {type}"
+        "{type} is quarantined {evidence}", "orpheus release {type}"
     ),
     ConcernCode.TYPE_FAILING: Sentence(_failing, "orpheus errors"),
     ConcernCode.QUEUE_LATE: Sentence(
-        "the workers of pool {pools:named} are too slow", "orpheus queues"
+        lambda data: (
+            f"{noun_for(len(data['pools']), 'pool')} {named(data['pools'])} cannot keep up"
+        ),
+        "orpheus queues",
     ),
     ConcernCode.SCHEDULE_LATE: Sentence(
-        "Schedule {schedule} should have fired {late_s:span} ago, and has not", "orpheus schedules"
+        "Schedule {schedule} is {late_s:span} late", "orpheus schedules"
     ),
     ConcernCode.RETENTION_LATE: Sentence(
-        "Jobs and events expire faster than they are deleted: the oldest expired {lag_s:span} ago"
+        "Cleanup is behind: the oldest expired job or event is {lag_s:span} overdue"
     ),
-    ConcernCode.LITTLE_SPACE: Sentence("Only {mb:,} MB are free where {database} is"),
+    ConcernCode.LITTLE_SPACE: Sentence("Only {mb:,} MB of disk space left for {database}"),
 }
 """What is said of each code. A concern that has the code of a reason says the same."""

@@ -46,7 +46,7 @@ class Quarantine(Struct, frozen=True):
     type: str
     since: Time
     text: str
-    """The evidence in a clause: `it crashed 5 workers in a row, …`."""
+    """The evidence in a clause: `after crashing 5 workers in a row (last: …)`."""
     crashes: list[Crash]
     """Oldest first."""
 

@@ -49,7 +49,7 @@ class WhyReason(msgspec.Struct, frozen=True):
 
     code: Code
     text: str
-    """A clause: `it waits for job 7 (resize), which is in progress`."""
+    """A clause: `it depends on job 7 (resize, in progress)`."""
     until: Time | None = None
     """When it ends, if that is known."""
     by: str | None = None

@@ -79,7 +79,7 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
         return  # while nobody can write, silence says nothing, and the request itself is refused
     for supervisor in gone_supervisors(store, store.processes.all()):
         gone = f"the supervisor (process {supervisor.pid}) is gone"
-        raise NoSupervisor(f"nothing runs: {gone}; start one with `orpheus`")
+        raise NoSupervisor(f"Orpheus is not running: {gone}; start one with `orpheus`")
     for supervisor in store.processes.all():
         silent_ms = store.processes.silent_ms(supervisor)
         is_ours = supervisor.role is Role.SUPERVISOR and not store.has_many_hosts

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import select
 import sys
 import termios
@@ -45,6 +46,7 @@ _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 _KEYS = "↑↓ choose   p pause or resume the queue   r restart the slot   q quit"
 _UP, _DOWN = ("\x1b[A", "\x1bOA", "k"), ("\x1b[B", "\x1bOB", "j")
+_KEY = re.compile(r"\x1b[\[O].|.", re.DOTALL)
 _ALARMING = (SlotState.FATAL, SlotState.STUCK)
 
 
@@ -265,15 +267,14 @@ def _run(operator: Operator, view: View) -> None:
                 said = str(error)
             look_at_s = time.monotonic() + _LOOK_EVERY_S
         _draw(view, chosen, said)
-        key = _key(max(0.0, look_at_s - time.monotonic()))
-        if key == "q":
-            return
-        if key:
+        for key in _keys(max(0.0, look_at_s - time.monotonic())):
             said = ""
-        if key in _UP or key in _DOWN:
-            chosen = moved(rows_of(view), chosen, -1 if key in _UP else 1)
-        elif key in ("p", "r"):
-            said, look_at_s = act(operator, view, chosen, key), 0.0
+            if key == "q":
+                return
+            if key in _UP or key in _DOWN:
+                chosen = moved(rows_of(view), chosen, -1 if key in _UP else 1)
+            elif key in ("p", "r"):
+                said, look_at_s = act(operator, view, chosen, key), 0.0
 
 
 def _draw(view: View, chosen: Row | None, said: str) -> None:
@@ -285,10 +286,11 @@ def _draw(view: View, chosen: Row | None, said: str) -> None:
     sys.stdout.flush()
 
 
-def _key(within_s: float) -> str:
-    """Return the key that was pressed; empty: none within this time."""
+def _keys(within_s: float) -> list[str]:
+    """Return the keys that were pressed; none within this time: an empty list."""
     ready, _, _ = select.select([sys.stdin], [], [], within_s)
-    return os.read(sys.stdin.fileno(), 16).decode(errors="replace") if ready else ""
+    typed = os.read(sys.stdin.fileno(), 256).decode(errors="replace") if ready else ""
+    return ["q"] if ready and not typed else _KEY.findall(typed)  # the terminal is gone
 
 
 def moved(rows: Sequence[Row], chosen: Row | None, by: int) -> Row | None:

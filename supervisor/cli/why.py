@@ -114,5 +114,5 @@ def _headline(job: Job, reasons: list[Reason]) -> str:
 
 
 def _in_words(reason: Reason) -> str:
-    until = f", until {when(reason.until_ms)}" if reason.until_ms is not None else ""
+    until = f" until {when(reason.until_ms)}" if reason.until_ms is not None else ""
     return printable(text_of(reason)) + until

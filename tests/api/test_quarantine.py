@@ -32,7 +32,7 @@ def test_types_have_the_evidence(api: Any) -> None:
     quarantine = type_named(api, "add")["quarantine"]
     assert [one["job"] for one in quarantine["crashes"]] == [1, 2]
     assert quarantine["crashes"][0]["evidence"] == "killed by SIGSEGV"
-    assert quarantine["text"].startswith("it crashed 2 workers in a row")
+    assert quarantine["text"].startswith("after crashing 2 workers in a row")
 
 
 def test_its_jobs_are_accepted_and_wait_and_say_why(api: Any) -> None:

@@ -83,7 +83,7 @@ def test_a_queue_tells_why_its_next_job_does_not_start(api: Any) -> None:
     reason = queues(api)["mail"]["reason"]
     assert reason == {
         "code": "no_worker",
-        "text": "nothing runs; `orpheus` starts it",
+        "text": "Orpheus is not running; start it with `orpheus`",
         "until": None,
         "by": None,
     }

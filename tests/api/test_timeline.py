@@ -24,14 +24,14 @@ def test_events_and_actions_are_told_in_words_with_links(api: Any) -> None:
     note("alert.fired", {"name": "late", "text": "late: queue mail is late", "job_id": 9})
     told = {item["kind"]: item for item in timeline(api)["items"]}
     assert {kind: (item["subject"], item["text"], item["link"]) for kind, item in told.items()} == {
-        "supervisor.started": ("supervisor", "supervisor has started", "/"),
-        "worker.exited": ("default-1", "default-1 has ended: killed by SIGSEGV", "/"),
+        "supervisor.started": ("supervisor", "supervisor started", "/"),
+        "worker.exited": ("default-1", "default-1 exited: killed by SIGSEGV", "/"),
         "config.rejected": (
             "configuration",
             "the configuration was rejected: api.port: too large",
             "/ui/configuration",
         ),
-        "schedule.fired": ("nightly", "schedule nightly made a job", "/ui/jobs/7"),
+        "schedule.fired": ("nightly", "schedule nightly submitted a job", "/ui/jobs/7"),
         "type.quarantined": ("parse_pdf", "type parse_pdf is quarantined", "/ui/types"),
         "schedule.missed": ("nightly", "schedule nightly was missed", "/ui/schedules"),
         "alert.fired": ("late", "late: queue mail is late", "/ui/jobs/9"),

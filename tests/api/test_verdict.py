@@ -62,7 +62,7 @@ def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(
         workers = system.client.get("/workers").json()["items"]
         exposed = system.client.get("/metrics").text
     assert (concern["code"], concern["command"]) == ("no_writes", f"ps -fp {holder.pid}")
-    assert concern["text"].startswith(f"No write can begin: process {holder.pid} (python")
+    assert concern["text"].startswith(f"Process {holder.pid} (python")
     ages = {one["slot"]: one["heartbeat_age_s"] for one in workers}
     assert ages == {"default-1": None, "supervisor": None}
     (exposed_age,) = re.findall(r'orpheus_heartbeat_age_seconds\{slot="default-1"\} (.*)', exposed)

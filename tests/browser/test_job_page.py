@@ -83,7 +83,7 @@ def test_a_job_that_waits_says_why_and_is_run_now_and_deleted(lasting_dashboard:
     system = lasting_dashboard.system
     job_id = system.submit("wordcount", {"text": "one two"}, delay="1h")
     page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
-    expect(page.locator("#why")).to_contain_text("Its time has not come, until ")
+    expect(page.locator("#why")).to_contain_text("It is not due until ")
     expect(page.locator("#timeline")).to_contain_text("scheduled")
     act(page, "run", "the customer waits")
     expect(page.locator("#status")).to_have_text("done")

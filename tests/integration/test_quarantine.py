@@ -93,10 +93,10 @@ def test_only_a_type_that_kills_its_workers_is_quarantined_until_it_is_released_
 
     left = quarantined(store)
     status = told(1, "status")
-    assert "Type fragile is quarantined: it crashed 3 workers" in status
+    assert "fragile is quarantined after crashing 3 workers" in status
     assert "killed by SIGSEGV" in status
     assert "orpheus release fragile" in status
-    assert "type fragile is quarantined" in told(1, "why", str(min(left)))
+    assert "fragile is quarantined" in told(1, "why", str(min(left)))
     (tmp_path / "mended").touch()
     told(0, "release", "fragile", "--reason", "mended")
     wait_until(lambda: ids(store, "fragile", Status.DONE) >= left, "the rest to be done")

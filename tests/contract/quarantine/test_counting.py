@@ -24,8 +24,7 @@ def test_so_many_crashes_quarantine_a_type_with_their_evidence(store: Store, cra
     assert (first.worker, first.attempt, first.evidence) == ("default-1", 1, KILLED)
     assert first.at_ms == store.jobs.attempts(first.job)[0].finished_at_ms
     assert quarantine.evidence == (
-        "it crashed 3 workers in a row, "
-        f"most recently in job {leases[-1].job_id} on default-1: {KILLED}"
+        f"after crashing 3 workers in a row (last: job {leases[-1].job_id} on default-1, {KILLED})"
     )
     events = [one for one in store.events.after(0, 999) if one.kind == "type.quarantined"]
     assert '"name":"bad"' in events[0].body

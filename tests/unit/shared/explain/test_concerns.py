@@ -56,25 +56,25 @@ HELD = {"noop": Quarantine("noop", NOW_MS, [Crash(7, 1, "default-1", 101, NOW_MS
 FULL = Standstill(None, None, why="the disk is full")
 CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(standstill=Standstill(3.0, 17, "sqlite3")), "no_writes",
-     ("No write can begin: process 17 (sqlite3) holds the database's write lock, and nothing has "
-     "been written for 3 s."), "ps -fp 17", None),
+     "Process 17 (sqlite3) holds the database's write lock; nothing has been written for 3 s.",
+     "ps -fp 17", None),
     (quiet(), SystemFacts(standstill=FULL), "no_writes",
-     ("Nothing can be written: the disk is full. No job starts or ends, and each process is shown "
-     "as it was before."), None, None),
+     ("The database cannot be written: the disk is full. No job can start or finish, and the "
+     "process states may be out of date."), None, None),
     (quiet(workers=[supervisor(state=SlotState.STOPPING)]), WELL, "stopping",
-     "Orpheus is stopping: nothing is started or restarted any more.", None,
+     "Orpheus is stopping. Nothing will be started or restarted.", None,
      "slot supervisor"),
-    (quiet(workers=[]), WELL, "nothing_runs", "Nothing runs.", "orpheus", None),
+    (quiet(workers=[]), WELL, "nothing_runs", "Orpheus is not running.", "orpheus", None),
     (quiet(workers=[], moved="its jobs were moved to b.db"), WELL, "nothing_runs",
-     "Nothing runs: its jobs were moved to b.db.", None, None),
+     "Orpheus is not running: its jobs were moved to b.db.", None, None),
     (quiet(workers=[worker()]), SystemFacts(gone=9), "nothing_runs",
-     ("The supervisor (process 9) is gone: default-1 is without a supervisor, and nothing is "
-     "started."), "orpheus", None),
+     ("The supervisor (process 9) is gone; default-1 runs without a supervisor, so nothing will "
+     "be restarted."), "orpheus", None),
     (quiet(supervisor(rejected="no pool")), WELL, "configuration_rejected",
-     "The configuration was rejected, so the one before it is in force: no pool.",
+     "The configuration was rejected; the previous one stays active: no pool.",
      "orpheus config check --modules", None),
     (facts(STARTING, waits_s=20), WELL, "no_worker_ready",
-     "No worker is ready, and 3 jobs wait, the first for 20 s.", "orpheus workers", None),
+     "No worker is ready; 3 jobs are waiting, the oldest for 20 s.", "orpheus workers", None),
     (quiet(*(worker(f"default-{n}", state=SlotState.FATAL, reason="no module a") for n in (1, 2)),
      worker("default-3")), WELL, "slot", "default-1 and default-2 failed (fatal): no module a.",
      "orpheus restart default-1 default-2", "slot default-1"),
@@ -83,16 +83,16 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(worker(), worker("site-1", role=Role.PROGRAM, state=SlotState.FATAL)), WELL, "slot",
      "site-1 failed (fatal).", "orpheus logs site-1", "slot site-1"),
     (quiet(worker(failed_lately=3, last_failure=FAILED_AT)), WELL, "restless",
-     "default-1 failed 3 times in the last 10 minutes, most recently: exited with code 1.",
+     "default-1 failed 3 times in the last 10 min (last: exited with code 1).",
      "orpheus workers default-1", "slot default-1"),
     (quiet(worker(silent=True, heartbeat_age_s=16.0), worker("default-2")), WELL, "silent",
-     "default-1 has sent no heartbeat for 16 s; after 30 s it is taken for dead.",
+     "No heartbeat from default-1 for 16 s; it counts as dead after 30 s.",
      "orpheus stack default-1", "slot default-1"),
     (quiet(workers=[supervisor(silent=True, heartbeat_age_s=16.0)]), WELL, "silent",
-     ("The supervisor has sent no heartbeat for 16 s: until it does, nothing is started, restarted "
-     "or stopped."), "orpheus workers", "slot supervisor"),
+     "No heartbeat from the supervisor for 16 s; nothing can be started, restarted or stopped.",
+     "orpheus workers", "slot supervisor"),
     (quiet(quarantined=HELD), WELL, "type_quarantined",
-     "Type noop is quarantined: it crashed 1 worker, most recently in job 7 on default-1: SIGSEGV.",
+     "noop is quarantined after crashing 1 worker (last: job 7 on default-1, SIGSEGV).",
      "orpheus release noop", "type noop"),
     (quiet(), SystemFacts(ended={"pay": (7, 3), "well": (97, 3)}), "type_failing",
      "pay: 3 of 10 jobs failed in the last 5 min.",
@@ -101,28 +101,28 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
      "pay: all 9 jobs failed in the last hour.", "orpheus errors",
      "type pay"),
     (facts(rule=PAUSED, pause=Pause("cli:ada", "a release")), WELL, "queue_paused",
-     "Queue mail is paused by cli:ada: a release, and 3 jobs wait in it.", "orpheus resume mail",
+     "Queue mail is paused by cli:ada: a release; 3 jobs are waiting.", "orpheus resume mail",
      "queue mail"),
     (msgspec.structs.replace(facts(), pools=[Pool("default", ["video"], [worker()])]), WELL,
-     "no_pool", "No pool serves queue mail, and 3 jobs wait in it.", None, "queue mail"),
+     "no_pool", "No pool serves queue mail; 3 jobs are waiting.", None, "queue mail"),
     (msgspec.structs.replace(facts(waits_s=16), pools=[Pool("default", ["mail"], [], [BACKOFF]),
      Pool("other", ["x"], [worker()])]), WELL, "no_worker",
-     ("No worker of pool default is ready: default-1 is in backoff: exited with code 1, and 3 jobs "
-     "wait in queue mail, the first for 16 s."), "orpheus workers", "queue mail"),
+     ("Pool default has no ready worker: default-1 is in backoff (exited with code 1); 3 jobs are "
+     "waiting in queue mail, the oldest for 16 s."), "orpheus workers", "queue mail"),
     (msgspec.structs.replace(facts(), pools=[Pool("default", ["mail"])]), WELL, "no_worker",
-     "No worker of pool default is ready: it has no workers, and 3 jobs wait in queue mail.",
+     "Pool default has no workers; 3 jobs are waiting in queue mail.",
      "orpheus scale default 1", "queue mail"),
     (facts(worker(jobs_in_progress=1), waits_s=61), WELL, "queue_late",
-     ("The workers of pool default are too slow, and 3 jobs wait in queue mail, the first for "
-     "1 min 1 s."), "orpheus queues", "queue mail"),
+     ("Pool default cannot keep up; 3 jobs are waiting in queue mail, the oldest for 1 min 1 s."),
+     "orpheus queues", "queue mail"),
     (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
-     "Schedule nightly should have fired 1 min 30 s ago, and has not.", "orpheus schedules",
+     "Schedule nightly is 1 min 30 s late.", "orpheus schedules",
      "schedule nightly"),
     (quiet(), SystemFacts(retention_lag_s=60.0), "retention_late",
-     "Jobs and events expire faster than they are deleted: the oldest expired 1 min ago.",
+     "Cleanup is behind: the oldest expired job or event is 1 min overdue.",
      None, None),
     (quiet(), SystemFacts(free_bytes=99_000_000, database="a.db"), "little_space",
-     "Only 99 MB are free where a.db is.", None, None),
+     "Only 99 MB of disk space left for a.db.", None, None),
 ]  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def test_queues_that_wait_for_the_same_make_one_concern() -> None:
     queues = {"mail": mail, "news": news}
     ((code, text, _, by),) = told(msgspec.structs.replace(found, pools=pools, queues=queues))
     assert (code, by) == ("no_worker", "queue mail")
-    assert "and 6 jobs wait in queues mail and news" in text
+    assert "6 jobs are waiting in queues mail and news" in text
 
 
 def test_problems_that_stop_work_come_first_and_acknowledged_ones_last_until_they_get_worse() -> (
@@ -202,7 +202,7 @@ def test_problems_that_stop_work_come_first_and_acknowledged_ones_last_until_the
         (2, 0, 0, True, "2 problems need your attention."),
         (0, 0, 0, True, "No worker is running."),
         (0, 2, 0, True, "Starting up."),
-        (0, 2, 1, True, "Not every worker is ready."),
+        (0, 2, 1, True, "Some workers are not ready."),
         (0, 2, 2, True, "All is well."),
         (0, 2, 2, False, "Ready for the first job."),
     ],

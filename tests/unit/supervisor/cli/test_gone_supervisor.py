@@ -47,8 +47,11 @@ def test_nothing_runs_as_soon_as_its_lock_is_free(orpheus: Orpheus, lock: TextIO
     assert found["workers"] == []
     (concern,) = found["verdict"]["concerns"]
     gone = f"the supervisor (process {NOT_HERE}) is gone"
-    assert (concern["code"], concern["text"]) == ("nothing_runs", f"Nothing runs: {gone}.")
-    said = f"orpheus: nothing runs: {gone}; start one with `orpheus`\n"
+    assert (concern["code"], concern["text"]) == (
+        "nothing_runs",
+        f"Orpheus is not running: {gone}.",
+    )
+    said = f"orpheus: Orpheus is not running: {gone}; start one with `orpheus`\n"
     for command in (("scale", "default", "2"), ("restart", "default-1"), ("drain", "default-1")):
         assert orpheus(*command) == (1, "", said)
 
@@ -60,7 +63,7 @@ def test_a_job_runs_no_more_as_soon_as_its_lock_is_free(
     store.leases.lease(Holder("default-1", "life-of-default-1", NOT_HERE), ("*",), 1, 30_000)
     assert orpheus("why", "1").out == "job 1 (count) runs on default-1\n"
     lock.close()
-    gone = "its worker default-1 is gone: nothing runs; `orpheus` starts it"
+    gone = "its worker default-1 is gone: Orpheus is not running; start it with `orpheus`"
     assert orpheus("why", "1") == (1, f"job 1 (count) does not run:\n  - {gone}\n", "")
     assert orpheus("why", "1", "--json").json["reasons"][0]["code"] == "worker_gone"
     assert re.search(rf"^note +{gone}$", orpheus("show", "1").out, re.MULTILINE)

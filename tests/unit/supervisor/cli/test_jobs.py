@@ -133,7 +133,7 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(orpheus: Orpheus) -> Non
     waits = orpheus("show", "4").out
     assert re.search(rf"^due +{TIME}\n", waits, re.MULTILINE)
     assert re.search(r"^unique key +k\n", waits, re.MULTILINE)
-    assert re.search(rf"^waits +.+, until {TIME}", waits, re.MULTILINE)
+    assert re.search(rf"^waits +.+ until {TIME}", waits, re.MULTILINE)
     assert re.search(r"^depends on +4\n", orpheus("show", "5").out, re.MULTILINE)
     shown = orpheus("show", "2", "--json").json
     assert (shown["id"], [attempt["outcome"] for attempt in shown["attempts"]]) == (2, ["failed"])

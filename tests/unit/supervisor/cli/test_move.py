@@ -38,9 +38,12 @@ def test_a_database_that_was_moved_can_be_opened_again(orpheus: Orpheus, store: 
     assert orpheus("jobs", "--json").json["total"]["value"] == 1, "it may be looked at"
     moved = f"{HERE} was moved to {THERE}: set database.url to that one"
     (concern,) = orpheus("status", "--json").json["verdict"]["concerns"]
-    assert concern["text"].startswith(f"Nothing runs: {moved}") and concern["command"] is None
-    assert f"nothing runs: {moved}" in orpheus("why", "1").out
-    assert f"nothing runs: {moved}" in orpheus("queues").err
+    assert (
+        concern["text"].startswith(f"Orpheus is not running: {moved}")
+        and concern["command"] is None
+    )
+    assert f"Orpheus is not running: {moved}" in orpheus("why", "1").out
+    assert f"Orpheus is not running: {moved}" in orpheus("queues").err
     for command in (("verify",), ("check",), ("backup", "copy.db")):
         code, _, err = orpheus("db", *command)
         assert (code, err.startswith(f"orpheus: {moved}")) == (0, True), command

@@ -65,9 +65,9 @@ def test_a_supervisor_that_holds_its_lock_has_not_gone_however_silent(orpheus: O
     told = [(one["slot"], one["jobs_done"], one["places"]) for one in found["workers"]]
     assert told == [("supervisor", 7, 3), ("default-1", 7, 3)], "as they were heard last"
     first, second = (one["text"] for one in found["verdict"]["concerns"])
-    assert re.match(f"The supervisor has sent no heartbeat for {QUIET}", first)
-    assert re.match(f"default-1 has sent no heartbeat for {QUIET}", second)
-    assert "taken for dead" not in second, "nobody is there to do it"
+    assert re.match(f"No heartbeat from the supervisor for {QUIET}", first)
+    assert re.match(f"No heartbeat from default-1 for {QUIET}", second)
+    assert "counts as dead" not in second, "nobody is there to do it"
 
 
 def test_on_a_full_disk_that_is_told_and_nobody_is_silent(
@@ -83,7 +83,7 @@ def test_on_a_full_disk_that_is_told_and_nobody_is_silent(
     found = status(orpheus)
     concern = found["verdict"]["concerns"][0]
     assert concern["code"] == "no_writes"
-    assert concern["text"].startswith(f"Nothing can be written: {full}. No job starts or ends")
+    assert concern["text"].startswith(f"The database cannot be written: {full}. No job can start")
     assert "silent" not in [one["code"] for one in found["verdict"]["concerns"]]
     told = [(one["slot"], one["state"], one["heartbeat_age_s"]) for one in found["workers"]]
     assert told == [("supervisor", "ready", None), ("default-1", "ready", None)]

@@ -55,7 +55,7 @@ def test_the_whole_system_is_shown_and_a_problem_exits_1(
     found = re.match(SHOWN, out)
     assert found, out
     assert "- default-2 failed (fatal): no module. (orpheus restart default-2)\n" in out
-    assert "- No pool serves queue mail, and 1 job waits in it." in out
+    assert "- No pool serves queue mail; 1 job is waiting." in out
     told = orpheus("status", "--json", *options).json
     codes = {concern["code"] for concern in told["verdict"]["concerns"]}
     assert codes >= {"slot", "no_pool"}
@@ -75,7 +75,7 @@ def test_a_problem_that_somebody_knows_of_exits_0(orpheus: Orpheus, supervised: 
 def test_nothing_runs_is_a_problem(orpheus: Orpheus, store: Store) -> None:
     code, out, _ = orpheus("status")
     assert code == 1
-    assert out.endswith("One problem needs your attention.\n- Nothing runs. (orpheus)\n")
+    assert out.endswith("One problem needs your attention.\n- Orpheus is not running. (orpheus)\n")
 
 
 def test_in_a_pipe_it_is_printed_again_and_again(

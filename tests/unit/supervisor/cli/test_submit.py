@@ -87,7 +87,7 @@ def test_what_holds_a_job_back_until_somebody_acts_is_warned_of(
     other = ("--set", "pools.default.queues=['mail']")
     assert "no pool serves" in orpheus("submit", "count", "n=1", *other).err
     supervised.processes.forget("boss")
-    assert "`orpheus` starts it" in orpheus("submit", "count", "n=1").err
+    assert "start it with `orpheus`" in orpheus("submit", "count", "n=1").err
 
 
 @pytest.mark.parametrize(

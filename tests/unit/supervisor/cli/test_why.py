@@ -23,7 +23,7 @@ def test_it_says_what_holds_a_job_back_and_how_to_let_it_run(
     head, *reasons = out.splitlines()
     assert head == "job 1 (count) does not run:"
     assert all(reason.startswith("  - ") for reason in reasons)
-    assert re.search(rf", until {TIME}\n", out)
+    assert re.search(rf" until {TIME}\n", out)
     assert "a \\x1b[31mtest" in out and "\x1b" not in out
     answer = orpheus("why", "1", "--json").json
     assert answer["runs"] is False

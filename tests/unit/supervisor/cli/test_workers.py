@@ -75,5 +75,5 @@ def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, st
     assert orpheus("workers", "--json").json == {"items": []}
     for command in ("workers", "programs"):
         code, out, err = orpheus(command)
-        assert (code, err) == (0, "nothing runs; `orpheus` starts it\n")
+        assert (code, err) == (0, "Orpheus is not running; start it with `orpheus`\n")
         assert out.count("\n") == 1

@@ -2,7 +2,7 @@
 import { html, nothing } from "./lit.js";
 import { timeOf } from "./time.js";
 
-const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|type ([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
+const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
 
 /** A text with its links; the first letter becomes a capital. @param {string} text @returns {any[]} */
 export function linked(text) {
@@ -11,11 +11,11 @@ export function linked(text) {
   for (const match of whole.matchAll(new RegExp(LINKED, "gi"))) {
     const [all, job, queue, type] = match;
     parts.push(whole.slice(end, match.index), job ? html`<a href="/ui/jobs/${job}">${all}</a>`
-      : queue ? html`${all.slice(0, 6)}<a href="/ui/queues#queue-${queue}">${queue}</a>` : html`${all.slice(0, 5)}<a href="/ui/types#type-${type}">${type}</a>`);
+      : queue ? html`${all.slice(0, 6)}<a href="/ui/queues#queue-${queue}">${queue}</a>` : html`<a href="/ui/types#type-${type}">${type}</a>`);
     end = match.index + all.length;
   }
   return [...parts, whole.slice(end)];
 }
 
 /** A reason with its links, and until when it holds. @param {{text: string, until?: string | null}} reason */
-export const told = ({ text, until }) => html`${linked(text)}${until ? html`<span class="until">, until ${timeOf(until, "short")} (${timeOf(until, "relative")})</span>` : nothing}`;
+export const told = ({ text, until }) => html`${linked(text)}${until ? html`<span class="until"> until ${timeOf(until, "short")} (${timeOf(until, "relative")})</span>` : nothing}`;

@@ -31,7 +31,7 @@ export function typeCells(type, isOpen, toggle, changed) {
   const { name, description, schema, stats, failed, quarantine, minutes } = type, hour = stats?.last_hour;
   return html`
     <td role="cell" class="name">${schema ? html`<a href=${jobsWith({ type: name })}>${breakable(name)}</a>` : html`<b>${name}</b>`}<small class="description" title=${description}>${description}</small>${
-      quarantine ? html`<div class="paused bad">${icon("fatal")}<b>quarantined</b> ${timeOf(quarantine.since)}: ${linked(quarantine.text)}</div>` : nothing}</td>
+      quarantine ? html`<div class="paused bad">${icon("fatal")}<b>quarantined</b> ${timeOf(quarantine.since)} ${linked(quarantine.text)}</div>` : nothing}</td>
     <td role="cell" class="num run" data-label="run p50">${time(stats?.run_s.p50)}</td>
     <td role="cell" class="num run" data-label="run p95">${time(stats?.run_s.p95)}</td>
     <td role="cell" class="num share" data-label="failed attempts">${share(failureShare(stats?.ended ?? {}))}</td>

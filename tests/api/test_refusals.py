@@ -61,12 +61,6 @@ def test_an_unknown_path_is_a_404(untouched: Any, path: str) -> None:
     problem(untouched.client.get(path), 404)
 
 
-def test_a_wrong_method_is_a_405_that_names_the_right_ones(untouched: Any) -> None:
-    answer = untouched.client.put("/jobs", json={})
-    problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, POST"
-
-
 def test_a_request_that_is_not_http_does_no_harm(untouched: Any) -> None:
     assert raw(untouched, b"\x16\x03\x01 nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert untouched.client.get("/healthz").status_code == 200

@@ -56,3 +56,16 @@ def test_many_connections_share_few_sessions_and_wake_each_other(
     )
     assert sessions[0][0] <= SESSIONS + 2, "one of each host listens"
     shared_watch.check_once_healed(DRAIN_BOUND_S)
+
+
+@pytest.mark.long
+def test_the_pooler_is_killed(shared_pooler: Pooler, shared_watch: WatchedHosts) -> None:
+    ada, bob = shared_watch.hosts
+    with shared_watch.jobs_meanwhile():
+        shared_watch.run_one(on=ada, submitted_to=bob)
+        shared_pooler.kill()
+        assert ada.client.get("/readyz").status_code == 503
+        shared_pooler.start()
+        for host, other in ((ada, bob), (bob, ada)):
+            shared_watch.run_one(on=host, submitted_to=other)
+    shared_watch.check_once_healed(DRAIN_BOUND_S)

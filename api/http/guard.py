@@ -188,7 +188,7 @@ class Guard:
         if bearer_token(headers) is None:
             raise Refusal(401, "Send the token: Authorization: Bearer …", headers=CHALLENGE)
         await login.authenticator.delay_refusal(client_address(scope))
-        raise Refusal(401, "The token is not the right one.", headers=CHALLENGE)
+        raise Refusal(401, "Wrong token.", headers=CHALLENGE)
 
     async def _stream_until_session_ends(
         self,

@@ -48,7 +48,7 @@ async def open_session(request: Request) -> Response:
     address = client_address(request.scope)
     if not authenticator.is_token(token):
         await authenticator.delay_refusal(address)
-        raise Refusal(401, "The token is not the right one.", headers=CHALLENGE)
+        raise Refusal(401, "Wrong token.", headers=CHALLENGE)
     value, session_id = authenticator.new_session()
     log.info("session_opened", client=address, session=session_id)
     response = Response(status_code=204)

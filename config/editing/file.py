@@ -286,13 +286,13 @@ _CHANGED = "{path} has changed since it was read; read it again, and put your ch
 
 def _in_force(effective: Effective | None, etag: str | None) -> ConfigurationInForce:
     if effective is None:
-        text = "No supervisor is running. The next start takes the file as it is."
+        text = "No supervisor is running. The next start will use this file."
         return ConfigurationInForce(None, None, None, text)
-    text = "The supervisor works by the file as it is."
+    text = "File and running configuration match."
     if effective.config is None:
-        text = "There is no file: these are the defaults, the environment and --set."
+        text = "There is no file: the defaults, the environment and --set apply."
     elif effective.etag != etag:
-        text = "The file has changed since, and what it contains now is not in force."
+        text = "Saved changes are not active yet."
     since = optional_time(effective.since_ms)
     return ConfigurationInForce(effective.config, effective.version, since, text)
 

@@ -47,20 +47,17 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
     (RequestAction.DRAIN, Role.SUPERVISOR): (
         "the supervisor cannot be drained: `orpheus stop` stops it and all the others"
     ),
-    (RequestAction.DRAIN, Role.API): (
-        "the API has no jobs to drain, and without it its return could not be requested: restart it"
-    ),
+    (RequestAction.DRAIN, Role.API): ("the API has no jobs to drain: restart it instead"),
     (RequestAction.STACK, Role.SUPERVISOR): (
-        "the supervisor is not asked for its own stack: SIGQUIT to process {pid} prints it, "
+        "the supervisor cannot show its own stack: SIGQUIT to process {pid} prints it, "
         "and stops everything at once"
     ),
     (RequestAction.STACK, Role.PROGRAM): (
-        "{slot} is a program, not ours, and knows no way to show its stack; `orpheus logs {slot}` "
-        "prints its output"
+        "{slot} is a program and cannot show its stack; `orpheus logs {slot}` prints its output"
     ),
 }
 _SCALED_AWAY = (
-    "{slot} is scaled away: its process ends, and none is started in its place "
+    "{slot} was scaled away: its process ends and is not replaced "
     "(`{back}` brings it back, while the configuration has {pool})"
 )
 _ENDING = (SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING, SlotState.STUCK)

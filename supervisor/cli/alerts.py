@@ -20,7 +20,7 @@ _COLUMNS = (
 @click.command()
 @for_operator
 def alerts(operator: Operator) -> None:
-    """List the rules of [[alerts]] and when each fired last."""
+    """List the alert rules and when each last fired."""
     with operator.store() as store:
         items = alerts_of(store).items
     print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)

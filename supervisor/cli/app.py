@@ -22,36 +22,36 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
-    "alerts": ("alerts", "List the rules of [[alerts]] and when each fired last."),
+    "alerts": ("alerts", "List the alert rules and when each last fired."),
     "audit": ("audit", "List what operators did, newest first: who, what, when, why."),
     "cancel": ("job_actions", "Cancel waiting jobs; ask running ones to stop."),
-    "completion": ("completing", "Print the script by which a shell completes commands and ids."),
+    "completion": ("completing", "Print the script that lets a shell complete commands and ids."),
     "config": ("configuration", "Check the configuration, show it, or go back to a version."),
-    "db": ("database", "Check, verify or back up the database; move it while it is stopped."),
+    "db": ("database", "Check, verify, back up or move the database."),
     "delete": ("job_actions", "Delete jobs that have ended, with their attempts and logs."),
-    "drain": ("workers", "Let each SLOT finish its job; it stays down until a restart."),
+    "drain": ("workers", "Let each SLOT finish its job, then keep it down until a restart."),
     "errors": ("types", "Count the failed jobs by type, error and location."),
     "healthcheck": ("service", "Ask the API whether it is ready; exit 1 if it is not."),
-    "import": ("import_files", "Print a crontab, supervisord.conf or Procfile as settings."),
+    "import": ("import_files", "Convert a crontab, supervisord.conf or Procfile to settings."),
     "init": ("init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),
     "jobs": ("jobs", "List jobs, newest first."),
     "logs": ("logs", "Print the log of a job, or the output of a program's SLOT."),
-    "outbox": ("outbox", "Print the table of an outbox in an application's database."),
+    "outbox": ("outbox", "Print the SQL of an application's outbox table."),
     "pause": ("queues", "Start no more jobs of QUEUE until it is resumed."),
     "programs": ("workers", "List programs with their state and resource use."),
     "queues": ("queues", "List queues with their state, limits and jobs by status."),
     "release": ("types", "Run jobs of a quarantined TYPE again."),
-    "reload": ("service", "Read the configuration and the job code again."),
+    "reload": ("service", "Reload the configuration and the job code."),
     "restart": ("workers", "Let each SLOT finish its job, then start it again."),
     "resume": ("queues", "Start jobs of QUEUE again."),
-    "retry": ("job_actions", "Run failed or cancelled jobs again, with all their attempts."),
-    "run": ("job_actions", "Run a pending job now instead of at its time."),
+    "retry": ("job_actions", "Run failed or cancelled jobs again, with all their retries."),
+    "run": ("job_actions", "Run a pending job now instead of waiting for its time."),
     "scale": ("workers", "Run N workers of a pool, or N instances of a program."),
     "schedules": ("schedules", "List schedules and when they run next; run or pause one."),
     "show": ("jobs", "Show a job, its attempts and its error."),
-    "stack": ("service", "Show what the code of SLOT is doing, without stopping it."),
+    "stack": ("service", "Show the current stack of SLOT without stopping it."),
     "status": ("status", "Show the whole system; exit 1 if something needs attention."),
-    "stop": ("service", "Stop Orpheus in order, as Ctrl-C does, and wait until it has ended."),
+    "stop": ("service", "Stop Orpheus cleanly, as Ctrl-C does, and wait until it has ended."),
     "submit": ("submit", "Submit a job of TYPE."),
     "top": ("top", "Show pools, queues and problems live, with keys for the actions."),
     "types": ("types", "List the job types and their payloads."),
@@ -71,7 +71,7 @@ Completion, in bash, zsh or fish:
   orpheus completion fish | source
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed, 69 cannot bind,
-70 crash loop, 74 database, 75 already running, 78 configuration, 130 Ctrl-C, 141 the reader left.
+70 crash loop, 74 database, 75 already running, 78 configuration, 130 Ctrl-C, 141 closed pipe.
 """
 
 

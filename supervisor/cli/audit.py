@@ -32,7 +32,7 @@ def audit(operator: Operator, before: int | None, limit: int) -> None:
         return
     print_table(_COLUMNS, map(_row, items))
     if found.before_id is not None:
-        click.echo(f"older ones: --before {found.before_id}", err=True)
+        click.echo(f"older entries: --before {found.before_id}", err=True)
 
 
 def _row(item: AuditEntry) -> tuple[object, ...]:

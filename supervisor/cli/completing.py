@@ -43,7 +43,7 @@ fish, in ~/.config/fish/config.fish:
 @config_options
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 def completion(shell: str, **_of_every_command: object) -> None:
-    """Print the script by which a shell completes commands and ids."""
+    """Print the script that lets a shell complete commands and ids."""
     command = click.get_current_context().find_root().command
     completer = _SHELLS[shell](command, {}, "orpheus", "_ORPHEUS_COMPLETE")
     # Not `completer.source()`: bash's starts another bash to ask for its version.

@@ -36,7 +36,7 @@ def check(operator: Operator, modules: bool) -> None:
     """Check the file, the environment and --set.
 
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
-    import, that `around` is there, and that the jobs of schedules and alerts fit their types.
+    import, that `around` exists, and that the jobs of schedules and alerts fit their types.
     """
     try:
         settings = _checked(operator, modules)
@@ -74,7 +74,7 @@ def _checked(operator: Operator, modules: bool) -> Settings:
 def show_settings(operator: Operator) -> None:
     """Show every setting with its value and what set it; secrets are masked.
 
-    If the file is wrong, show what the running Orpheus works by, and warn.
+    If the file is wrong, warn and show the settings of the running Orpheus.
     """
     sources = read_sources(operator.config, operator.sets, os.environ)
     settings, problems = checked(sources)
@@ -85,7 +85,7 @@ def show_settings(operator: Operator) -> None:
         lines = list(map(sources.line, problems))
         if effective is None:
             raise ConfigurationError(*lines)
-        warn(f"{lines[0]}; shown is what the running Orpheus works by")
+        warn(f"{lines[0]}; showing the settings of the running Orpheus")
         shown = effective.settings
     if operator.as_json:
         tables: dict[str, Any] = {}

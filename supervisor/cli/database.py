@@ -18,7 +18,7 @@ _RESTORE = (
 
 @click.group()
 def db() -> None:
-    """Check, verify or back up the database while Orpheus runs; move it while it is stopped."""
+    """Check, verify, back up or move the database; to move it, stop Orpheus first."""
 
 
 db.add_command(move)
@@ -28,11 +28,11 @@ db.add_command(reopen)
 @db.command()
 @for_operator
 def check(operator: Operator) -> int:
-    """Look for damage in the file; exit 74 with what was found."""
+    """Check the file for damage; exit 74 if there is any."""
     with operator.store() as store:
         problems = store.maintenance.check()
     _warn_if_moved(store)
-    code = _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
+    code = _print_problems(operator, problems, "no damage found", ExitCode.DATABASE)
     if problems:
         click.echo(_RESTORE, err=True)
     return code
@@ -41,7 +41,7 @@ def check(operator: Operator) -> int:
 @db.command()
 @for_operator
 def verify(operator: Operator) -> int:
-    """Check that jobs, attempts, events and counts agree; exit 1 with what does not."""
+    """Check that jobs, attempts, events and counts agree; exit 1 if they do not."""
     with operator.store() as store:
         problems = store.maintenance.verify()
     _warn_if_moved(store)

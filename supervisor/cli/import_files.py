@@ -22,7 +22,7 @@ file_argument = click.argument("file", metavar="FILE")
 
 @click.group("import")
 def import_files() -> None:
-    """Print a crontab, supervisord.conf or Procfile as settings of Orpheus.
+    """Convert a crontab, supervisord.conf or Procfile to Orpheus settings.
 
     Nothing is written: put the TOML into orpheus.toml, then run orpheus config check. FILE may be -
     for standard input. What could not be carried over is a comment in the TOML, and on stderr.
@@ -31,7 +31,7 @@ def import_files() -> None:
 
 @import_files.command("crontab")
 @file_argument
-@click.option("--timezone", metavar="ZONE", help="Of its times; default: that of this host.")
+@click.option("--timezone", metavar="ZONE", help="Its time zone; default: that of this host.")
 @click.option(
     "--users", "has_users", is_flag=True, help="Each line names a user, as in /etc/crontab."
 )

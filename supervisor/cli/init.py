@@ -86,7 +86,7 @@ def init(operator: Operator) -> None:
         print_json(done)
         return
     for name in done["kept"]:
-        click.echo(f"kept {name}, which was there")
+        click.echo(f"kept {name}: it already exists")
     for name in done["written"]:
         click.echo(f"wrote {name}")
     click.echo(f"\n{_NEXT.format(config=option)}")

@@ -66,7 +66,7 @@ def cancel(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
 
 @_for_many
 def retry(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
-    """Run failed or cancelled jobs again, with all their attempts."""
+    """Run failed or cancelled jobs again, with all their retries."""
     job = store.jobs.retry(job_id, by)
     return job, f"{job.status} again"
 
@@ -83,7 +83,7 @@ def delete(store: Store, job_id: int, by: Actor) -> tuple[int, str]:
 @with_reason
 @for_operator
 def run(operator: Operator, id: int, reason: str | None) -> int:
-    """Run a pending job now instead of at its time."""
+    """Run a pending job now instead of waiting for its time."""
     return _change_each(operator, _run, (id,), reason)
 
 

@@ -154,7 +154,7 @@ def _note(job: Job, now_ms: int) -> str:
             parts.append(first_line(job.message, _LONGEST_NOTE))
     if job.error:
         is_over = job.status is not Status.IN_PROGRESS
-        parts.append(_of_error(job.error) if is_over else f"before: {job.error.type}")
+        parts.append(_of_error(job.error) if is_over else f"last error: {job.error.type}")
     return ", ".join(parts)
 
 

@@ -30,7 +30,7 @@ _MARKS = {STDOUT: " ", STDERR: "!"}
 
 @click.command()
 @click.argument("name", type=Text(), metavar="ID|SLOT", shell_complete=live("jobs"))
-@click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing until the job ends (or Ctrl-C).")
 @on_host
 @partial(for_operator, json_help="Print JSON: one object a line, not one document.")
 def logs(operator: Operator, name: str, follow: bool, host: str | None) -> None:

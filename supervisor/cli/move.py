@@ -26,8 +26,8 @@ def move(operator: Operator, source: str, target: str) -> None:
     """Move everything from the database FROM to the empty database TO.
 
     Both are URLs, as in database.url: sqlite:///FILE or postgresql://USER@HOST/DATABASE. Stop
-    Orpheus first. FROM is only read, but cannot be changed any more. If the command is killed,
-    run it again: it goes on where it was.
+    Orpheus first. FROM is only read, then closed for changes. If the command is killed,
+    run it again: it continues where it stopped.
     """
     name_program("move")
     settings = operator.settings()
@@ -47,9 +47,9 @@ def move(operator: Operator, source: str, target: str) -> None:
 @click.command()
 @for_operator
 def reopen(operator: Operator) -> None:
-    """Use a database again that was moved away, as it was when it was moved.
+    """Reopen a database that was moved, in the state that it had then.
 
-    What has happened in the other database since then is not in this one.
+    Changes made in the other database since then are not in this one.
     """
     settings = operator.settings()
     url = settings.database.url

@@ -50,7 +50,7 @@ class Operator(msgspec.Struct, frozen=True):
         handover, problems = command_settings(self.config, self.sets, os.environ)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            advice = "the settings of the file are not used (see `orpheus config check`)"
+            advice = "using the settings of the running Orpheus (see `orpheus config check`)"
             warn(f"{problems[0]}{more}; {advice}")
         return handover
 
@@ -162,10 +162,10 @@ with_reason = click.option(
     "--reason",
     type=Text(LONGEST_REASON),
     metavar="TEXT",
-    help="Why; it is kept in the audit log (GET /audit).",
+    help="Why; recorded in the audit log.",
 )
 on_host = click.option(
-    "--host", type=Text(), metavar="HOST", help="Which host is meant, if there are several."
+    "--host", type=Text(), metavar="HOST", help="The host, if there are several."
 )
 
 

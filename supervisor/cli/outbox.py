@@ -8,7 +8,7 @@ from orpheus.supervisor.cli.operator import Operator, for_operator
 
 @click.group()
 def outbox() -> None:
-    """Print the table of an outbox in an application's database."""
+    """Print the SQL of an application's outbox table."""
 
 
 @outbox.command()

@@ -71,7 +71,7 @@ def _outcome(job_id: int | None, result: LastResult | None) -> str | None:
 @with_reason
 @for_operator
 def run(operator: Operator, name: str, reason: str | None) -> None:
-    """Submit the job of a schedule now; its own times stay as they are."""
+    """Submit the job of a schedule now; its regular times do not change."""
     from orpheus.shared.operations.stored_settings import job_maker  # noqa: PLC0415 - only here
 
     with operator.opened() as (store, handover):
@@ -86,7 +86,7 @@ def run(operator: Operator, name: str, reason: str | None) -> None:
 @with_reason
 @for_operator
 def pause(operator: Operator, name: str, reason: str | None) -> None:
-    """Submit no job of a schedule until it is resumed, even after restarts."""
+    """Stop submitting jobs of a schedule until it is resumed, even after restarts."""
     _set_paused(operator, name, reason, paused=True)
 
 
@@ -95,7 +95,7 @@ def pause(operator: Operator, name: str, reason: str | None) -> None:
 @with_reason
 @for_operator
 def resume(operator: Operator, name: str, reason: str | None) -> None:
-    """Submit jobs of a schedule again; times missed meanwhile are skipped."""
+    """Submit jobs of a schedule again; times missed in between are skipped."""
     _set_paused(operator, name, reason, paused=False)
 
 

@@ -39,7 +39,7 @@ def healthcheck(operator: Operator) -> int:
     host, port = handover.api_host, handover.api_port
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     if not port:
-        click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)
+        click.echo("orpheus: api.port is 0 (any free port): give the port with --set", err=True)
         return ExitCode.NO
     try:
         code, body = _get(host, port, "/readyz")
@@ -74,7 +74,7 @@ def _get(host: str, port: int, path: str) -> tuple[int, dict[str, Any]]:
 @on_host
 @for_operator
 def stack(operator: Operator, slot: str, host: str | None) -> None:
-    """Show what the code of SLOT is doing, without stopping it."""
+    """Show the current stack of SLOT without stopping it."""
     with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
@@ -88,7 +88,7 @@ def stack(operator: Operator, slot: str, host: str | None) -> None:
 @with_reason
 @for_operator
 def reload(operator: Operator, host: str | None, reason: str | None) -> int:
-    """Read the configuration and the job code again; exit 1 if they are rejected.
+    """Reload the configuration and the job code; exit 1 if they are rejected.
 
     Processes may still be replaced after this command has ended: `orpheus workers` shows them.
     """
@@ -104,7 +104,7 @@ def reload(operator: Operator, host: str | None, reason: str | None) -> int:
         return ExitCode.NO
     changed, restarts = body["changed"], body["restarts"]
     told = ", ".join(changed) or "no setting"
-    replaced = f"replaced in turn: {', '.join(restarts)}" if restarts else "nothing is replaced"
+    replaced = f"restarting in turn: {', '.join(restarts)}" if restarts else "nothing restarts"
     answer = {"reloaded": True, "changed": changed, "restarts": restarts}
     operator.answer(answer, f"reloaded: {told} changed; {replaced}")
     return ExitCode.OK
@@ -137,7 +137,7 @@ def _outcome(
 @with_reason
 @for_operator
 def stop(operator: Operator, host: str | None, reason: str | None) -> None:
-    """Stop Orpheus in order, as Ctrl-C does, and wait until it has ended."""
+    """Stop Orpheus cleanly, as Ctrl-C does, and wait until it has ended."""
     with operator.opened() as (store, handover):
         actor, action = operator.actor(reason), RequestAction.STOP
         supervisor, _ = ask_supervisor(store, actor, action, host, handover.beat_timeout_s)

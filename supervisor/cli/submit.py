@@ -45,10 +45,10 @@ _BAR, _CLEAR_LINE = 20, "\r\x1b[K"
 )
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; higher runs first.")
 @click.option(
-    "--delay", default="0", metavar="DURATION", help="Run it after this time: 90, 15m, 2h."
+    "--delay", default="0", metavar="DURATION", help="How long to wait before it runs: 90, 15m, 2h."
 )
 @click.option("--max-retries", type=int, metavar="N", help="0 to 100; default: the type's.")
-@click.option("--timeout", metavar="DURATION", help="Of one attempt; default: the type's.")
+@click.option("--timeout", metavar="DURATION", help="Limit of one attempt; default: the type's.")
 @click.option(
     "--unique-key",
     metavar="KEY",
@@ -74,9 +74,9 @@ _BAR, _CLEAR_LINE = 20, "\r\x1b[K"
     default="cancel",
     show_default=True,
     metavar="WHAT",
-    help="What to do with it if a job it depends on does not end done: cancel, run or fail.",
+    help="What to do with it if a dependency is not done: cancel, run or fail.",
 )
-@click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it is done.")
+@click.option("--wait", is_flag=True, help="Wait until it ends; exit 0 only if it is done.")
 @for_operator
 def submit(
     operator: Operator,
@@ -102,7 +102,7 @@ def submit(
         # The job is already submitted: a closed pipe must not change the exit code.
         with reader_may_leave():
             if wait or not operator.as_json:
-                what = "submitted" if submitted.created else "is live with this unique key"
+                what = "submitted" if submitted.created else "already has this unique key"
                 click.echo(f"job {job.id} {what}", err=wait)
             if not wait and (reason := lasting_reason(store, handover, job)):
                 warn(reason)
@@ -140,7 +140,7 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
                 show(job, reason if reason != told else None)
                 told = reason
     except (KeyboardInterrupt, Unavailable):
-        click.echo(f"orpheus: stopped waiting; the job goes on: orpheus show {job.id}", err=True)
+        click.echo(f"orpheus: stopped waiting; the job continues: orpheus show {job.id}", err=True)
         raise
     return job
 

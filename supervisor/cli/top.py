@@ -92,8 +92,8 @@ def top(operator: Operator) -> None:
             _run(operator, view)
     else:
         size = terminal_size()
-        for line in screen(view, None, size.columns, size.lines)[:-1]:  # without the keys
-            click.echo(line.text)
+        lines = screen(view, None, size.columns, size.lines)[:-1]  # without the keys
+        click.echo("\n".join(line.text for line in lines).rstrip())
 
 
 def _read(store: Store, handover: CommandLineHandover) -> View:
@@ -315,6 +315,6 @@ def act(operator: Operator, view: View, chosen: Row | None, key: str) -> str:
             check_supervised(store, handover.beat_timeout_s)
             host = chosen.host if store.has_many_hosts else None
             ask_for_slot(store, actor, RequestAction.RESTART, chosen.name, host)
-            return f"{chosen.name}: restart asked for"
+            return f"{chosen.name}: restart requested"
     except OrpheusError as error:
         return str(error)

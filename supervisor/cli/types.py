@@ -70,7 +70,7 @@ def _type_row(item: JobType, schema_json: str) -> tuple[object, ...]:
 def errors(operator: Operator) -> None:
     """Count the failed jobs by type, error and location.
 
-    MESSAGE is that of the job NEWEST, which failed last.
+    MESSAGE is the error of NEWEST, the job that failed last.
     """
     with operator.store() as store:
         items = error_groups_of(store.errors.groups()).items
@@ -98,7 +98,7 @@ def _error_row(item: ErrorGroup) -> tuple[object, ...]:
 def release(operator: Operator, type: str, reason: str | None) -> None:
     """Run jobs of a quarantined TYPE again.
 
-    If they kill as many workers again, it is quarantined anew.
+    The type is quarantined again if its jobs crash as many workers.
     """
     with operator.store() as store:
         release_type(store, operator.actor(reason), type)

@@ -39,9 +39,9 @@ _VERSION = click.IntRange(1, LARGEST_ID)
 @click.command()
 @for_operator
 def versions(operator: Operator) -> None:
-    """List what the file has contained, newest first: when, by whom, why.
+    """List the versions of the file, newest first: when, by whom, why.
 
-    Those of this host that are kept: up to 50. "file": an editor has saved it.
+    Up to 50 versions are kept on this host. BY "file": saved in an editor.
     """
     kept = _editor(operator).versions()
     items = [version_of(version) for version in kept]
@@ -55,9 +55,9 @@ def versions(operator: Operator) -> None:
 def rollback(operator: Operator, version: int, reason: str | None) -> None:
     """Put the text of VERSION into the file again, with the secrets that it had.
 
-    It is checked like any edit, and a running supervisor takes it as if it had been saved. It
-    needs no database. Versions are kept beside it: if the file names another one by now, name the
-    earlier one by --set database.url=….
+    It is checked like any edit, and a running supervisor reloads it. No database is needed, but
+    versions are kept beside it: if the file now names another one, give the earlier one with
+    --set database.url=….
     """
     editor = _editor(operator)
     with _store(operator) as store:
@@ -73,7 +73,7 @@ def rollback(operator: Operator, version: int, reason: str | None) -> None:
         if not is_there:
             replace_configuration(editor, planned, operator.actor(reason), version, store)
     changed = outcome.changed or ()
-    told = "is in the file already" if is_there else "is in the file again"
+    told = "is already in the file" if is_there else "is back in the file"
     text = f"version {version} {told}" + (f"; changes {', '.join(changed)}" if changed else "")
     operator.answer({"version": version, "written": not is_there, "changes": changed}, text)
 

@@ -66,7 +66,7 @@ _EXITS = ("last exit", "2nd last", "3rd last", "4th last", "5th last")
 @click.argument("slot", type=Text(), required=False, shell_complete=live("slots"))
 @for_operator
 def workers(operator: Operator, slot: str | None) -> None:
-    """List every process with its state, job and resource use; of SLOT, tell all."""
+    """List every process with its state, job and resource use; with SLOT, show all details."""
     with operator.opened() as (store, handover):
         items = read_workers(store, handover)
         found = [item for item in items if slot in (None, item.slot)]
@@ -198,7 +198,7 @@ def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: 
 @with_reason
 @for_operator
 def drain(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> None:
-    """Let each SLOT finish its job or stop its program; it stays down until a restart."""
+    """Let each SLOT finish its job or stop its program, then keep it down until a restart."""
     _ask_for_slots(operator, RequestAction.DRAIN, slots, host, reason)
 
 
@@ -216,7 +216,7 @@ def _ask_for_slots(
         for slot in asked:
             check_goes_on(store, slot.host)
         for slot in asked:
-            message = f"{slot.slot}: {action} asked for"
+            message = f"{slot.slot}: {action} requested"
             request_id = ask_for_slot(store, operator.actor(reason), action, slot.slot, host)
             _wait_until_taken(store, request_id, message)
             if not operator.as_json:
@@ -241,7 +241,7 @@ def scale(
     """
     with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
-        message = f"{pool}: {workers} asked for"
+        message = f"{pool}: {workers} requested"
         pools, programs = handover.storage.pools, handover.programs
         request_id = ask_for_workers(
             store, operator.actor(reason), pool, workers, pools, programs, host
@@ -256,8 +256,8 @@ def _wait_until_taken(store: Store, request_id: int, message: str) -> None:
     while store.supervision.is_waiting(request_id):
         if time.monotonic() > give_up_at_s:
             raise NoAnswer(
-                f"{message}, but the supervisor has not taken the request within "
-                f"{_TAKEN_WITHIN_S:.0f} s, and may yet: see `orpheus workers` and its log"
+                f"{message}, but the supervisor did not take the request within "
+                f"{_TAKEN_WITHIN_S:.0f} s; it still may: see `orpheus workers` and the log"
             )
         time.sleep(_POLL_INTERVAL_S)
 

@@ -254,7 +254,7 @@ def test_the_supervisor_takes_what_was_put(
     told = system.get("/config")
     origins = {one["key"]: one["origin"] for one in told["settings"]}
     assert (told["path"], origins["api.port"]) == (str(path), "--set")
-    assert told["in_force"]["text"] == "The supervisor works by the file as it is."
+    assert told["in_force"]["text"] == "File and running configuration match."
     edit = {"text": "[pools.default]\nworkers = 2 # few\n", "reason": "more"}
     headers = {"If-Match": f'"{told["etag"]}"'}
     answer = system.client.put("/config", json=edit, headers=headers)

@@ -2,7 +2,7 @@
 
 While it lasts: 503 or 507 with a reason and Retry-After for what cannot be done, an answer for the
 rest. Once it is gone: as before, within 5 s and without a restart. At the end: whatever got a 201
-is there, the file is sound, and no log holds a traceback.
+is there, no damage found, and no log holds a traceback.
 """
 
 import contextlib

@@ -29,7 +29,7 @@ def test_nothing_is_asked_of_a_slot_that_is_scaled_away(
     with pytest.raises(TransitionRefused) as refused:
         ask_for_slot(store, Actor("cli:eve"), action, "long-2", None)
     assert str(refused.value) == (
-        "long-2 is scaled away: its process ends, and none is started in its place "
+        "long-2 was scaled away: its process ends and is not replaced "
         "(`orpheus scale long 2` brings it back, while the configuration has long)"
     )
     assert store.supervision.take_requests("ada") == []

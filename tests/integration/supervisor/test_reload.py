@@ -289,9 +289,9 @@ def test_reload_and_stop_are_commands_that_wait_for_what_becomes_of_them(
         return int(running.system.wait_for_job(job)["result"])
 
     assert price() == 1
-    assert orpheus("reload") == (0, "reloaded: no setting changed; nothing is replaced\n")
+    assert orpheus("reload") == (0, "reloaded: no setting changed; nothing restarts\n")
     (tmp_path / "shop/prices.py").write_text("PRICE = 200\n")
-    assert orpheus("reload") == (0, "reloaded: no setting changed; replaced in turn: default-1\n")
+    assert orpheus("reload") == (0, "reloaded: no setting changed; restarting in turn: default-1\n")
     wait_until(lambda: price() == 200, "the new code")
     running.save("[supervisor]\nwatch_config = false\n[pools.default]\nworkers = -1\n")
     code, told = orpheus("reload")

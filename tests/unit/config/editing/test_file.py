@@ -58,10 +58,10 @@ def test_the_file_is_shown_with_its_problems_and_what_is_in_force(toml: Toml) ->
     write_note(note, effective_note(settings, 5, 7))
     in_force = desk(path).show().in_force
     assert (in_force.file, in_force.version, in_force.since) == (str(path), 7, time_of(5))
-    assert in_force.text == "The supervisor works by the file as it is."
+    assert in_force.text == "File and running configuration match."
     path.write_text("[api]\nport = 'x'\n")
     shown = desk(path).show()
-    assert shown.in_force.text.startswith("The file has changed since")
+    assert shown.in_force.text.startswith("Saved changes are not active")
     assert [(one.key, one.line) for one in shown.problems] == [("api.port", 2)]
     assert {one.key: one.value for one in shown.settings}["api.port"] == 1, "that is in force"
     assert desk(path).sizes().pools == {"default": settings.pools["default"].workers}

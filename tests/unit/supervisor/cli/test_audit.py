@@ -36,6 +36,6 @@ def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus)
     answer = orpheus("audit", "--json").json
     assert [(item["id"], item["count"]) for item in answer["items"]] == [(3, 41), (2, 1), (1, 1)]
     assert answer["next_before"] is None
-    assert orpheus("audit", "--limit", "2").err == "older ones: --before 2\n"
+    assert orpheus("audit", "--limit", "2").err == "older entries: --before 2\n"
     older = orpheus("audit", "--json", "--before", "3").json
     assert [item["id"] for item in older["items"]] == [2, 1]

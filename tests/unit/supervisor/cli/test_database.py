@@ -18,7 +18,7 @@ def test_a_sound_database_checks_and_verifies(
 ) -> None:
     store.jobs.submit(NewJob("count"))
     finish(store)
-    assert orpheus("db", "check")[:2] == (0, "the file is sound\n")
+    assert orpheus("db", "check")[:2] == (0, "no damage found\n")
     assert orpheus("db", "verify")[:2] == (0, "every invariant holds\n")
     assert orpheus("db", "verify", "--json").json == {"ok": True, "problems": []}
 

@@ -41,6 +41,6 @@ def test_nothing_is_overwritten(orpheus: Orpheus, tmp_path: Path) -> None:
     (tmp_path / "orpheus.toml").write_text("mine")
     code, out, _ = orpheus("init")
     assert code == 0
-    assert "wrote" not in out and out.startswith("kept orpheus.toml, which was there\n")
+    assert "wrote" not in out and out.startswith("kept orpheus.toml: it already exists\n")
     assert '"jobs" must be in [jobs] modules of orpheus.toml' in out
     assert (tmp_path / "jobs.py").read_text() == (tmp_path / "orpheus.toml").read_text() == "mine"

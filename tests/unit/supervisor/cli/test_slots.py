@@ -64,10 +64,10 @@ def test_slots_are_asked_for_and_the_requests_have_been_heard(
 ) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     answer = orpheus("restart", "default-1", "default-2", "default-1", "--reason", "it leaks")
-    assert answer == (0, "default-1: restart asked for\ndefault-2: restart asked for\n", "")
+    assert answer == (0, "default-1: restart requested\ndefault-2: restart requested\n", "")
     items = orpheus("drain", "default-2", "--json").json["items"]
     assert [(item["slot"], item["state"]) for item in items] == [("default-2", "fatal")]
-    assert orpheus("scale", "default", "3") == (0, "default: 3 asked for\n", "")
+    assert orpheus("scale", "default", "3") == (0, "default: 3 requested\n", "")
     assert orpheus("scale", "default", "0", "--json").json == {"pool": "default", "workers": 0}
     assert [(request.action, request.target, request.workers) for request in taken] == [
         ("restart", "default-1", None),
@@ -93,7 +93,7 @@ def test_a_stack_is_printed_under_what_it_is_of(orpheus: Orpheus) -> None:
 
 @pytest.mark.usefixtures("taken")
 def test_a_reload_says_what_changed_and_a_stop_waits_for_the_end(orpheus: Orpheus) -> None:
-    told = "reloaded: api.port changed; replaced in turn: api\n"
+    told = "reloaded: api.port changed; restarting in turn: api\n"
     assert orpheus("reload") == (0, told, "")
     assert orpheus("stop") == (0, "stopped\n", "")
     assert orpheus("stop").code == 1
@@ -163,7 +163,7 @@ def test_a_request_names_one_of_several_hosts_which_alone_takes_it(
     for command in ("restart default-1", "drain default-1", "scale default 2"):
         code, out, err = orpheus(*command.split(), "--host", "host-2")
         assert (code, out, err.count("\n")) == (1, "", 1)
-        assert "asked for, but the supervisor has not taken the request within" in err
+        assert "requested, but the supervisor did not take the request within" in err
     assert two_hosts.supervision.take_requests("host-1") == []
     taken = two_hosts.supervision.take_requests("host-2")
     assert [request.action for request in taken] == ["restart", "drain", "scale"]

@@ -48,7 +48,7 @@ def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: S
     assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("a", "b"))
     assert (job.depends_on, job.concurrency_key) == ((1, 2), "customer 7")
     again = orpheus("submit", "count", "n=2", "--unique-key", "k")
-    assert again[:2] == (0, "job 3 is live with this unique key\n")
+    assert again[:2] == (0, "job 3 already has this unique key\n")
     job_json = orpheus("submit", "words", '{"n": 3}', "--json", "--queue", "other").json
     assert (job_json["payload"], job_json["queue"]) == ({"n": 3}, "other")
     assert (job_json["max_retries"], job_json["timeout"]) == (5, 30.0)

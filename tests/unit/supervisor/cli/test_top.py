@@ -96,7 +96,7 @@ def test_the_arrows_move_within_the_rows() -> None:
 def test_the_keys_pause_a_queue_and_restart_a_slot(supervised: Store) -> None:
     operator, slot = Operator(None, (), as_json=False), Row("slot", "default-2", "host-1")
     assert act(operator, VIEW, MAIL, "p") == "queue mail: paused"
-    assert act(operator, VIEW, slot, "r") == "default-2: restart asked for"
+    assert act(operator, VIEW, slot, "r") == "default-2: restart requested"
     assert act(operator, VIEW, slot, "p") == "choose a queue first"
     assert act(operator, VIEW, None, "r") == "choose a slot first"
     assert act(operator, VIEW, Row("slot", "nix"), "r").startswith("there is no slot")

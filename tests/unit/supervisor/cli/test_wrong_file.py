@@ -65,7 +65,7 @@ def test_the_settings_that_are_shown_are_those_of_what_runs(
     show = ("--config", "orpheus.toml", "config", "show")
     code, out, err = orpheus(*show)
     assert (code, err.count("\n")) == (0, 1), err
-    assert err.endswith("shown is what the running Orpheus works by\n")
+    assert err.endswith("showing the settings of the running Orpheus\n")
     assert "\njobs.max_retries = 7 " in out
     assert orpheus(*show, "--json").json["pools"]["mail"]["queues"] == ["mail"]
 

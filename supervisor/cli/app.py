@@ -132,7 +132,7 @@ class LazyGroup(click.Group):
 @config_options
 @click.pass_context
 def orpheus(context: click.Context, config: "Path | None", sets: tuple[str, ...]) -> int:
-    """Run jobs and the processes that work on them, from one SQLite file."""
+    """Run jobs, and supervise the processes that work on them."""
     return ExitCode.OK if context.invoked_subcommand is not None else _start(config, sets)
 
 

@@ -72,12 +72,14 @@ class PayloadFields(Text):
 
 @click.command()
 @click.option(
-    "--status", type=click.Choice([status.value for status in Status]), help="With this status."
+    "--status",
+    type=click.Choice([status.value for status in Status]),
+    help="Of this status.",
 )
-@click.option("--type", type=Text(), shell_complete=live("types"))
-@click.option("--queue", type=Text(), shell_complete=live("queues"))
+@click.option("--type", type=Text(), shell_complete=live("types"), help="Of this type.")
+@click.option("--queue", type=Text(), shell_complete=live("queues"), help="In this queue.")
 @click.option("--tag", type=Text(), help="With this tag.")
-@click.option("--q", type=Text(), help="With this phrase in type, payload, error or tags.")
+@click.option("--q", type=Text(), help="With this text in type, payload, error or tags.")
 @click.option(
     "--where",
     "payload",
@@ -85,10 +87,8 @@ class PayloadFields(Text):
     metavar="FIELD=VALUE",
     help="With this payload field: customer=4711, order.name='\"A B\"'.",
 )
-@click.option(
-    "--since", "since_ms", type=Moment(), help="Ended then or later: 1h, 14:02, yesterday."
-)
-@click.option("--until", "until_ms", type=Moment(), help="Ended before.")
+@click.option("--since", "since_ms", type=Moment(), help="Ended at or after: 1h, 14:02, yesterday.")
+@click.option("--until", "until_ms", type=Moment(), help="Ended before this time.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
 def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> None:

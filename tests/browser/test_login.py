@@ -67,7 +67,7 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     expect(page.locator("#token")).to_be_focused()
     examine(page)
     log_in(page, "wrong")
-    expect(page.locator("#problem")).to_contain_text("not the right one")
+    expect(page.locator("#problem")).to_contain_text("Wrong token.")
     expect(page.get_by_label("token")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#token")).to_be_focused()
     log_in(page)

@@ -127,7 +127,7 @@ def test_nothing_fails_is_refused_or_spent_while_hosts_have_different_code(
     [waiting] = submit(bob, NEW, times=1)
     [reason] = bob.get(f"/jobs/{waiting}/why")["reasons"]
     assert reason["code"] == "newer_code"
-    assert reason["text"] == "it waits for a worker with the newer code of resize"
+    assert reason["text"] == "no ready worker has the newer code of resize"
     order(ada, "restart")
     assert ada.until_ended(waiting)["result"] == "new"
 

@@ -103,7 +103,7 @@ class JobsQuery(_Query):
     by_status: bool = False
     """Also count the jobs of each status, whatever `status` is."""
     preview: bool = False
-    """Payload and result are texts: the first 200 characters of their JSON."""
+    """Payload and result are texts, the first 200 characters of their JSON; no traceback."""
 
 
 class ConfigurationQuery(BaseModel):

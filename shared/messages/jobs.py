@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from orpheus.shared.domain import graph, jobs
 from orpheus.shared.domain.alerts import WEBHOOK_TYPE
@@ -242,11 +243,12 @@ def job_of(job: jobs.Job, attempts: Iterable[jobs.Attempt]) -> Job:
 
 
 def job_preview_of(job: jobs.Job) -> ListedJob:
-    """Return a job with the beginning of its payload's and result's JSON as text."""
+    """Return a job without a traceback, and with the start of its payload and result as text."""
     payload = job.payload
     if job.type == WEBHOOK_TYPE:  # the path of its address may be a secret
         payload = _ADDRESS.sub(r"\1/…", payload)
-    return ListedJob(**{**_whole(job), "payload": payload, "result": job.result})
+    error = None if job.error is None else replace(job.error, traceback=None)
+    return ListedJob(**{**_whole(job), "payload": payload, "result": job.result, "error": error})
 
 
 def job_in_event_of(job: jobs.Job) -> JobInEvent:

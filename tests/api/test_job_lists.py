@@ -90,6 +90,13 @@ def test_a_webhooks_address_is_cut_in_previews(api: Any) -> None:
     assert json.loads(shown)["url"] == "https://chat.example/…"
 
 
+def test_previews_leave_out_tracebacks(api: Any) -> None:
+    fail(api)
+    (whole,) = api.client.get("/jobs").json()["items"]
+    (shown,) = api.client.get("/jobs?preview=true").json()["items"]
+    assert shown["error"] == {**whole["error"], "traceback": None} != whole["error"]
+
+
 @pytest.mark.parametrize(
     ("query", "pointer", "words"),
     [

@@ -20,9 +20,12 @@ export class Graph {
     this.id = Number(id);
     this.shape = "";
     this.view = new GraphView(byId("graph"));
-    this.refresh = new Refresh(async (signal) => this.show(await request(`/jobs/${id}/graph`, { signal })), { every: EVERY_MS, told: () => {} }); // of a deleted job, the last graph stays
+    this.refresh = new Refresh((signal) => this.read(signal), { every: EVERY_MS, told: () => {} }); // of a deleted job, the last graph stays
     byFinger.addEventListener("change", () => { if (this.shown) this.show(this.shown); });
   }
+
+  /** @param {AbortSignal} signal */
+  async read(signal) { this.show(await request(`/jobs/${this.id}/graph`, { signal })); }
 
   show(graph) {
     const { nodes, edges, complete } = (this.shown = graph), size = byFinger.matches ? { ...SIZE, height: FINGER_PX } : SIZE;

@@ -41,16 +41,21 @@ refresh.now();
 
 /** @param {AbortSignal} signal */
 async function read(signal) {
+  const isFirst = !job;
   [job] = await Promise.all([request(`/jobs/${id}`, { exact: true, signal }), sides.read()]);
+  if (isFirst) await Promise.allSettled([why.begin(job, signal), graph.read(signal)]); // the page appears as a whole
+  else why.show(job);
+  graph.refresh.soon();
   show();
   live ??= new Live(`/ws?job=${id}`, { hello, events: take, log: (lines) => log.take(lines), query: () => ({ log_after: log.last }), parse: parseExact });
 }
 
-/** If the database has another history (a restored backup), its log lines are others: load the page anew. @param {{epoch: string}} message */
-function hello(message) {
-  if (epoch && epoch !== message.epoch) return location.reload();
-  epoch = message.epoch;
-  refresh.now();
+/** If the database has another history (a restored backup), its log lines are others: load the page anew. @param {{epoch: string, job: any}} message */
+function hello({ epoch: current, job: latest }) {
+  if (epoch && epoch !== current) return location.reload();
+  const isRead = !epoch && ["status", "attempt", "cancel_requested"].every((name) => String(latest?.[name]) === String(job[name])); // just before
+  epoch = current;
+  if (!isRead) refresh.now();
 }
 
 /** @param {any[]} events */
@@ -86,13 +91,12 @@ function show() {
   showActions(job, () => refresh.now());
   showProgress();
   timeline.show(job, sides.marks, sides.dues);
-  why.show(job);
-  graph.refresh.soon();
   showErrors(job.attempts, job.type);
   showValue("payload", job.payload);
   byId("result-section").hidden = job.status !== "done";
   if (job.status === "done") showValue("result", job.result);
   showDetails(job, sides.resubmitted);
+  byId("known").hidden = false;
   setText(byId("curl"), postCurl("/jobs", sameRequest(job, sides.defaults[job.type])));
 }
 

@@ -21,6 +21,13 @@ export class Why {
     this.refresh.now();
   }
 
+  /** Show it for the first time. @param {any} job @param {AbortSignal} signal */
+  async begin(job, signal) {
+    this.job = job;
+    await this.read(signal);
+    this.refresh.schedule();
+  }
+
   /** @param {AbortSignal} signal */
   async read(signal) {
     if (!this.job) return;

@@ -32,10 +32,10 @@ startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...r
 byId("filters").inert = false; // before this, what is typed would be lost
 field.value = write(readAddress().filter);
 showForm();
-load();
+const late = setTimeout(load, 500); // else the list is read once the stream has begun, so that it need not be read twice
 if (location.hash === "#search") field.focus();
 new Live("/ws", {
-  hello: ({ types }) => { known.type = types.map((type) => type.name ?? type); if (table.page) table.refresh.now(); },
+  hello: ({ types }) => { known.type = types.map((type) => type.name ?? type); clearTimeout(late); if (table.page) table.refresh.now(); else load(); },
   events: (events) => table.take(events),
 });
 request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});

@@ -127,10 +127,17 @@ def test_a_job_past_its_hard_deadline_is_known_and_the_others_are_released(
 def test_jobs_whose_workers_are_killed_every_second_are_done_once(
     start: Callable[..., Orpheus], kinds: str
 ) -> None:
-    """Coroutines, jobs in threads, and both beside each other."""
+    """Coroutines, jobs in threads, and both beside each other.
+
+    Nothing is quarantined: on a busy machine all workers of a type may be killed in a row.
+    """
     chance = random.Random(SEED)
     orpheus = start(
-        {"pools.default.workers": str(WORKERS), "pools.default.concurrency": str(PLACES)}
+        {
+            "pools.default.workers": str(WORKERS),
+            "pools.default.concurrency": str(PLACES),
+            "jobs.quarantine_after": "0",
+        }
     )
     watched = WatchedRun(orpheus)
     batch = [_short_job(kind, chance) for kind in islice(cycle(kinds.split()), KILLED_JOBS)]

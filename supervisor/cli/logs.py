@@ -59,6 +59,8 @@ def _print_log(store: Store, job_id: int, follow: bool, *, as_json: bool) -> Non
             seen = line.id
         if not lines:
             if ended or not follow:
+                if not seen:
+                    click.echo(f"job {job_id} has written no log", err=True)
                 return
             wait_for_change(store, _LOOK_EVERY_S)
 

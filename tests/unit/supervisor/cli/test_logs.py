@@ -26,6 +26,7 @@ def test_a_log_is_printed_and_followed_to_the_end_of_the_job(
 ) -> None:
     store.jobs.submit(NewJob("count"))
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    assert "job 1 has written no log" in orpheus("logs", "1").err
     first = NewLine(0, "info", "\x1b[1mfirst\x1b[0m\x1b[2J", '{"path": "a b"}')
     store.logs.append(1, lease.token, 1, [first])
     assert '#1 info    first\\x1b[2J path="a b"\n' in orpheus("logs", "1").out

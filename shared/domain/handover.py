@@ -52,6 +52,8 @@ class RetentionRules(msgspec.Struct, frozen=True):
     cancelled_s: float = 7 * 86_400
     events: int = 1_000_000
     """The number of events to keep, the newest ones."""
+    signals_s: float = 7 * 86_400
+    """How long a signal is kept after it was sent."""
 
 
 class StoredSettings(msgspec.Struct, frozen=True):

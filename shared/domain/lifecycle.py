@@ -12,6 +12,7 @@ import msgspec
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.steps import NewSignal, Suspension
 
 TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 LIVE = frozenset(Status) - TERMINAL
@@ -53,7 +54,9 @@ TRANSITIONS: dict[Verb, Transition] = {
         Transition(
             Verb.FINISH,
             frozenset({Status.IN_PROGRESS}),
-            frozenset({Status.DONE, Status.FAILED, Status.CANCELLED, Status.PENDING}),
+            frozenset(
+                {Status.DONE, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.BLOCKED}
+            ),
             frozenset(
                 {
                     Kind.JOB_DONE,
@@ -180,6 +183,23 @@ class Finished(NamedTuple):
 
     None: nothing new is known of that.
     """
+    wait: Suspension | None = None
+    """With SNOOZED: what a durable function waits for."""
+    signals: tuple[NewSignal, ...] = ()
+    """Signals to send if the success is accepted, in the same transaction."""
+
+    @property
+    def new_jobs(self) -> tuple[NewJob, ...]:
+        """The jobs that its end inserts."""
+        return self.children if self.wait is None else self.wait.children
+
+    @property
+    def locked_signals(self) -> list[tuple[str, str]]:
+        """The names and keys of the signals that its end sends, or begins to wait for."""
+        names = [(signal.name, signal.key) for signal in self.signals]
+        if self.wait is not None and self.wait.step.signal is not None:
+            names.append((self.wait.step.signal, self.wait.step.key or ""))
+        return names
 
 
 class Wait(StrEnum):

@@ -122,12 +122,14 @@ def _fire_alerts(store: Store, settings: StoredSettings) -> float:
 
 
 def _continue_changes(store: Store, go_on: Callable[[], bool]) -> bool:
-    """Continue cascades, then the sweeps of keys, the releases of types and of versions.
+    """Continue cascades, wake-ups and timeouts, sweeps of keys, releases of types and of versions.
 
     Return whether some are left.
     """
     steps = (
         store.dependencies.continue_cascades,
+        store.signals.continue_wakes,
+        store.signals.expire_waits,
         store.keys.continue_sweep,
         store.quarantines.continue_releases,
         store.versions.continue_letting_go,

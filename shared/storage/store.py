@@ -33,7 +33,9 @@ from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.retention import Retention
 from orpheus.shared.storage.verbs.schedules import Schedules
+from orpheus.shared.storage.verbs.signals import Signals
 from orpheus.shared.storage.verbs.stats import Stats
+from orpheus.shared.storage.verbs.steps import Steps
 from orpheus.shared.storage.verbs.waiting import Waiting
 
 _WRITABLE_WAIT_S = 0.25
@@ -74,13 +76,15 @@ class Store:
         self._seen_changes = database.changes()
         self.events = events = Events(database)
         self.timeline = events.timeline
-        self.dependencies = dependencies = Dependencies(database, events)
         self.keys = keys = Keys(database)
+        self.dependencies = dependencies = Dependencies(database, events, keys)
         enqueue = Enqueue(database, events, dependencies, keys)
+        self.signals = signals = Signals(database, dependencies)
+        self.steps = steps = Steps(database, dependencies, enqueue, signals)
         self.queues = Queues(database, events, keys)
         self.lists = JobLists(database)
         self.audit = audit = Audit(database)
-        self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists, audit)
+        self.jobs = Jobs(database, events, dependencies, enqueue, keys, steps, self.lists, audit)
         self.quarantines = Quarantines(database, events, quarantine_after)
         self.versions = versions = Versions(database)
         self.graphs = Graphs(database, self.jobs)
@@ -92,8 +96,12 @@ class Store:
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
         queues, held = self.queues, self.quarantines
-        ended = EndedLeases(database, events, dependencies, queues, keys, held, versions, backoff)
-        self.leases = Leases(database, events, dependencies, enqueue, queues, keys, versions, ended)
+        ended = EndedLeases(
+            database, events, dependencies, queues, keys, held, versions, steps, backoff
+        )
+        self.leases = Leases(
+            database, events, dependencies, enqueue, queues, keys, versions, signals, ended
+        )
         self.logs = Logs(database)
         self.processes = Processes(database)
         self.supervision = Supervision(database)

@@ -15,7 +15,8 @@ WHERE status IN ('done', 'failed', 'cancelled') AND id IN (
 -- name: waiting-for
 -- The first jobs that wait for one that has ended; they stay locked. CROSS JOIN: SQLite's planner would
 -- read all blocked jobs.
-SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,
+SELECT jobs.id, jobs.status,
+    CASE WHEN child IS NULL THEN jobs.on_dependency_failure ELSE 'run' END, jobs.queue, jobs.waits_for,
     jobs.has_dependents, jobs.type
 FROM orpheus.job_dependencies INDEXED BY job_dependents
     CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
@@ -71,11 +72,11 @@ DELETE FROM orpheus.cascades WHERE job_id = ?;
 SELECT count(*) FROM orpheus.job_dependencies WHERE job_id = ? AND waits = 1;
 
 -- name: failed-dependency
--- A job that must be done before this one, and that failed or was cancelled.
+-- A job that must be done before this one, and that failed or was cancelled. A child need not be done.
 SELECT others.id, others.status
 FROM orpheus.jobs CROSS JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id
     CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
-WHERE jobs.id = ? AND jobs.on_dependency_failure <> 'run'
+WHERE jobs.id = ? AND jobs.on_dependency_failure <> 'run' AND child IS NULL
     AND others.status IN ('failed', 'cancelled') LIMIT 1;
 
 -- name: needed-by
@@ -94,7 +95,15 @@ SELECT jobs.id, type, status, result,
     {error-column},
     ref
 FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
-WHERE job_dependencies.job_id = ? ORDER BY jobs.id;
+WHERE job_dependencies.job_id = ? AND child IS NULL ORDER BY jobs.id;
+
+-- name: children-to-cancel
+-- The first live children that a cancelled function has made. They stay locked.
+SELECT jobs.id, jobs.status, jobs.queue, jobs.type, jobs.concurrency_key
+FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
+WHERE job_dependencies.job_id = ? AND child = 'own' AND jobs.cancel_requested = 0
+    AND jobs.status IN ('blocked', 'pending', 'in_progress')
+ORDER BY jobs.id LIMIT ? FOR NO KEY UPDATE OF jobs;
 
 -- name: order-of-cancel
 -- Of a JSON list of ids: a job, and one that waits for it and so is cancelled before it.
@@ -111,7 +120,7 @@ WHERE jobs.status <> 'done';
 -- name: order-of-retry
 -- The same for a retry: what a job depends on is retried before it, and must be (1) unless the job
 -- runs whatever becomes of it.
-SELECT jobs.id, others.id, jobs.on_dependency_failure <> 'run'
+SELECT jobs.id, others.id, CASE WHEN child IS NULL AND jobs.on_dependency_failure <> 'run' THEN 1 ELSE 0 END
 FROM {listed-ids} AS waiting CROSS JOIN orpheus.jobs ON jobs.id = waiting.value
     CROSS JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id
     CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on

@@ -139,7 +139,7 @@ WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 -- name: retry-job
 -- Leaves failed or cancelled for pending, or for blocked if jobs it depends on are live. It gets all
 -- its retries again; attempts keep their numbers.
-UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = 1,
+UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = ?4,
     waits_for = ?1, failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
     run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');

@@ -139,7 +139,7 @@ UPDATE orpheus.jobs SET status = ?1, is_due = ?2, run_at_ms = coalesce(?3, run_a
     error_type = coalesce(?8, error_type), error_message = coalesce(?9, error_message),
     error_traceback = CASE WHEN ?8 IS NULL THEN error_traceback ELSE ?10 END,
     error_where = CASE WHEN ?8 IS NULL THEN error_where ELSE ?13 END, started_at_ms = ?14,
-    freed_at_ms = coalesce(?15, freed_at_ms),
+    freed_at_ms = coalesce(?15, freed_at_ms), waits_for = ?16,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 

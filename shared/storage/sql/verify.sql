@@ -40,14 +40,17 @@ WHERE failures > 0 AND (
 LIMIT ?;
 
 -- name: i7-attempts
--- Of attempts that spend a retry there are max_retries + 1 at most, after each operator's retry anew.
+-- Of attempts that spend a retry there are max_retries + 1 at most, after each operator's retry anew. A
+-- kept step begins them anew, too, so durable functions are left out.
 SELECT 'job ' || jobs.id || ' has ' || spending.n || ' attempts that spent a retry; allowed are '
     || (max_retries + 1) || ' after each submission and retry'
 FROM (
     SELECT job_id, count(*) AS n FROM orpheus.ended_attempts
     WHERE spent_retry = 1 GROUP BY job_id) AS spending
 JOIN orpheus.jobs ON jobs.id = spending.job_id
-WHERE (SELECT min(seq) FROM orpheus.{every-event}) = 1 AND spending.n > (max_retries + 1) * (
+WHERE (SELECT min(seq) FROM orpheus.{every-event}) = 1
+    AND NOT EXISTS (SELECT 1 FROM orpheus.steps WHERE steps.job_id = jobs.id)
+    AND spending.n > (max_retries + 1) * (
     1 + (SELECT count(*) FROM orpheus.{every-event} WHERE job_id = jobs.id AND kind = 'job.requeued'))
 LIMIT ?;
 
@@ -73,17 +76,20 @@ FROM (
     UNION ALL SELECT 'job_dependencies', job_id FROM orpheus.job_dependencies
     UNION ALL SELECT 'cascades', job_id FROM orpheus.cascades
     UNION ALL SELECT 'ended_attempts', job_id FROM orpheus.ended_attempts
+    UNION ALL SELECT 'steps', job_id FROM orpheus.steps
     UNION ALL SELECT 'job_logs', job_id FROM orpheus.job_logs
     UNION ALL SELECT 'audit_jobs', job_id FROM orpheus.audit_jobs) AS parts
 WHERE NOT EXISTS (SELECT 1 FROM orpheus.jobs WHERE jobs.id = parts.job_id) LIMIT ?;
 
 -- name: i18-blocked-for-ever
--- A blocked job waits for jobs that are live, or whose cascade has not reached it yet. One that an
--- application has submitted may still have to be linked.
-SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, but ' || live
+-- A blocked job waits for a signal, or for jobs that are live, or whose cascade has not reached it yet.
+-- One that an application has submitted may still have to be linked.
+SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs or signals, but ' || live
     || ' of those it depends on are live or are still to reach it'
 FROM (
     SELECT id, waits_for, (
+        SELECT count(*) FROM orpheus.steps
+        WHERE job_id = jobs.id AND kind = 'signal' AND state = 'waiting') + (
         SELECT count(*) FROM orpheus.job_dependencies
             CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
         WHERE job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
@@ -92,6 +98,13 @@ FROM (
     FROM orpheus.jobs
     WHERE status = 'blocked' AND id NOT IN (SELECT job_id FROM orpheus.cascades)) AS blocked
 WHERE waits_for <> live LIMIT ?;
+
+-- name: i24-missed-signal
+-- No job waits for a signal that is there, unless upkeep is to wake it.
+SELECT 'job ' || job_id || ' waits for the signal ' || signal || ' of key ' || steps.key
+    || ', which was sent'
+FROM orpheus.steps JOIN orpheus.signals ON signals.name = steps.signal AND signals.key = steps.key
+WHERE kind = 'signal' AND state = 'waiting' AND wakes = 0 LIMIT ?;
 
 -- name: i18-cascades
 -- Only the end of a job reaches those that depend on it; one that depends on others may be there to

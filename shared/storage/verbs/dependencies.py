@@ -26,6 +26,7 @@ from orpheus.shared.domain.jobs import Dependency, Status
 from orpheus.shared.storage.data import BulkAction
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import dependency_of
 
 _MOST_AT_ONCE = 500
@@ -46,12 +47,14 @@ class WaitingJob(NamedTuple):
 class Dependencies:
     """Links jobs, and unblocks, cancels or fails those that wait when a dependency ends."""
 
-    def __init__(self, database: Database, events: Events) -> None:
+    def __init__(self, database: Database, events: Events, keys: Keys) -> None:
         self.most_at_once = _MOST_AT_ONCE
         """How many dependents one transaction unblocks, cancels or fails."""
         self._database = database
         self._events = events
+        self._keys = keys
         self._sql = database.sql("dependencies.sql")
+        self._jobs_sql = database.sql("jobs.sql")
 
     def link(
         self,
@@ -101,7 +104,10 @@ class Dependencies:
             waiting = [WaitingJob._make(row) for row in rows]
             self._database.at_commit.cascaded += max(1, len(waiting))
             queue.extend(self._dependency_ended(job_id, status, waiting))
-            if len(waiting) == room:
+            left = room - len(waiting)
+            if status is Status.CANCELLED and left:
+                left -= self._cancel_children(job_id, left, queue)
+            if not left:
                 queue.append((job_id, status))  # there may be more
         if queue:
             self._database.run_many(self._sql["begin-cascade"], [(job_id,) for job_id, _ in queue])
@@ -168,6 +174,32 @@ class Dependencies:
         rows = self._database.all(self._sql["dependencies-of"], job_id)
         return [dependency_of(row) for row in rows]
 
+    def _cancel_children(self, job_id: int, room: int, ended: deque[tuple[int, Status]]) -> int:
+        """Cancel live children of a cancelled function, up to `room`; return how many.
+
+        Those that have ended are added to `ended`; those that run are asked to stop.
+        """
+        rows = self._database.all(self._sql["children-to-cancel"], job_id, room)
+        running = [(row[0],) for row in rows if row[1] == Status.IN_PROGRESS]
+        waiting = [row for row in rows if row[1] != Status.IN_PROGRESS]
+        self._database.at_commit.cascaded += len(rows)
+        if running:
+            self._database.run_many(self._jobs_sql["request-cancel"], running)
+            self._events.record_jobs(Kind.JOB_CANCEL_REQUESTED, [row[0] for row in running])
+        if waiting:
+            now_ms = self._database.clock.wall_ms()
+            values = [(now_ms, row[0]) for row in waiting]
+            self._database.run_many(self._jobs_sql["cancel-waiting"], values)
+            for _, status, queue, job_type, _ in waiting:
+                self._database.at_commit.count_job(queue, Status(status), Status.CANCELLED)
+                self._database.at_commit.count_ended(queue, job_type, Status.CANCELLED)
+            keys = [(row[2], row[4]) for row in waiting if row[4] is not None]
+            if keys:
+                self._keys.look_at(keys)
+            self._events.record_jobs(Kind.JOB_CANCELLED, [row[0] for row in waiting])
+            ended.extend((row[0], Status.CANCELLED) for row in waiting)
+        return len(rows)
+
     # The end of a dependency
 
     def _dependency_ended(
@@ -179,7 +211,7 @@ class Dependencies:
         )
         end_of = {} if status is Status.DONE else _END_OF
         blocked = [waiter for waiter in waiting if waiter.status == Status.BLOCKED]
-        self._one_less([waiter for waiter in blocked if waiter.on_dependency_failure not in end_of])
+        self.one_less([waiter for waiter in blocked if waiter.on_dependency_failure not in end_of])
         why = f"it depended on a job: job {job_id} is {status}"
         for on_failure, ends in end_of.items():
             those = [waiter for waiter in blocked if waiter.on_dependency_failure == on_failure]
@@ -190,7 +222,8 @@ class Dependencies:
             if waiter.on_dependency_failure in end_of and waiter.has_dependents
         ]
 
-    def _one_less(self, waiting: Sequence[WaitingJob]) -> None:
+    def one_less(self, waiting: Sequence[WaitingJob]) -> None:
+        """Let blocked jobs wait for one job or signal less; those that wait for none may run."""
         now_ms = self._database.clock.wall_ms()
         self._database.run_many(
             self._sql["dependency-done"], [(now_ms, waiter.id) for waiter in waiting]

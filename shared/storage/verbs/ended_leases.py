@@ -29,6 +29,7 @@ from orpheus.shared.domain.lifecycle import (
     after,
 )
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
+from orpheus.shared.domain.steps import Suspension
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import LeaseHolder
 from orpheus.shared.storage.database import Database
@@ -38,6 +39,7 @@ from orpheus.shared.storage.verbs.job_types import Versions
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
+from orpheus.shared.storage.verbs.steps import Steps
 
 _OLD_AT_ONCE = 100
 _RETRIED = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED, Outcome.LOST})
@@ -91,6 +93,8 @@ class Ended(msgspec.Struct, frozen=True):
     """When a worker that died unseen was heard last: the run ended then, the job ends now."""
     versions: str | None = None
     """Its worker could not read the job: these versions of its type can."""
+    wait: Suspension | None = None
+    """What a durable function waits for."""
 
     @classmethod
     def of(cls, report: Finished) -> "Ended":
@@ -103,7 +107,8 @@ class Ended(msgspec.Struct, frozen=True):
             report.max_rss_bytes,
             report.run,
         )
-        return cls(report.lease.job_id, report.lease.token, *fields, versions=report.versions)
+        job_id, token = report.lease.job_id, report.lease.token
+        return cls(job_id, token, *fields, versions=report.versions, wait=report.wait)
 
 
 class EndedLeases:
@@ -118,6 +123,7 @@ class EndedLeases:
         keys: Keys,
         quarantines: Quarantines,
         versions: Versions,
+        steps: Steps,
         backoff: BackoffRules,
     ) -> None:
         self._database = database
@@ -127,6 +133,7 @@ class EndedLeases:
         self._keys = keys
         self._quarantines = quarantines
         self._versions = versions
+        self._steps = steps
         self._backoff = backoff
         self._random = random.Random()
         self._sql = database.sql("leases.sql")
@@ -179,10 +186,9 @@ class EndedLeases:
     def end(self, ended: Ended, job: LeasedJob, told_at_ms: int | None = None) -> None:
         """End the lease of a job that is leased. `told_at_ms`: when its worker told; None: now."""
         queue, key = job.queue, job.concurrency_key
-        is_cancelled = bool(job.cancel_requested)
-        spent = Spent(job.failures, job.crashes, job.max_retries, is_cancelled, job.losses)
-        follows = after(ended.ending, spent)
         now_ms = self._database.clock.wall_ms()
+        follows, run_at_ms, waits_for = self._what_follows(ended, job, now_ms)
+        status = follows.status
         told_ms = now_ms if told_at_ms is None else told_at_ms
         started_ms, ended_ms = times_of(ended.run, job.started_at_ms, told_ms)
         job_ended_ms = ended_ms
@@ -199,13 +205,12 @@ class EndedLeases:
             )
         if ended.crash is not None:
             self._quarantines.note_crash(job.type, ended.job_id, ended.token, ended.crash)
-        run_at_ms = self._due_again_ms(ended, follows, now_ms)
         self._database.run(
             self._sql["end-lease"],
-            follows.status.value,
-            int(follows.status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
+            status.value,
+            int(status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
             run_at_ms,
-            None if follows.status is Status.PENDING else job_ended_ms,
+            job_ended_ms if status in TERMINAL else None,
             follows.failures,
             follows.crashes,
             follows.losses,
@@ -214,7 +219,8 @@ class EndedLeases:
             ended.token,
             "" if ended.error is None else location_of(ended.error.traceback),
             started_ms,
-            now_ms if follows.status is Status.PENDING and follows.outcome is not None else None,
+            now_ms if status is Status.PENDING and follows.outcome is not None else None,
+            waits_for,
         )
         if ended.versions is not None:
             self._versions.label(ended.job_id, ended.versions)
@@ -225,16 +231,33 @@ class EndedLeases:
                 self._keys.refund(queue, key)
         if key is not None:
             self._keys.look_at([(queue, key)])
-        self._database.at_commit.count_job(queue, Status.IN_PROGRESS, follows.status)
-        if follows.status in TERMINAL:
-            self._database.at_commit.count_ended(queue, job.type, follows.status)
-        if follows.status is Status.PENDING and follows.outcome in _RETRIED:
+        self._database.at_commit.count_job(queue, Status.IN_PROGRESS, status)
+        if status in TERMINAL:
+            self._database.at_commit.count_ended(queue, job.type, status)
+        if status is Status.PENDING and follows.outcome in _RETRIED:
             self._database.at_commit.count_retried(queue, job.type)
-        if follows.status is Status.PENDING:
+        if status is Status.PENDING:
             self._database.at_commit.ring_workers(queue)
         self._events.record_jobs(follows.event, [ended.job_id])
-        if job.has_dependents and follows.status in TERMINAL:
-            self._dependencies.ended([(ended.job_id, follows.status)])
+        if status in TERMINAL and (job.has_dependents or status is Status.CANCELLED):
+            self._dependencies.ended([(ended.job_id, status)])
+
+    def _what_follows(
+        self, ended: Ended, job: LeasedJob, now_ms: int
+    ) -> tuple[Next, int | None, int]:
+        """Return what follows, when a pending job is due (None: as before), and its `waits_for`.
+
+        Store what a durable function waits for: it has got on, so its retries count anew.
+        """
+        is_cancelled = bool(job.cancel_requested)
+        spent = Spent(job.failures, job.crashes, job.max_retries, is_cancelled, job.losses)
+        follows = after(ended.ending, spent)
+        if ended.wait is None or follows.status is not Status.PENDING:
+            return follows, self._due_again_ms(ended, follows, now_ms), 0
+        waits_for, run_at_ms = self._steps.suspend(ended.job_id, job.attempt, ended.wait)
+        status = Status.BLOCKED if waits_for else Status.PENDING
+        anew = msgspec.structs.replace(follows, status=status, failures=0, crashes=0, losses=0)
+        return anew, run_at_ms, waits_for
 
     def heard_until_ms(self, job_id: int, started_ms: int, seen_ms: int) -> int:
         """Return when a run ended: at the last sign of its worker (`seen_ms`), or its last line."""

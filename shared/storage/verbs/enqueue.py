@@ -272,7 +272,7 @@ class Children:
         `limit_ms`: wait at most so long for other transactions. Return the tokens of those jobs
         whose children have a key that others hold: nothing may be done with these.
         """
-        keys = keys_of(child for parent in finished for child in parent.children)
+        keys = keys_of(child for parent in finished for child in parent.new_jobs)
         if limit_ms is None:
             self._enqueue.lock_keys(keys)
             return set()
@@ -280,48 +280,54 @@ class Children:
         return {
             parent.lease.token
             for parent in finished
-            if held and not held.isdisjoint(keys_of(parent.children))
+            if held and not held.isdisjoint(keys_of(parent.new_jobs))
         }
 
-    def checked(self, succeeded: Sequence[Finished]) -> tuple[list[Finished], list[Finished]]:
-        """Return the successes, and a permanent failure for each with a child that is refused.
+    def checked(self, finished: Sequence[Finished]) -> tuple[list[Finished], list[Finished]]:
+        """Return the ends, and a permanent failure for each with a child that is refused.
 
         One of its children depends on a job that does not exist any more, or has a unique key that
         is of another type. Those of the others can be inserted until the transaction ends, once all
         of these jobs have ended: the key of each is free by then, whatever their order is.
         """
         holders = self._enqueue.holders_of(
-            keys_of(child for parent in succeeded for child in parent.children)
+            keys_of(child for parent in finished for child in parent.new_jobs)
         )
-        ending_ids = {parent.lease.job_id for parent in succeeded}
+        ending_ids = {parent.lease.job_id for parent in finished if parent.wait is None}
         taken = {key: held for key, held in holders.items() if held.id not in ending_ids}
-        done, refused = [], []
-        for parent in succeeded:
+        accepted, refused = [], []
+        for parent in finished:
             try:
-                self._refuse(parent.children, taken)
+                self._refuse(parent, taken)
             except (InvalidJob, UniqueKeyHeld) as why:
                 error = JobError("PermanentError", f"enqueue: {why}")
-                ending = Ending.FAILED_PERMANENTLY
                 refused.append(
-                    parent._replace(ending=ending, result=None, error=error, children=())
+                    Finished(parent.lease, Ending.FAILED_PERMANENTLY, error=error, run=parent.run)
                 )
                 continue
-            done.append(parent)
-            for child in parent.children:
+            accepted.append(parent)
+            for child in parent.new_jobs:
                 if child.unique_key is not None:
                     taken.setdefault(child.unique_key, KeyHolder(0, child.type))
-        return done, refused
+        return accepted, refused
 
     def keep(self, finished: Iterable[Finished]) -> None:
         """Insert the children of jobs that are done."""
         for children in _together(parent.children for parent in finished):
             self._enqueue.keep(children)
 
-    def _refuse(self, children: Sequence[NewJob], taken: Mapping[str, KeyHolder]) -> None:
+    def _refuse(self, parent: Finished, taken: Mapping[str, KeyHolder]) -> None:
         """Raise InvalidJob or UniqueKeyHeld if the children of a job cannot be inserted."""
-        if children:
-            self._enqueue.refuse_unknown(children, _CHILD)
-            refuse_clashes(children, taken, _CHILD)
+        children = parent.new_jobs
+        if not children:
+            return
+        self._enqueue.refuse_unknown(children, _CHILD)
+        refuse_clashes(children, taken, _CHILD)
+        for position, child in enumerate(children if parent.wait is not None else ()):
+            holder = taken.get(child.unique_key) if child.unique_key is not None else None
+            if holder is not None and holder.id == parent.lease.job_id:
+                why = "is that of this job itself, which would wait for itself"
+                raise InvalidJob.of([FieldProblem(f"{_CHILD.format(position)}/unique_key", why)])
 
 
 def _together(groups: Iterable[Sequence[NewJob]]) -> list[list[NewJob]]:

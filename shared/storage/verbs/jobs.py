@@ -37,6 +37,7 @@ from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, running_job_of
+from orpheus.shared.storage.verbs.steps import Steps
 
 _SHORT_LOG = 100
 """At most so many lines are deleted together with their job."""
@@ -55,6 +56,7 @@ class Jobs:
         dependencies: Dependencies,
         enqueue: Enqueue,
         keys: Keys,
+        steps: Steps,
         lists: JobLists,
         audit: Audit,
     ) -> None:
@@ -65,6 +67,7 @@ class Jobs:
         self._dependencies = dependencies
         self._enqueue = enqueue
         self._keys = keys
+        self._steps = steps
         self._lists = lists
         self._audit = audit
         self._sql = database.sql("jobs.sql")
@@ -215,10 +218,12 @@ class Jobs:
             self._dependencies.ended([(job_id, Status.CANCELLED)])
             return self.get(job_id), True
 
-    def retry(self, job_id: int, by: Actor | None = None) -> Job:
+    def retry(self, job_id: int, by: Actor | None = None, from_step: str | None = None) -> Job:
         """Make a failed or cancelled job pending with all its retries; its attempts are kept.
 
-        It waits again for its live dependencies. Raises NotFound, and
+        It waits again for its live dependencies. A durable function goes on behind what it has
+        kept, and sleeps on if it was cancelled in a sleep. `from_step`: it forgets that step and
+        those kept after it. Raises NotFound, also if there is no such step, and
         TransitionRefused if it has not failed, its unique key is held, or a job that must be done
         before it has failed itself.
         """
@@ -232,9 +237,14 @@ class Jobs:
                 raise TransitionRefused(
                     f"job {holder.id} is live with the same unique key {job.unique_key!r}"
                 )
+            if from_step is not None and not self._steps.forget_from(job_id, from_step):
+                raise NotFound(f"job {job_id} has kept no step {from_step!r}")
+            self._steps.look_again(job_id)
             waits_for = self._wait_for_dependencies(job_id) if job.depends_on else 0
             now_ms = self._database.clock.wall_ms()
-            self._database.run(self._sql["retry-job"], waits_for, now_ms, job_id)
+            run_at_ms = max(now_ms, self._steps.sleeps_until_ms(job_id) or 0)
+            is_due = int(run_at_ms == now_ms)
+            self._database.run(self._sql["retry-job"], waits_for, run_at_ms, job_id, is_due)
             enters = Status.BLOCKED if waits_for else Status.PENDING
             self._database.at_commit.count_job(job.queue, job.status, enters)
             self._dependencies.live_again(job_id)
@@ -259,6 +269,7 @@ class Jobs:
                     f"job {job_id} is {job.status}: only a pending job can be made due now"
                 )
             if self._database.run(self._sql["run-now"], self._database.clock.wall_ms(), job_id):
+                self._steps.wake(job_id)
                 self._database.at_commit.ring_workers(job.queue)
                 self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
             return self.get(job_id)

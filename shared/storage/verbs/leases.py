@@ -30,6 +30,7 @@ from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.job_types import Versions
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.queues import Queues
+from orpheus.shared.storage.verbs.signals import Signals
 
 
 class Leases:
@@ -44,6 +45,7 @@ class Leases:
         queues: Queues,
         keys: Keys,
         versions: Versions,
+        signals: Signals,
         ended: EndedLeases,
     ) -> None:
         self._database = database
@@ -52,6 +54,7 @@ class Leases:
         self._children = Children(enqueue)
         self._queues = queues
         self._keys = keys
+        self._signals = signals
         self._ended = ended
         self._due_jobs = DueJobs(database, keys, versions)
         self._has_delayed: bool | None = None
@@ -177,6 +180,12 @@ class Leases:
             self._lock_limits(report.lease for report in finished)
             if any(ENDINGS[report.ending].outcome is None for report in finished):
                 self._queues.lock_for_refunds()
+            self._signals.lock(
+                signal
+                for report in finished
+                if report.signals or report.wait is not None
+                for signal in report.locked_signals
+            )
             # Lock keys before jobs, in the same order as submissions, to avoid deadlocks.
             keyed = self._children.lock_keys(finished, key_wait_ms)
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
@@ -190,17 +199,15 @@ class Leases:
             needed = [job.id for job in held.values() if job.has_dependents]
             self._dependencies.lock_dependents(needed)
             reported = [report for report in finished if report.lease.token in held]
-            self._end_otherwise(
-                [report for report in reported if report.ending is not Ending.SUCCEEDED],
-                held,
-                now_ms,
-            )
-            done, refused = self._children.checked(
-                [report for report in reported if report.ending is Ending.SUCCEEDED]
-            )
+            done, waits, others = _by_end(reported)
+            self._end_otherwise(others, held, now_ms)
+            done, refused = self._children.checked(done)
             self._end_otherwise(refused, held, now_ms)
             if done:
                 self._complete([(report, held[report.lease.token]) for report in done], now, now_ms)
+            if waits:
+                waits, refused = self._children.checked(waits)
+                self._end_otherwise([*refused, *waits], held, now_ms)
         return {token for _, token in leases} - waiting - set(held)
 
     def stored(self, finished: Sequence[Finished]) -> set[int]:
@@ -257,6 +264,9 @@ class Leases:
             self._keys.look_at(keys)
         self._events.record_jobs(Kind.JOB_DONE, [report.lease.job_id for report, _ in done])
         self._children.keep(report for report, _ in done)
+        for report, _ in done:
+            for signal in report.signals:
+                self._signals.send(signal)
         self._dependencies.ended((job.id, Status.DONE) for _, job in done if job.has_dependents)
 
     def _end_otherwise(
@@ -423,3 +433,20 @@ class Leases:
         """Lock the limits, if the end of one of these leases gives room to a key."""
         if any(lease.concurrency_key is not None for lease in leases):
             self._keys.lock()
+
+
+def _by_end(
+    finished: Iterable[Finished],
+) -> tuple[list[Finished], list[Finished], list[Finished]]:
+    """Return those that succeeded, those that wait for something, and all others."""
+    done: list[Finished] = []
+    waits: list[Finished] = []
+    others: list[Finished] = []
+    for report in finished:
+        if report.ending is Ending.SUCCEEDED:
+            done.append(report)
+        elif report.wait is not None:
+            waits.append(report)
+        else:
+            others.append(report)
+    return done, waits, others

@@ -55,6 +55,8 @@ TABLES = (
     Table("job_dependencies", ("job_id", "depends_on")),
     Table("cascades", ("job_id",)),
     Table("ended_attempts", ("job_id", "number")),
+    Table("steps", ("job_id", "name")),
+    Table("signals", ("name", "key")),
     Table("job_logs", ("id",)),
     Table("events", ("seq",)),
     Table("job_counts", ("queue", "status"), sums=("n",)),

@@ -78,6 +78,7 @@ class Retention:
         self._keys_sql = database.sql("keys.sql")
         self._past_sql = database.sql("past.sql")
         self._timeline_sql = database.sql("timeline.sql")
+        self._signals_sql = database.sql("signals.sql")
         self._found: dict[Status, Sequence[_Expired]] = {}
         """Expired jobs that were read and are not deleted yet."""
         self._positions: dict[Status, tuple[int, int]] = {}
@@ -95,6 +96,7 @@ class Retention:
                 lambda rules: self._jobs(Status.CANCELLED, rules.cancelled_s),
                 self._events,
                 lambda _: self._idempotency_keys(),
+                self._signals,
                 lambda _: self._minutes(),
                 lambda _: self._past(MINUTE_S, MINUTES_KEPT),
                 lambda _: self._past(HOUR_S, HOURS_KEPT),
@@ -214,6 +216,17 @@ class Retention:
                 if not self._has_time():
                     break
         return True
+
+    def _signals(self, rules: RetentionRules) -> bool:
+        before_ms = self._database.clock.wall_ms() - round(rules.signals_s * 1000)
+        if self._database.one(self._signals_sql["expired"], before_ms) is None:
+            return False
+        with self._short_write():
+            delete = self._signals_sql["delete-expired"]
+            while (deleted := self._database.run(delete, before_ms, BITE)) == BITE:
+                if not self._has_time():
+                    break
+        return deleted > 0
 
     def _minutes(self) -> bool:
         first_kept = self._database.clock.wall_ms() // _MINUTE_MS - MINUTES_KEPT

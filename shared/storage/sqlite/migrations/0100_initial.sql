@@ -115,11 +115,14 @@ CREATE INDEX job_tags_by_job ON job_tags (job_id);
 
 -- `waits`: the job still waits for it. Ten thousand jobs may wait for one, and each transaction tells
 -- some of them that it has ended. `ref`: the key of its result, for a job that was submitted with it.
+-- `child`: the job waits for it by `ctx.gather`, and goes on however it ends. 'own': it has made it,
+-- and cancels it if it is cancelled itself; 'other': it was live already, with the unique key.
 CREATE TABLE job_dependencies (
     job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     depends_on INTEGER NOT NULL,
     waits INTEGER NOT NULL DEFAULT 1 CHECK (waits IN (0, 1)),
     ref TEXT,
+    child TEXT CHECK (child = 'own' OR child = 'other'),
     PRIMARY KEY (job_id, depends_on)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_dependents ON job_dependencies (depends_on, waits, job_id);
@@ -150,6 +153,35 @@ CREATE VIEW attempts AS
     SELECT id, attempt, 'succeeded', worker, worker_pid, started_at_ms, finished_at_ms,
         NULL, NULL, NULL, cpu_s, max_rss_bytes, lease_token, 0
     FROM jobs WHERE status = 'done';
+
+-- What a durable function has kept (docs/adr/0041). `position`: the order in which it was kept.
+-- `result`: JSON. `until_ms`: the end of a sleep, or the timeout of a wait. A 'step' is kept when its
+-- function has returned. A 'signal' waits for `signal` and `key` until its payload is here, or it is
+-- timed_out. A 'gather' has the ids of its `children`; it is kept, with their errors, once the parent
+-- has seen that some did not end done. A 'cursor' has the number of its items that are done.
+CREATE TABLE steps (
+    job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind = 'step' OR kind = 'sleep' OR kind = 'signal' OR kind = 'gather'
+        OR kind = 'cursor'),
+    state TEXT NOT NULL CHECK (state = 'kept' OR state = 'waiting' OR state = 'timed_out'),
+    result TEXT, attempt INTEGER NOT NULL, at_ms INTEGER NOT NULL, took_ms INTEGER NOT NULL,
+    until_ms INTEGER, signal TEXT, key TEXT, children TEXT,
+    PRIMARY KEY (job_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX steps_by_signal ON steps (signal, key, job_id) WHERE state = 'waiting' AND kind = 'signal';
+CREATE INDEX steps_by_timeout ON steps (until_ms)
+    WHERE state = 'waiting' AND kind = 'signal' AND until_ms IS NOT NULL;
+
+-- `wakes`: more jobs may wait for it than the transaction that stored it has woken.
+CREATE TABLE signals (
+    name TEXT NOT NULL, key TEXT NOT NULL, payload TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    wakes INTEGER NOT NULL DEFAULT 0 CHECK (wakes IN (0, 1)),
+    PRIMARY KEY (name, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX signals_by_age ON signals (at_ms);
+CREATE INDEX signals_to_wake ON signals (name, key) WHERE wakes = 1;
 
 CREATE TABLE job_logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -11,6 +11,7 @@ from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.domain.steps import NewSignal, NewStep, StepKind, Suspension
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Acknowledgement, BulkAction, KeptAnswer, Store, TypeRow
 
@@ -30,6 +31,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _quarantine_one(store)
     _await_newer_code(store)
     _do_what_operators_do(store)
+    _run_functions(store)
     _end_with_a_gap(store)
     store.outboxes.remember("shop", "here", 0, [1, 2**62, "é"], refused=1)
     store.acknowledgements.put(Acknowledgement("slot", ODD_TEXT, 2**62, "ada", ODD_TEXT, 1, 3))
@@ -115,6 +117,20 @@ def _make_flows(store: Store) -> None:
     (first,) = _lease(store, queue="flow")
     store.leases.finish([Finished(first, Ending.SUCCEEDED, "null")])
     store.dependencies.most_at_once = most
+
+
+def _run_functions(store: Store) -> None:
+    """Leave durable functions that sleep, wait for a signal and for a child, and a signal."""
+    store.signals.send(NewSignal("paid", ODD_TEXT, LARGE))
+    store.jobs.submit_many([NewJob("noop", queue="functions")] * 3)
+    waits = (
+        Suspension(NewStep("cool down", 2, StepKind.SLEEP), delay_ms=2**40),
+        Suspension(NewStep("asked", 2, StepKind.SIGNAL, signal="asked", key="é"), delay_ms=2**40),
+        Suspension(NewStep("mails", 2, StepKind.GATHER), children=(NewJob("noop", queue="shut"),)),
+    )
+    for wait, lease in zip(waits, _lease(store, 3, "functions"), strict=True):
+        store.steps.keep(lease, NewStep(ODD_TEXT, 1, StepKind.STEP, LARGE, 40))
+        store.leases.finish([Finished(lease, Ending.SNOOZED, wait=wait)])
 
 
 def _park_some(store: Store) -> None:

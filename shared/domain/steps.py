@@ -1,4 +1,4 @@
-"""What a durable function keeps: steps, sleeps, signals, children and cursors (docs/durable.md)."""
+"""What a durable function keeps: steps, sleeps, signals, children and cursors (docs/adr/0041)."""
 
 from enum import StrEnum
 from typing import NamedTuple

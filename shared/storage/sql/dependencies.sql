@@ -16,8 +16,8 @@ WHERE status IN ('done', 'failed', 'cancelled') AND id IN (
 -- The first jobs that wait for one that has ended; they stay locked. CROSS JOIN: SQLite's planner would
 -- read all blocked jobs.
 SELECT jobs.id, jobs.status,
-    CASE WHEN child IS NULL THEN jobs.on_dependency_failure ELSE 'run' END, jobs.queue, jobs.waits_for,
-    jobs.has_dependents, jobs.type
+    CASE WHEN child IS NULL THEN jobs.on_dependency_failure ELSE 'run' END AS on_dependency_failure,
+    jobs.queue, jobs.waits_for, jobs.has_dependents, jobs.type
 FROM orpheus.job_dependencies INDEXED BY job_dependents
     CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
 WHERE job_dependencies.depends_on = ? AND job_dependencies.waits = 1
@@ -120,7 +120,8 @@ WHERE jobs.status <> 'done';
 -- name: order-of-retry
 -- The same for a retry: what a job depends on is retried before it, and must be (1) unless the job
 -- runs whatever becomes of it.
-SELECT jobs.id, others.id, CASE WHEN child IS NULL AND jobs.on_dependency_failure <> 'run' THEN 1 ELSE 0 END
+SELECT jobs.id, others.id,
+    CASE WHEN child IS NULL AND jobs.on_dependency_failure <> 'run' THEN 1 ELSE 0 END
 FROM {listed-ids} AS waiting CROSS JOIN orpheus.jobs ON jobs.id = waiting.value
     CROSS JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id
     CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on

@@ -60,7 +60,7 @@ DELETE FROM orpheus.job_dependencies WHERE job_id = ? AND depends_on = ? AND chi
 
 -- name: children
 -- Jobs of a JSON list, with the fields of Dependency (shared/domain/jobs.py) as columns.
-SELECT jobs.id, type, status, result,
+SELECT jobs.id, jobs.type, status, result,
     {error-column},
     CAST(NULL AS text)
 FROM {listed-ids} AS wanted CROSS JOIN orpheus.jobs ON jobs.id = wanted.value;

@@ -84,7 +84,7 @@ WHERE NOT EXISTS (SELECT 1 FROM orpheus.jobs WHERE jobs.id = parts.job_id) LIMIT
 -- name: i18-blocked-for-ever
 -- A blocked job waits for a signal, or for jobs that are live, or whose cascade has not reached it yet.
 -- One that an application has submitted may still have to be linked.
-SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs or signals, but ' || live
+SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, but ' || live
     || ' of those it depends on are live or are still to reach it'
 FROM (
     SELECT id, waits_for, (

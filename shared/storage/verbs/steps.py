@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.jobs import Dependency, Lease
 from orpheus.shared.domain.steps import NewStep, Step, StepKind, StepState, Suspension
-from orpheus.shared.storage.database import NO_BOUND, Database, Row
+from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of
 from orpheus.shared.storage.verbs.rows import dependency_of
@@ -45,7 +45,7 @@ class Steps:
 
     # Reading
 
-    def of(self, job_id: int, most_chars: int = NO_BOUND) -> list[Step]:
+    def of(self, job_id: int, most_chars: int = 2**31 - 1) -> list[Step]:
         """Return what a job has kept, in order; of each result at most so many characters."""
         return [_step(row) for row in self._database.all(self._sql["steps-of"], job_id, most_chars)]
 

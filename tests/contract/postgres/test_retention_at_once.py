@@ -57,6 +57,8 @@ TABLES = {
     "cascades": "(job_id) VALUES ({})",
     "ended_attempts": """(job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms,
         lease_token) VALUES ({}, 1, 'failed', 'w', 1, 1, 1, 1)""",
+    "steps": """(job_id, name, position, kind, state, attempt, at_ms, took_ms)
+        VALUES ({}, 'charge', 1, 'step', 'kept', 1, 1, 1)""",
     "job_logs": """(job_id, attempt, at_ms, level, line, fields)
         VALUES ({}, 1, 1, 'info', 'a line', '{{}}')""",
     "audit_jobs": "(job_id, audit_id) VALUES ({}, 1)",

@@ -154,8 +154,10 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(3\)"))
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_moves_when_problems_come_and_go(panel: Panel, width: int) -> None:
+@pytest.mark.parametrize(("width", "first"), [(1280, 3), (390, 3), (390, 0)])
+def test_nothing_moves_on_a_first_visit_and_when_problems_come_and_go(
+    panel: Panel, width: int, first: int
+) -> None:
     stats = panel.dashboard.system.client.get("/stats").json()
     concern = {
         "code": "type_failing",
@@ -165,20 +167,20 @@ def test_nothing_moves_when_problems_come_and_go(panel: Panel, width: int) -> No
         "about": {"kind": "type", "name": "pay"},
         "acknowledged": None,
     }
-    stats["verdict"] = {"headline": "All is well.", "concerns": []}
+    stats["verdict"] = {"headline": "At first.", "concerns": [concern] * first}
     panel.answer("/stats", 200, stats)
     panel.page.set_viewport_size({"width": width, "height": 720})
-    page = panel.open(worker("default-1"), *SYSTEM)
-    expect(page.locator("#verdict")).to_have_text("All is well.")
-    page.wait_for_timeout(300)
-    page.evaluate(
-        """() => { window.moved = 0; new PerformanceObserver((list) => {
+    panel.page.add_init_script(
+        """window.moved = 0; new PerformanceObserver((list) => {
             for (const entry of list.getEntries()) window.moved += entry.value;
-        }).observe({ type: "layout-shift" }); }"""
+        }).observe({ type: "layout-shift", buffered: true });"""
     )
+    page = panel.open(worker("default-1"), worker("media-1", "media"), *SYSTEM)
+    expect(page.locator("#verdict")).to_have_text("At first.")
+    page.wait_for_timeout(300)
     for n in (3, 9, 0):
         stats["verdict"] = {"headline": f"{n} problems.", "concerns": [concern] * n}
-        panel.workers = [worker("default-1", reason=f"change {n}"), *SYSTEM]
+        panel.workers[0] = worker("default-1", reason=f"change {n}")
         expect(page.locator("#verdict")).to_have_text(f"{n} problems.", timeout=10_000)
         expect(page.locator("#concerns li:not(.none)")).to_have_count(n)
     page.wait_for_timeout(100)

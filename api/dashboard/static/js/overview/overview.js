@@ -15,7 +15,12 @@ import { Slots } from "../slots/slots.js";
 const table = new JobsTable({ path: JOBS, size: 6, isShort: true, shown: showFirstCommands });
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
-const stats = new Refresh(readStats, { every: 5000, whileHidden: true, told: (error) => showOrHide(byId("stale"), error?.status && `These figures are old, as they cannot be read: ${error.message}`) });
+const stats = new Refresh(readStats, {
+  every: 5000, whileHidden: true, told: (error) => {
+    showOrHide(byId("stale"), error?.status && `These figures are old, as they cannot be read: ${error.message}`);
+    byId("main").classList.add("read"); // all below the problems is shown once their room is known, so that it never moves
+  },
+});
 const alerts = new Refresh(async () => showAlerts((await request("/alerts")).items), { every: 15_000, told: () => {} });
 const figures = new Figures(), verdict = new Verdict(() => stats.now()), slots = new Slots();
 /** @type {string | undefined} */

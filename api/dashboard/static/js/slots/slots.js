@@ -19,7 +19,6 @@ export class Slots {
     this.configured = [];
     /** The numbers that are typed, and what became of them, by group. @type {Map<string, {typed?: string, result?: string}>} */
     this.forms = new Map();
-    byId("slots").style.minHeight = `${localStorage.getItem("orpheus.slots") ?? 160}px`;
   }
 
   /** Read the pools and programs. */
@@ -47,14 +46,8 @@ export class Slots {
     if (!this.workers || document.hidden || document.documentElement.classList.contains("lost")) return;
     draw(this.groups().map((group) => this.group(group)), byId("slots"));
     setText(byId("workers-summary"), this.summary(this.workers));
-    if (this.isRoomKept) return; // the next page that is opened keeps their room, so that the jobs below need not move
-    this.isRoomKept = true;
-    localStorage.setItem("orpheus.slots", String(byId("slots").scrollHeight));
-    const { hash } = location;
-    if (hash.startsWith("#slot-") && this.gone !== hash) {
-      this.gone = hash;
-      byId(hash.slice(1))?.scrollIntoView({ block: "center" });
-    }
+    if (!this.isShown && location.hash.startsWith("#slot-")) byId(location.hash.slice(1))?.scrollIntoView({ block: "center" });
+    this.isShown = true;
   }
 
   /** @returns {Group[]} */

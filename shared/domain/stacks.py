@@ -4,7 +4,6 @@ import re
 
 _THREAD = re.compile(r"^(?=(?:Current thread|Thread) 0x)", re.MULTILINE)
 _RUNS_JOBS = "worker/attempt/executor.py"
-_COROUTINE = re.compile(r"^Coroutine of job ", re.MULTILINE)
 _OF_WORKER = re.compile(r"orpheus/(?:shared/job_types|worker/(?:attempt|leasing|process|__main__))")
 
 
@@ -16,18 +15,15 @@ def job_first(stacks: str) -> str:
 
 
 def job_only(dump: str) -> str:
-    """Return what the job's own thread or coroutine did, without the frames of the worker.
+    """Return what the job's own thread did, without the frames of the worker.
 
     Return text that is not a dump as it is.
     """
     head, *threads = _THREAD.split(dump)
     if not threads:
         return dump
-    if awaits := _COROUTINE.search(head):
-        own = [head[: awaits.start()].strip(), *head[awaits.start() :].strip().splitlines()]
-    else:
-        mine = job_first("".join(threads)).split("\n\n")[0].splitlines()[1:]
-        worker = next((n for n, line in enumerate(mine) if _OF_WORKER.search(line)), 0)
-        own = [head.strip(), *(mine[:worker] if worker else mine)]
+    mine = job_first("".join(threads)).split("\n\n")[0].splitlines()[1:]
+    worker = next((n for n, line in enumerate(mine) if _OF_WORKER.search(line)), 0)
+    own = [head.strip(), *(mine[:worker] if worker else mine)]
     more = f"({len(threads)} threads; --json shows all)" if len(threads) > 1 else ""
     return "\n".join(filter(None, [*own, more]))

@@ -293,7 +293,7 @@ class ProcessCommand(StrEnum):
     KILL = "kill"
     CONTINUE = "continue"
     DUMP = "dump"
-    """Write the stacks of all threads, and what the coroutines of jobs await, and go on."""
+    """Write the stacks of all threads, and go on."""
 
 
 class SendCommand(msgspec.Struct, frozen=True):

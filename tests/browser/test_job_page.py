@@ -54,7 +54,7 @@ def test_a_job_is_cancelled_and_retried_after_a_question(lasting_dashboard: Any)
     page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#status")).to_have_text("in progress")
     page.locator("[data-action=cancel]").click()
-    expect(page.locator("#confirm-text")).to_contain_text("It will be asked to stop, then killed")
+    expect(page.locator("#confirm-text")).to_contain_text("then killed after 10 s.")
     page.locator("#confirm").get_by_text("Keep running").click()
     assert system.get(f"/jobs/{job_id}")["status"] == "in_progress"
     page.locator("[data-action=cancel]").click()

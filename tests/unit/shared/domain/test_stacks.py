@@ -34,8 +34,4 @@ def test_a_crash_shows_only_the_code_of_the_job() -> None:
     head = "Fatal Python error: Aborted\n"
     crunch, more = '  File "/x/jobs.py", line 2 in crunch\n', "(3 threads; --json shows all)"
     assert job_only(STACKS.replace("/x/worker", "/orpheus/worker")) == head + crunch + more
-    awaits = "Coroutine of job 7 crunch (most recent call first):\n"
-    assert job_only(f"{head}{awaits}{crunch}\n{STACKS.partition('Aborted')[2]}") == (
-        head + awaits + crunch + more
-    )
     assert job_only("Traceback of an exception\n") == "Traceback of an exception\n"

@@ -1,9 +1,7 @@
-// The dump that a dying worker wrote. It has the threads of its process, each with its stack, the newest
-// call first (Python's faulthandler), and before them the coroutines of a job that awaited. Pure. An
-// operator looks for what the job itself did.
+// The dump that a dying worker wrote: the threads of its process, each with its stack, the newest call first
+// (Python's faulthandler). Pure. An operator looks for what the job itself did.
 
 const THREAD = /^(?:Current thread|Thread) 0x[0-9a-f]+/;
-const COROUTINE = /^Coroutine of job \d+ .*(?= \(most recent)/;
 const WORKER = /orpheus\/(?:shared\/job_types|worker\/(?:attempt|leasing|process|__main__))/;
 const OF_A_JOB = /orpheus\/worker\/attempt\//;
 
@@ -15,16 +13,13 @@ const OF_A_JOB = /orpheus\/worker\/attempt\//;
  */
 export function readDump(text) {
   /** @type {{head: string, frames: string[]}[]} */
-  const parts = [];
+  const threads = [];
   for (const line of text.split("\n")) {
-    if (THREAD.test(line) || COROUTINE.test(line)) parts.push({ head: line, frames: [] });
-    else if (parts.length && line.trim()) parts[parts.length - 1].frames.push(line);
+    if (THREAD.test(line)) threads.push({ head: line, frames: [] });
+    else if (line.trim()) threads.at(-1)?.frames.push(line);
   }
-  const threads = parts.filter(({ head }) => THREAD.test(head));
   if (!threads.length) return null;
   const why = THREAD.test(text) ? [] : text.split("\n", 1);
-  const awaits = COROUTINE.exec(parts[0].head);
-  if (awaits) return { own: [...why, awaits[0], ...parts[0].frames], threads: threads.length };
   const own = threads.find(({ frames }) => frames.some((frame) => OF_A_JOB.test(frame)))
     ?? threads.find(({ head }) => head.startsWith("Current")) ?? threads[0];
   const worker = own.frames.findIndex((frame) => WORKER.test(frame));

@@ -26,7 +26,7 @@ export function h(tag, properties = {}, ...children) {
 }
 
 /** Create an SVG element, as `h` does. @param {string} tag @param {Record<string, any>} [properties] @param {...Child} children */
-export function svg(tag, properties = {}, ...children) {
+function svg(tag, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
 

@@ -3,7 +3,7 @@
 const NUMBER = new Intl.NumberFormat("en");
 /** The statuses, in the order in which they are shown. */
 export const LIVE = ["pending", "blocked", "in_progress"];
-export const ENDED = ["done", "failed", "cancelled"];
+const ENDED = ["done", "failed", "cancelled"];
 export const STATUSES = [...LIVE, ...ENDED];
 export const TERMINAL = new Set(ENDED);
 /** Statuses of jobs that may still have the start of an earlier attempt. */

@@ -5,6 +5,7 @@
 import { byId, copy, setText, showOrHide } from "../base/dom.js";
 import { curl } from "../base/curl.js";
 import { request } from "../base/http.js";
+import { ticking } from "../base/words.js";
 
 const field = byId("confirm-reason"), span = byId("confirm-for"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
 
@@ -13,6 +14,13 @@ let turn = null;
 /** Whether the problem shown is that nothing answered. */
 let isUnanswered = false;
 addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""); });
+
+/** After how long a running job that was asked to stop is killed, by the configuration in force. @returns {Promise<string>} */
+export async function killedAfter() {
+  const { settings } = await request("/config").catch(() => ({ settings: [] }));
+  const grace = settings.find((/** @type {any} */ { key }) => key === "jobs.cancel_grace");
+  return grace ? ticking(grace.value) : "jobs.cancel_grace";
+}
 
 /**
  * @typedef {object} Question

@@ -4,16 +4,16 @@ import { byId } from "../base/dom.js";
 import { draw, html } from "../base/lit.js";
 import { now } from "../base/time.js";
 import { TERMINAL } from "../base/words.js";
-import { confirm } from "../frame/confirm.js";
+import { confirm, killedAfter } from "../frame/confirm.js";
 
 const QUESTIONS = {
   run: ({ id, attempt }) => ({
     title: `Run job ${id} now?`, yes: "Run the job now",
     text: attempt ? "It no longer waits for its next attempt." : "It becomes due now. Anything else that holds it back, such as a paused queue, still does.",
   }),
-  cancel: ({ id, status, worker, attempt }) => ({
+  cancel: async ({ id, status, worker, attempt }) => ({
     title: `Cancel job ${id}?`, yes: "Cancel the job", no: status === "in_progress" ? "Keep running" : "Keep it",
-    text: status === "in_progress" ? `It is running on ${worker}. It will be asked to stop, then killed if it does not.` : attempt ? "It will not run again." : "It has not started yet and will not run.",
+    text: status === "in_progress" ? `It is running on ${worker}. It will be asked to stop, then killed after ${await killedAfter()}.` : attempt ? "It will not run again." : "It has not started yet and will not run.",
   }),
   retry: ({ id }) => ({
     title: `Retry job ${id}?`, yes: "Retry the job",
@@ -30,7 +30,7 @@ const WORDS = { run: "Run now …", cancel: "Cancel …", retry: "Retry …", de
 export function showActions(job, done) {
   const bar = byId("actions"), isOver = TERMINAL.has(job.status);
   const possible = { run: job.status === "pending" && Date.parse(job.run_at) > now(), cancel: !isOver, retry: isOver && job.status !== "done", delete: isOver };
-  const ask = (/** @type {string} */ name) => confirm({ ...QUESTIONS[name](job), path: `/jobs/${job.id}${name === "delete" ? "" : `/${name}`}`, done });
+  const ask = async (/** @type {string} */ name) => confirm({ ...await QUESTIONS[name](job), path: `/jobs/${job.id}${name === "delete" ? "" : `/${name}`}`, done });
   const held = bar.contains(document.activeElement) && /** @type {any} */ (document.activeElement).dataset.action;
   draw(html`${Object.keys(WORDS).filter((name) => possible[name]).map((name) => html`<button type="button" data-action=${name} ?disabled=${name === "cancel" && job.cancel_requested} @click=${() => ask(name)}>${
     name === "cancel" && job.cancel_requested ? "Cancel requested" : WORDS[name]}</button>`)}<a class="button" href="/ui/submit?from=${job.id}" data-action="resubmit">Edit and resubmit</a>`, bar);

@@ -124,7 +124,7 @@ function align(layers, { before, after }, step) {
  * neighbours that would come too near form a block, whose position is the mean of what its members want.
  * @param {number[]} wanted @param {number} step
  */
-export function spread(wanted, step) {
+function spread(wanted, step) {
   const blocks = [];
   wanted.forEach((y, i) => {
     blocks.push({ sum: y - i * step, count: 1 });

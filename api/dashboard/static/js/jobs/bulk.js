@@ -2,14 +2,14 @@
 import { byId, onPress, setText } from "../base/dom.js";
 import { LONGEST_READ_MS, request } from "../base/http.js";
 import { count, plural } from "../base/words.js";
-import { confirm } from "../frame/confirm.js";
+import { confirm, killedAfter } from "../frame/confirm.js";
 import { fixed } from "../lists/filter.js";
 import { write } from "../lists/query.js";
 
 const LARGE = 100;
 export const WORDS = {
   retry: { verb: "Retry", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for its dependencies, and can use all its attempts again." },
-  cancel: { verb: "Cancel", did: "were cancelled or asked to stop", can: "is waiting or running", text: "Waiting jobs will not run. Running jobs will be asked to stop, then killed if they do not." },
+  cancel: { verb: "Cancel", did: "were cancelled or asked to stop", can: "is waiting or running", text: "Waiting jobs will not run." },
   delete: { verb: "Delete", did: "were deleted", can: "has ended", text: "Their attempts and logs are deleted too. This cannot be undone." },
 };
 
@@ -50,11 +50,11 @@ export class Bulk {
     if (this.isBusy || (!this.selection.size && id === undefined)) return;
     const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] }, words = allOf(table.filter);
     this.tell("counting …");
-    let counted;
-    try { counted = await this.busy(this.count({ action, filter })); } catch (error) { return this.tell(error.message, true); }
+    let counted, grace;
+    try { [counted, grace] = await this.busy(Promise.all([this.count({ action, filter }), action === "cancel" && killedAfter()])); } catch (error) { return this.tell(error.message, true); }
     this.tell("");
     if (document.querySelector("dialog[open]")) return;
-    if (counted.changed) this.ask(action, counted.body, counted.changed, all ? null : filter.ids, words);
+    if (counted.changed) this.ask(action, counted.body, counted.changed, all ? null : filter.ids, words, grace);
     else this.tell(`Nothing to do: none of these jobs ${WORDS[action].can}.`);
   }
 
@@ -79,12 +79,12 @@ export class Bulk {
     return { changed, body: bound };
   }
 
-  ask(action, body, n, ids, words) {
+  ask(action, body, n, ids, words, grace) {
     const others = (ids?.length ?? 0) - n, which = !ids ? `${words}, up to job ${count(body.max_id)}. ` : ids.length === 1 ? `Job ${ids[0]}. ` : "";
     const stay = others > 0 ? ` ${plural(others, "other")} of the selection ${others === 1 ? "stays as it is" : "stay as they are"}.` : "";
     confirm({
       ...questionOf(action, n),
-      text: `${which}${WORDS[action].text}${stay} Nothing happens if the count ${n > 1 ? "grows" : "changes"} first.`,
+      text: `${which}${WORDS[action].text}${grace ? ` Running jobs will be asked to stop, then killed after ${grace}.` : ""}${stay} Nothing happens if the count ${n > 1 ? "grows" : "changes"} first.`,
       body: { ...body, expected_count: n, or_fewer: true },
       send: (path, call) => this.busy(request(path, { ...call, within: LONGEST_CALL_MS })),
       done: ({ changed }, wasClosed) => {

@@ -1,7 +1,7 @@
 // The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work.
 import { momentOf } from "../base/time.js";
 
-export const FIELDS = ["status", "type", "queue", "tag", "payload", "q", "error", "where", "since", "until", "sort"];
+const FIELDS = ["status", "type", "queue", "tag", "payload", "q", "error", "where", "since", "until", "sort"];
 export const JOBS = "/ui/jobs";
 
 /** @typedef {Record<string, string>} Filter */

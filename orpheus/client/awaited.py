@@ -103,6 +103,7 @@ class AsyncClient:
         q: str | None = None,
         error: str | None = None,
         where: str | None = None,
+        payload: str | None = None,
         since: datetime | timedelta | str | None = None,
         until: datetime | timedelta | str | None = None,
         limit: int | None = None,
@@ -111,13 +112,14 @@ class AsyncClient:
 
         `async for job in client.jobs()`, or `await client.jobs()` for a list.
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
-        where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
+        where it was raised; `payload` has payload fields: "customer=4711 order.lines.0=7".
+        With `since` (included) or `until`, only jobs that have ended then, the
         last one first: a time, or how long ago it was, at most 365 days: "15m" or a
         timedelta.
         Raises ValueError for an unknown status, text that is no name, or a limit below 0.
         """
         now_ms = self._now_ms()
-        wanted = wanted_of(now_ms, status, type, queue, tag, q, error, where, since, until)
+        wanted = wanted_of(now_ms, status, type, queue, tag, q, error, where, payload, since, until)
         return Listed(self._pages(wanted, most_of(limit)))
 
     def _now_ms(self) -> int:

@@ -88,6 +88,7 @@ def wanted_of(
     q: str | None,
     error: str | None,
     where: str | None,
+    payload: str | None,
     since: datetime | timedelta | str | None,
     until: datetime | timedelta | str | None,
 ) -> JobFilter:
@@ -105,6 +106,7 @@ def wanted_of(
         q=q,
         error=error,
         where=where,
+        payload=payload,
         since_ms=_moment_ms("since", since, now_ms),
         until_ms=_moment_ms("until", until, now_ms),
     )

@@ -53,7 +53,8 @@ def filter_problems(wanted: JobFilter, prefix: str = "") -> list[FieldProblem]:
     """
     problems = span_problems(wanted.since_ms, wanted.until_ms, prefix)
     try:
-        payload_fields(wanted.payload or "")
+        if wanted.payload is not None:
+            payload_fields(wanted.payload)
     except ValueError as error:
         problems.append(FieldProblem("/payload", str(error)))
     if wanted.where is not None and wanted.error is None:
@@ -82,7 +83,7 @@ def payload_fields(text: str) -> list[tuple[str, str]]:
     """
     fields, at = [], 0
     text = text.strip()
-    while at < len(text):
+    while at < len(text) or not fields:
         field = _PAYLOAD_FIELD.match(text, at)
         if field is None:
             raise ValueError('must be fields and values, such as customer=4711 name="A B"')

@@ -76,7 +76,7 @@ def _ended_in_order(slot: Slot, exit: Exit) -> bool:
 
 
 def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
-    """Return the reason of an exit in words: `killed by SIGKILL; out of memory?`."""
+    """Return the reason of an exit in words: `exit code 1: no module`."""
     if exit.error is not None:
         return f"cannot start: {exit.error}"
     if process.kill_reason is not None:
@@ -103,8 +103,8 @@ _MOST_SHOWN = 200
 _WANTED = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
 _KILLED = {
     True: "killed by the kernel: out of memory",
-    False: "killed by SIGKILL, not for memory: somebody sent it",
-    None: "killed by SIGKILL; out of memory?",
+    False: "killed by SIGKILL: a person or program sent it",
+    None: "killed by SIGKILL: memory ran out, or a person sent it",
 }
 
 

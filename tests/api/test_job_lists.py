@@ -101,6 +101,7 @@ def test_previews_leave_out_tracebacks(api: Any) -> None:
     ("query", "pointer", "words"),
     [
         ("where=jobs.py", "/where", "needs error"),
+        ("payload=%20", "/payload", "such as customer=4711"),
         ("payload=customer", "/payload", "such as customer=4711"),
         ("since=1h&until=2h", "/until", "later than since"),
         ("status=pending&since=1h", "/status", "has not ended"),

@@ -106,6 +106,7 @@ def test_other_arguments_that_cannot_be_right(client: Any) -> None:
         (lambda: list(client.jobs(type="a b")), ValueError),
         (lambda: list(client.jobs(q="")), ValueError),
         (lambda: list(client.jobs(where="jobs.py:12")), ValueError),
+        (lambda: list(client.jobs(payload=" ")), ValueError),
         (lambda: list(client.jobs(since="yesterday")), ValueError),
         (lambda: list(client.jobs(status="pending", since=LATE)), ValueError),
         (lambda: list(client.jobs(since=LATE, until=LATE)), ValueError),

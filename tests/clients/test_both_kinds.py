@@ -149,6 +149,7 @@ def test_jobs_are_listed_page_by_page_newest_first(
     )
     assert list(client.jobs(status=Status.DONE)) == list(client.jobs(type="strict")) == []
     assert list(client.jobs(q="nothing has this")) == []
+    assert [job.id for job in client.jobs(payload="n=3")] == [ids[3]]
 
 
 def test_jobs_are_listed_by_their_ends_and_errors(

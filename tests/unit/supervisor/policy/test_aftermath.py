@@ -117,7 +117,7 @@ def test_crashes_of_stable_processes_never_make_a_crash_loop() -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"signal": 9}, "killed by SIGKILL; out of memory?"),
+        ({"signal": 9}, "killed by SIGKILL: memory ran out, or a person sent it"),
         ({"signal": 11}, "killed by SIGSEGV"),
         ({"code": 1}, "exit code 1"),
         ({"code": 0}, "exited with code 0, unasked"),
@@ -200,8 +200,8 @@ def test_processes_that_are_replaced_after_their_jobs_are_no_loop() -> None:
     ("told", "reason", "cause"),
     [
         (True, "killed by the kernel: out of memory", Cause.OUT_OF_MEMORY),
-        (False, "killed by SIGKILL, not for memory: somebody sent it", Cause.KILLED),
-        (None, "killed by SIGKILL; out of memory?", Cause.KILLED),
+        (False, "killed by SIGKILL: a person or program sent it", Cause.KILLED),
+        (None, "killed by SIGKILL: memory ran out, or a person sent it", Cause.KILLED),
     ],
 )
 def test_an_exit_by_sigkill_is_attributed_to_memory_if_the_kernel_says_so(

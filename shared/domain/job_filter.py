@@ -81,7 +81,8 @@ def payload_fields(text: str) -> list[tuple[str, str]]:
     A number in a name is a place in a list. A value that is not a number, true, false, null or
     text in quotes is text. Raises ValueError.
     """
-    fields, at = [], 0
+    fields: list[tuple[str, str]] = []
+    at = 0
     text = text.strip()
     while at < len(text) or not fields:
         field = _PAYLOAD_FIELD.match(text, at)

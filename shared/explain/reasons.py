@@ -241,7 +241,8 @@ def _of_queues(facts: Facts) -> Iterator[Reason]:
             "oldest_s": max(facts.age_s(name) or 0.0 for name in names),
         }
         first = reasons[0]
-        yield Reason(first.code, {**first.data, **data}, by=f"queue {names[0]}")
+        by = first.by if first.code is ConcernCode.QUEUE_LATE else f"queue {names[0]}"
+        yield Reason(first.code, {**first.data, **data}, by=by)
 
 
 def _concern_of(facts: Facts, queue: QueueFacts) -> Reason | None:
@@ -260,7 +261,7 @@ def _concern_of(facts: Facts, queue: QueueFacts) -> Reason | None:
     is_slow = reason.code is Code.WORKERS_BUSY if reason is not None else not is_limited
     if is_slow and waited_s >= LATE_S:
         pools = [pool.name for pool in facts.serving(queue.name)]
-        return Reason(ConcernCode.QUEUE_LATE, {"pools": pools}, by=f"queue {queue.name}")
+        return Reason(ConcernCode.QUEUE_LATE, {"pools": pools}, by=f"pool {', '.join(pools)}")
     return None
 
 

@@ -34,7 +34,7 @@ class About(msgspec.Struct, frozen=True):
     """What a concern is about and its name."""
 
     kind: str
-    """`queue`, `type`, `slot`, `schedule`, `outbox` or `alert`."""
+    """`queue`, `pool`, `type`, `slot` or `schedule`."""
     name: str
 
 

@@ -114,7 +114,7 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
      "orpheus scale default 1", "queue mail"),
     (facts(worker(jobs_in_progress=1), waits_s=61), WELL, "queue_late",
      ("Pool default cannot keep up; 3 jobs are waiting in queue mail, the oldest for 1 min 1 s."),
-     "orpheus queues", "queue mail"),
+     "orpheus queues", "pool default"),
     (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
      "Schedule nightly is 1 min 30 s late.", "orpheus schedules",
      "schedule nightly"),
@@ -165,7 +165,7 @@ def test_time_in_which_no_supervisor_ran_is_no_fault_of_the_workers() -> None:
 
 
 def test_queues_that_wait_for_the_same_make_one_concern() -> None:
-    found = facts(waits_s=16)
+    found = facts(waits_s=61)
     pools = [Pool("default", ["*"], [], [BACKOFF]), Pool("x", ["x"], [worker()])]
     mail = found.queues["mail"]
     news = msgspec.structs.replace(mail, rule=replace(OPEN, name="news"))
@@ -173,6 +173,8 @@ def test_queues_that_wait_for_the_same_make_one_concern() -> None:
     ((code, text, _, by),) = told(msgspec.structs.replace(found, pools=pools, queues=queues))
     assert (code, by) == ("no_worker", "queue mail")
     assert "6 jobs are waiting in queues mail and news" in text
+    late = msgspec.structs.replace(facts(worker(jobs_in_progress=1)), queues=queues)
+    assert [by for *_, by in told(late)] == ["pool default"]
 
 
 def test_problems_that_stop_work_come_first_and_acknowledged_ones_last_until_they_get_worse() -> (

@@ -12,6 +12,7 @@ export function addressOf({ code, about }) {
   if (about?.kind === "slot") return `#${idOfSlot(about.name)}`;
   const name = encodeURIComponent(about?.name ?? "");
   switch (about?.kind) {
+    case "pool": return "/ui/queues";
     case "queue": return `/ui/queues#queue-${name}`;
     case "schedule": return `/ui/schedules#schedule-${name}`;
     case "type": return code === "type_quarantined" ? `/ui/types#type-${name}` : `/ui/errors?q=${name}`;

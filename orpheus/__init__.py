@@ -14,21 +14,27 @@ if TYPE_CHECKING:
     from orpheus.client.awaited import AsyncClient
     from orpheus.client.blocking import Client
     from orpheus.shared.job_types.context import (
+        AsyncContext,
+        ChildFailed,
         Context,
         JobCancelled,
         JobTimeout,
         PermanentError,
+        SignalTimeout,
         Snooze,
     )
     from orpheus.shared.job_types.registry import job
 
 __all__ = [
     "AsyncClient",
+    "AsyncContext",
+    "ChildFailed",
     "Client",
     "Context",
     "JobCancelled",
     "JobTimeout",
     "PermanentError",
+    "SignalTimeout",
     "Snooze",
     "job",
 ]

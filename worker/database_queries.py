@@ -7,12 +7,13 @@ from several threads, one at a time; no thread of the worker itself does.
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import Dependency, Lease, NewJob
+from orpheus.shared.domain.steps import KeptSteps, NewStep
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType
@@ -70,6 +71,27 @@ class DatabaseQueries:
         types = {row.name: row for row in rows}
         return prepare_child(types, self._settings.defaults, request, payload)
 
+    def kept_steps(self, job_id: int) -> KeptSteps:
+        """See JobQueries."""
+        return self._calls.run(lambda: self._store().steps.kept(job_id))
+
+    def step_result(self, job_id: int, name: str) -> str:
+        """See JobQueries."""
+        return self._calls.run(lambda: self._store().steps.result(job_id, name))
+
+    def keep_step(self, lease: Lease, step: NewStep, forget: tuple[str, str] | None) -> bool:
+        """See JobQueries."""
+        return self._calls.run(lambda: self._store().steps.keep(lease, step, forget))
+
+    def signal_payload(self, name: str, key: str) -> str | None:
+        """See JobQueries."""
+        signal = self._calls.run(lambda: self._store().signals.find(name, key))
+        return None if signal is None else signal.payload
+
+    def gathered(self, job_ids: Sequence[int]) -> list[Dependency]:
+        """See JobQueries."""
+        return self._calls.run(lambda: self._store().steps.children(job_ids))
+
     def close(self) -> None:
         """Close the connection, if it was opened."""
         if self._open_store is not None:
@@ -82,18 +104,17 @@ class DatabaseQueries:
 
 
 class QueriesThread:
-    """JobQueries for jobs that run at once: one thread runs all their queries.
+    """JobQueries: one thread, which the first query starts, runs the queries of all jobs.
 
-    The exception that stops a job in a thread may be raised at any step, even inside a query. There
-    it could leave the connection or its lock in a state that makes every other job wait for ever.
-    So the thread of a job only waits for the answer.
+    What stops a job, a signal or an exception, may be raised at any step, even inside a query.
+    There it could leave the connection or its lock in a state that makes every other job wait for
+    ever. So the thread of a job only waits for the answer.
     """
 
     def __init__(self, queries: JobQueries) -> None:
         self._queries = queries
         self._asked: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[_Answer]]] = SimpleQueue()
-        thread = threading.Thread(target=self._run, name="job-queries", daemon=True)
-        start_without_signals(thread)
+        self._thread: threading.Thread | None = None
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """See JobQueries."""
@@ -107,8 +128,31 @@ class QueriesThread:
         """See JobQueries."""
         return self._ask(lambda: self._queries.prepare_child(request))
 
+    def kept_steps(self, job_id: int) -> KeptSteps:
+        """See JobQueries."""
+        return self._ask(lambda: self._queries.kept_steps(job_id))
+
+    def step_result(self, job_id: int, name: str) -> str:
+        """See JobQueries."""
+        return self._ask(lambda: self._queries.step_result(job_id, name))
+
+    def keep_step(self, lease: Lease, step: NewStep, forget: tuple[str, str] | None) -> bool:
+        """See JobQueries."""
+        return self._ask(lambda: self._queries.keep_step(lease, step, forget))
+
+    def signal_payload(self, name: str, key: str) -> str | None:
+        """See JobQueries."""
+        return self._ask(lambda: self._queries.signal_payload(name, key))
+
+    def gathered(self, job_ids: Sequence[int]) -> list[Dependency]:
+        """See JobQueries."""
+        return self._ask(lambda: self._queries.gathered(job_ids))
+
     def _ask(self, query: Callable[[], _T]) -> _T:
         answers: SimpleQueue[_Answer] = SimpleQueue()
+        if self._thread is None:  # two threads would do no harm: calls are made one at a time
+            self._thread = threading.Thread(target=self._run, name="job-queries", daemon=True)
+            start_without_signals(self._thread)
         self._asked.put((query, answers))
         value: _T
         value, error = answers.get()

@@ -242,10 +242,11 @@ class _Worker(msgspec.Struct):
         """
         settings, held, control, stray = self.settings, self.held, self.control, self.stray
         commands, capture = _commands(settings), self._capture_and_cut_off()
+        asked = QueriesThread(queries)
         upkeep = None if self.stored is None else Upkeep(self.stored)
         if settings.concurrency == 1:
             executor = MainThreadExecutor(
-                types, commands, Alarm(), queries, around=around, stray=stray, capture=capture
+                types, commands, Alarm(), asked, around=around, stray=stray, capture=capture
             )
             return Loop(settings, self.holder, self.store, held, control, renewal, executor, upkeep)
         from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415
@@ -256,7 +257,7 @@ class _Worker(msgspec.Struct):
             types,
             commands,
             NoTimeout(),
-            QueriesThread(queries),
+            asked,
             around=around,
             capture=capture,
             places=settings.concurrency,

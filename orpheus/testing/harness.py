@@ -25,7 +25,7 @@ from orpheus.shared.job_types.registry import JobType, load_job_types, registere
 from orpheus.shared.job_types.request import JobRequest, Options
 from orpheus.shared.messages.jobs import Job, JobState
 from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
-from orpheus.shared.operations.upkeep import continue_cascades
+from orpheus.shared.operations.upkeep import continue_cascades, wake_functions
 from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import TypeRow, open_store
 from orpheus.testing.attempts import job_type_of, run_attempt
@@ -187,7 +187,7 @@ class Harness:
         for ran in range(_MOST_ATTEMPTS):
             self._describe_types()
             fire_schedules(self._store, self._settings.stored)
-            while continue_cascades(self._store):
+            while continue_cascades(self._store) or wake_functions(self._store):
                 pass
             leases = self._store.leases.lease(_HOLDER, ("*",), 1, _LEASE_MS)
             if not leases:
@@ -247,10 +247,13 @@ class Harness:
         """Return the next future due time, or infinity."""
         now_ms = self._clock.wall_ms()
         tick_ms = now_ms + 1000 * fire_schedules(self._store, self._settings.stored)
-        due_ms = self._store.leases.next_due_ms()
+        times_ms = (
+            tick_ms,
+            self._store.leases.next_due_ms(),
+            self._store.signals.next_timeout_ms(),
+        )
         return min(
-            (at_ms for at_ms in (tick_ms, due_ms) if at_ms is not None and at_ms > now_ms),
-            default=inf,
+            (at_ms for at_ms in times_ms if at_ms is not None and at_ms > now_ms), default=inf
         )
 
     def _describe_types(self) -> None:

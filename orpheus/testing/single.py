@@ -11,6 +11,7 @@ from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.jobs import LogLine as StoredLine
 from orpheus.shared.domain.lifecycle import ENDINGS
+from orpheus.shared.domain.steps import KeptSteps, NewStep, Step, StepKind, StepState
 from orpheus.shared.job_types.admission import prepare_child
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, registered_types
@@ -23,6 +24,8 @@ from orpheus.worker.attempt.outcomes import payload_text
 
 _JOB_ID = 1
 _LONG_MS = 2**62
+_CREATED_MS = 1_800_000_000_000
+_FIRST_CHILD = 1_000
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -41,6 +44,12 @@ class Ran(msgspec.Struct, frozen=True):
     """Each fraction and message that it reported."""
     children: tuple[JobRequest, ...]
     """The jobs that it enqueued; empty unless it succeeded."""
+    steps: dict[str, Any] = {}
+    """The results of the steps that it kept, by name, with those that were given to it."""
+    waits_for: str | None = None
+    """The name of the sleep, signal or gather for which it left the worker."""
+    signals: dict[tuple[str, str], Any] = {}
+    """The payloads of the signals that it sent, by name and key; empty unless it succeeded."""
 
 
 class _Recorded(RunningAttempt):
@@ -54,12 +63,35 @@ class _Recorded(RunningAttempt):
         super().__setattr__(name, value)
 
 
+class _Given(msgspec.Struct, frozen=True):
+    """What earlier attempts kept, and what was sent, as the test says."""
+
+    steps: Mapping[str, Any]
+    slept: Sequence[str]
+    signals: Mapping[tuple[str, str], Any]
+    gathered: Mapping[str, Sequence[Any]]
+
+    def kept(self) -> Iterator[Step]:
+        """Yield it as it would be stored."""
+        for name, value in self.steps.items():
+            yield Step(name, 1, StepKind.STEP, StepState.KEPT, payload_text(value), 1, 0)
+        for name in self.slept:
+            yield Step(name, 1, StepKind.SLEEP, StepState.KEPT, None, 1, 0)
+        child = _FIRST_CHILD
+        for name, results in self.gathered.items():
+            ids = tuple(range(child, child + len(results)))
+            child += len(results)
+            yield Step(name, 1, StepKind.GATHER, StepState.WAITING, None, 1, 0, children=ids)
+
+
 class _Queries:
     """What the attempt may ask, without a database."""
 
-    def __init__(self, dependencies: Iterable[Dependency]) -> None:
+    def __init__(self, dependencies: Iterable[Dependency], given: "_Given") -> None:
         self._dependencies = list(dependencies)
+        self._given = given
         self.children: list[JobRequest] = []
+        self.steps = dict(given.steps)
 
     def dependencies(self, _job_id: int) -> list[Dependency]:
         """Return what the test says of the jobs that it depends on."""
@@ -84,6 +116,32 @@ class _Queries:
         self.children.append(request)
         return child
 
+    def kept_steps(self, _job_id: int) -> KeptSteps:
+        """Return what the test says that earlier attempts kept."""
+        return KeptSteps(_CREATED_MS, list(self._given.kept()))
+
+    def step_result(self, _job_id: int, name: str) -> str:
+        """Return the result of a step."""
+        return payload_text(self.steps[name])
+
+    def keep_step(self, _lease: Lease, step: NewStep, _forget: tuple[str, str] | None) -> bool:
+        """Record a step."""
+        self.steps[step.name] = json.loads(step.result or "null")
+        return True
+
+    def signal_payload(self, name: str, key: str) -> str | None:
+        """Return the payload of a signal that the test gives."""
+        signals = self._given.signals
+        return payload_text(signals[name, key]) if (name, key) in signals else None
+
+    def gathered(self, job_ids: Sequence[int]) -> list[Dependency]:
+        """Return the children whose results the test gives."""
+        results = [result for results in self._given.gathered.values() for result in results]
+        return [
+            Dependency(job_id, "child", Status.DONE, payload_text(results[job_id - _FIRST_CHILD]))
+            for job_id in job_ids
+        ]
+
 
 @overload
 def run(job: Callable[..., Any], /, *arguments: Any, **payload: Any) -> Ran: ...
@@ -98,6 +156,10 @@ def run(
     cancelled: bool = False,
     results: Mapping[Any, Any] | None = None,
     errors: Mapping[Any, str] | None = None,
+    steps: Mapping[str, Any] | None = None,
+    slept: Sequence[str] = (),
+    signals: Mapping[tuple[str, str], Any] | None = None,
+    gathered: Mapping[str, Sequence[Any]] | None = None,
 ) -> Ran: ...
 
 
@@ -106,7 +168,9 @@ def run(job: Any, /, *arguments: Any, **given: Any) -> Ran:
 
     The payload goes the way that it goes from an application to a worker. The second form says more
     about the attempt: its number, whether its job was cancelled, and the results and errors of the
-    jobs that it depends on, each by id, ref or job type.
+    jobs that it depends on, each by id, ref or job type. Of a durable function: the results of the
+    `steps` that earlier attempts kept, the names of the sleeps that are over (`slept`), the
+    payloads of `signals` by name and key, and the results of the children it has `gathered`.
 
     Raises TypeError for a payload that does not fit. What the job raises is in the answer.
     """
@@ -122,9 +186,15 @@ def _run(
     cancelled: bool = False,
     results: Mapping[Any, Any] | None = None,
     errors: Mapping[Any, str] | None = None,
+    steps: Mapping[str, Any] | None = None,
+    slept: Sequence[str] = (),
+    signals: Mapping[tuple[str, str], Any] | None = None,
+    gathered: Mapping[str, Sequence[Any]] | None = None,
 ) -> Ran:
-    queries = _Queries(_dependencies(results or {}, errors or {}))
-    running = _Recorded(_lease(request, attempt), time.monotonic())
+    given = _Given(steps or {}, slept, signals or {}, gathered or {})
+    queries = _Queries(_dependencies(results or {}, errors or {}), given)
+    has_kept = bool(given.steps or given.slept or given.gathered)
+    running = _Recorded(_lease(request, max(attempt, 1 + has_kept)), time.monotonic())
     if cancelled:
         running.request_cancel(time.monotonic())
     finished = run_attempt(running, registered_types(), queries)
@@ -140,6 +210,9 @@ def _run(
         logs=tuple(_lines(running)),
         progress=running.reported,
         children=_without_own_refs(queries.children) if succeeded else (),
+        steps=queries.steps,
+        waits_for=None if finished.wait is None else finished.wait.step.name,
+        signals={(sent.name, sent.key): json.loads(sent.payload) for sent in finished.signals},
     )
 
 

@@ -57,6 +57,13 @@ class Step(msgspec.Struct, frozen=True):
     children: tuple[int, ...] = ()
 
 
+class KeptSteps(NamedTuple):
+    """What a worker reads of a job before it runs it again. A long result is None."""
+
+    created_at_ms: int
+    steps: list[Step]
+
+
 class NewStep(NamedTuple):
     """A step to keep, with the fields of Step."""
 

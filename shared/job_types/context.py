@@ -2,7 +2,15 @@
 
 import json
 import sys
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from datetime import timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
@@ -13,6 +21,7 @@ from orpheus.shared.job_types.request import JobRequest, Options
 Call = ParamSpec("Call")
 New = ParamSpec("New")
 R = TypeVar("R")
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -46,6 +55,24 @@ class Snooze(Exception):
         """`delay`: seconds, a text or a timedelta, up to 365 days; ValueError otherwise."""
         self.delay_s = parse_duration_s(delay)
         super().__init__(f"for {self.delay_s:g} s")
+
+
+class SignalTimeout(PermanentError):
+    """The signal for which a function waited did not come in time."""
+
+
+class ChildFailed(PermanentError):
+    """Jobs that a function has gathered did not end `done`.
+
+    It is about the first of them: `job_id`, `type`, `error`. `failed`: one for each of them.
+    """
+
+    def __init__(self, job_id: int, job_type: str, error: JobError) -> None:
+        super().__init__(f"job {job_id} ({job_type}) is not done: {error.type}: {error.message}")
+        self.job_id = job_id
+        self.type = job_type
+        self.error = error
+        self.failed: tuple[ChildFailed, ...] = (self,)
 
 
 class JobCancelled(BaseException):
@@ -141,8 +168,8 @@ class Results(Mapping[Any, Any]):
         raise KeyError(_Sentence(f"it depends on no job {named}"))
 
 
-class Context(Protocol):
-    """What a job's function can use: its own job, and nothing else."""
+class CommonContext(Protocol):
+    """What the functions of jobs can use, `async def` or not."""
 
     @property
     def job_id(self) -> int:
@@ -206,6 +233,115 @@ class Context(Protocol):
 
     def check_cancelled(self) -> None:
         """Raise JobCancelled if a cancel of this job was requested, or if its lease is lost."""
+
+    def idempotency_key(self, name: str) -> str:
+        """Return a key for other systems: the same in each attempt, another for each step.
+
+        `name`: of the step that uses it. A system that knows the key does not act twice, also if
+        the worker died after the call and before the step was kept.
+        """
+
+    def signal(self, name: str, key: str | int, payload: object = None) -> None:
+        """Send a signal together with this job's success, or not at all.
+
+        Raises PermanentError for a name, key or payload that is not accepted.
+        """
+
+
+class Context(CommonContext, Protocol):
+    """What a job's function can use: its own job, and nothing else.
+
+    `step`, `sleep`, `wait_signal`, `gather` and `resume` make it durable (docs/durable.md): what
+    they kept is not done again by later attempts. The function runs again from its first line, so
+    it must ask for them in the same way each time. Each is kept under its name; the second of a
+    name in one attempt is `name#2`.
+    """
+
+    def step(
+        self, name: str, function: Callable[Call, R], /, *args: Call.args, **kwargs: Call.kwargs
+    ) -> R:
+        """Call `function` and keep its result, which is JSON; later attempts get the kept result.
+
+        If the worker dies between the call and the commit, the next attempt calls it again. Raises
+        what the function raises, and PermanentError for a result that cannot be kept.
+        """
+
+    def sleep(self, name: str, duration: str | float | timedelta, /) -> None:
+        """Leave the worker and go on after so long: seconds, a text (`"1d"`) or a timedelta."""
+
+    def wait_signal(
+        self, name: str, /, key: str | int, *, timeout: str | float | timedelta | None = None
+    ) -> Any:
+        """Leave the worker until a signal is sent, and return its payload.
+
+        A signal that was sent before counts, while `[retention] signals` keeps it. Raises
+        SignalTimeout, in this and later attempts, if it has not come in time.
+        """
+
+    def gather(
+        self, name: str, jobs: Iterable[JobRequest], /, *, return_errors: bool = False
+    ) -> list[Any]:
+        """Submit jobs once, leave the worker until all have ended, and return their results.
+
+        Raises ChildFailed if one did not end `done`; with `return_errors` it stands in its place.
+        """
+
+    def resume(
+        self, name: str, items: Iterable[T] | Callable[[Any], Iterable[T]], /
+    ) -> Iterator[T]:
+        """Iterate over `items`; a later attempt goes on after the last one that was done.
+
+        An item is done when the next is asked for. `items` are passed over by their number. Of a
+        function, the argument is the last item that was done, which must be JSON; None: no item.
+        """
+
+
+class AsyncContext(CommonContext, Protocol):
+    """The Context of an `async def` job: the same, to be awaited."""
+
+    @overload
+    async def step(
+        self,
+        name: str,
+        function: Callable[Call, Coroutine[Any, Any, R]],
+        /,
+        *args: Call.args,
+        **kwargs: Call.kwargs,
+    ) -> R: ...
+
+    @overload
+    async def step(
+        self, name: str, function: Callable[Call, R], /, *args: Call.args, **kwargs: Call.kwargs
+    ) -> R: ...
+
+    async def step(self, name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """See Context. A function that is not `async def` runs on the event loop."""
+
+    async def sleep(self, name: str, duration: str | float | timedelta, /) -> None:
+        """See Context."""
+
+    async def wait_signal(
+        self,
+        name: str,
+        /,
+        key: str | int,
+        *,
+        timeout: str | float | timedelta | None = None,  # noqa: ASYNC109 - it may be days
+    ) -> Any:
+        """See Context."""
+
+    async def gather(
+        self, name: str, jobs: Iterable[JobRequest], /, *, return_errors: bool = False
+    ) -> list[Any]:
+        """See Context."""
+
+    def resume(
+        self,
+        name: str,
+        items: Iterable[T] | AsyncIterable[T] | Callable[[Any], Iterable[T] | AsyncIterable[T]],
+        /,
+    ) -> AsyncIterator[T]:
+        """See Context; for `async for`."""
 
 
 def current_traceparent() -> str | None:

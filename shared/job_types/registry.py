@@ -20,7 +20,15 @@ from orpheus.shared.domain.backoff import BackoffOfType
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import ConfigurationError, InvalidJob
-from orpheus.shared.job_types.context import Context, JobFunction, New, PermanentError, R
+from orpheus.shared.job_types.context import (
+    AsyncContext,
+    CommonContext,
+    Context,
+    JobFunction,
+    New,
+    PermanentError,
+    R,
+)
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.job_types.signatures import Signature
 
@@ -46,7 +54,7 @@ class JobType(msgspec.Struct, frozen=True):
     """Exceptions, besides PermanentError, that fail the job without a retry."""
     backoff: BackoffOfType = msgspec.field(default_factory=BackoffOfType)
 
-    def call(self, context: Context, payload: str) -> Any:
+    def call(self, context: CommonContext, payload: str) -> Any:
         """Decode the JSON payload and call the function, with the Context if it takes one.
 
         Raises PayloadMisfit as `bind` does, and whatever the function raises.
@@ -126,6 +134,11 @@ class Register(Protocol):
     ) -> JobFunction[Concatenate[Context, New], New, R]: ...
 
     @overload
+    def __call__(
+        self, handler: Callable[Concatenate[AsyncContext, New], R], /
+    ) -> JobFunction[Concatenate[AsyncContext, New], New, R]: ...
+
+    @overload
     def __call__(self, handler: Callable[New, R], /) -> JobFunction[New, New, R]: ...
 
     def __call__(self, handler: Any, /) -> Any:
@@ -136,6 +149,12 @@ class Register(Protocol):
 def job(
     name: Callable[Concatenate[Context, New], R], /
 ) -> JobFunction[Concatenate[Context, New], New, R]: ...
+
+
+@overload
+def job(
+    name: Callable[Concatenate[AsyncContext, New], R], /
+) -> JobFunction[Concatenate[AsyncContext, New], New, R]: ...
 
 
 @overload

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_json, not_storable
 from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
-from orpheus.shared.job_types.context import Context
+from orpheus.shared.job_types.context import AsyncContext, CommonContext, Context
 from orpheus.shared.job_types.plain import PlainType, payload_schema, plain_type, wrong_type
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ class Signature:
 
     def _hints(self) -> dict[str, Any]:
         # Perhaps it imports Context for type checking only.
-        names = {"Context": Context, "orpheus": sys.modules.get("orpheus")}
+        names: dict[str, Any] = {"Context": Context, "AsyncContext": AsyncContext}
+        names["orpheus"] = sys.modules.get("orpheus")
         names |= getattr(inspect.unwrap(self._handler), "__globals__", {})
         try:
             return typing.get_type_hints(self._handler, names, include_extras=True)
@@ -244,7 +245,7 @@ def _unknown(name: str) -> FieldProblem:
 def _is_context(hint: Any) -> bool:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return any(_is_context(part) for part in typing.get_args(hint))
-    return isinstance(hint, type) and Context in hint.__mro__
+    return isinstance(hint, type) and CommonContext in hint.__mro__
 
 
 def _shown(value: Any) -> str:

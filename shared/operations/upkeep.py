@@ -142,6 +142,12 @@ def continue_cascades(store: Store) -> bool:
     return _continue(store.dependencies.continue_cascades, lambda: True)
 
 
+def wake_functions(store: Store) -> bool:
+    """Wake durable functions whose signal has come, or whose time is over; return if some are left."""
+    steps = (store.signals.continue_wakes, store.signals.expire_waits)
+    return any([_continue(step, lambda: True) for step in steps])
+
+
 def _continue(step: Callable[[], bool], go_on: Callable[[], bool]) -> bool:
     """Run a transaction at a time until there is nothing left to do; return whether there is.
 

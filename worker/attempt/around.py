@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.job_types.context import Context
+from orpheus.shared.job_types.context import CommonContext
 
-Around = Sequence[Callable[[Context], Any]]
+Around = Sequence[Callable[[Any], Any]]
 """Functions that take the Context of an attempt, the outermost first."""
 
 
@@ -21,7 +21,7 @@ def load_around(names: Iterable[str]) -> Around:
     return tuple(_function(name) for name in names)
 
 
-def enter_around(stack: ExitStack, around: Around, context: Context) -> None:
+def enter_around(stack: ExitStack, around: Around, context: CommonContext) -> None:
     """Enter the context managers; `stack` leaves them, the last first.
 
     An exception that ends the attempt passes through them, whether the handler or they raise it.
@@ -30,7 +30,9 @@ def enter_around(stack: ExitStack, around: Around, context: Context) -> None:
         stack.enter_context(make(context))
 
 
-async def enter_around_coroutine(stack: AsyncExitStack, around: Around, context: Context) -> None:
+async def enter_around_coroutine(
+    stack: AsyncExitStack, around: Around, context: CommonContext
+) -> None:
     """Enter them as `enter_around` does; async ones, too."""
     for make in around:
         manager = make(context)
@@ -40,7 +42,7 @@ async def enter_around_coroutine(stack: AsyncExitStack, around: Around, context:
             stack.enter_context(manager)
 
 
-def _function(name: str) -> Callable[[Context], Any]:
+def _function(name: str) -> Callable[[Any], Any]:
     module, _, attribute = name.partition(":")
     found: Any = getattr(importlib.import_module(module), attribute, None)
     if not callable(found):

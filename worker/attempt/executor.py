@@ -121,10 +121,9 @@ class Executor:
                 result = result_text(value)
             finally:
                 self.alarm.disarm()
-            children = tuple(attempt.children)
-            return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
+            return _success(attempt, result)
         except BaseException as error:  # noqa: BLE001 - see the module
-            return self.ended_by(error, attempt.lease)
+            return self.ended_by(error, attempt)
         finally:
             self.has_raised |= self.alarm.has_raised
             if attempt.log is not None:
@@ -173,10 +172,9 @@ class Executor:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
         try:
             value = await self._run_coroutine(self.types[attempt.lease.type], attempt)
-            result, children = result_text(value), tuple(attempt.children)
-            return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
+            return _success(attempt, result_text(value))
         except BaseException as error:  # noqa: BLE001 - see the module
-            return self.ended_by(error, attempt.lease)
+            return self.ended_by(error, attempt)
         finally:
             if attempt.log is not None:
                 attempt.log.finish_lines()
@@ -184,7 +182,9 @@ class Executor:
     async def _run_coroutine(self, job_type: JobType, attempt: RunningAttempt) -> Any:
         import asyncio  # noqa: PLC0415 - see _loop
 
-        context = JobContext(attempt, self.queries)
+        from orpheus.worker.attempt.async_context import AsyncJobContext  # noqa: PLC0415 - see _loop
+
+        context = AsyncJobContext(attempt, self.queries)
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         assert task is not None
@@ -221,12 +221,15 @@ class Executor:
                 attempt.on_stop = None
         return None  # a context manager has swallowed the exception
 
-    def ended_by(self, error: BaseException, lease: Lease) -> Finished:
+    def ended_by(self, error: BaseException, attempt: RunningAttempt) -> Finished:
         """Return how an attempt has ended that raised `error`."""
         try:
-            return self._ending_by(error, lease)
+            wait = attempt.suspension
+            if wait is not None and _only_suspends(error) and not self.alarm.has_raised:
+                return Finished(attempt.lease, Ending.SNOOZED, wait=wait)
+            return self._ending_by(error, attempt.lease)
         except BaseException:  # noqa: BLE001 - such as a Snooze whose class sets no valid delay
-            return Finished(lease, Ending.FAILED, error=error_of(error))
+            return Finished(attempt.lease, Ending.FAILED, error=error_of(error))
 
     def _ending_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout, the handler's own clean-up may raise something else.
@@ -297,6 +300,28 @@ class MainThreadExecutor(Executor):
         finished = super().run(attempt)
         self.stray.finish(attempt)
         return self.meter.end(attempt, finished)
+
+
+def _success(attempt: RunningAttempt, result: str) -> Finished:
+    """Return the success of an attempt.
+
+    Raises PermanentError if its function was suspended and has gone on: it would do what comes
+    after the wait before the wait is over.
+    """
+    if attempt.suspension is not None:
+        raise PermanentError(
+            f"the function went on while it waits for {attempt.suspension.step.name!r}: it must "
+            "not catch what ctx.sleep, ctx.wait_signal and ctx.gather raise (no bare `except:`)"
+        )
+    signals = () if attempt.signals is None else tuple(attempt.signals)
+    children = tuple(attempt.children)
+    return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children, signals=signals)
+
+
+def _only_suspends(error: BaseException) -> bool:
+    from orpheus.worker.attempt.durable import Suspended  # noqa: PLC0415 - for few jobs
+
+    return all(isinstance(leaf, Suspended) for leaf in leaves_of(error))
 
 
 def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:

@@ -39,6 +39,11 @@ WHERE state = 'waiting' AND kind = 'signal' AND until_ms IS NOT NULL AND until_m
         SELECT 1 FROM orpheus.signals WHERE signals.name = steps.signal AND signals.key = steps.key)
 ORDER BY until_ms LIMIT ?;
 
+-- name: next-timeout
+-- When the first wait for a signal times out.
+SELECT min(until_ms) FROM orpheus.steps INDEXED BY steps_by_timeout
+WHERE state = 'waiting' AND kind = 'signal' AND until_ms IS NOT NULL;
+
 -- name: waiting-job
 -- A job that waits, if it still does, in the columns of `waiting`.
 SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,

@@ -65,6 +65,11 @@ class Signals:
 
     # Upkeep
 
+    def next_timeout_ms(self) -> int | None:
+        """Return when the first wait for a signal times out; None: none does."""
+        until_ms: int | None = self._database.value(self._sql["next-timeout"])
+        return until_ms
+
     def continue_wakes(self) -> bool:
         """Wake some of the jobs that still wait for a sent signal; False: there are none."""
         if self._database.one(self._sql["next-to-wake"]) is None:

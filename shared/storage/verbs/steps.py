@@ -9,19 +9,19 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.domain.jobs import Dependency, Lease
-from orpheus.shared.domain.steps import NewStep, Step, StepKind, StepState, Suspension
+from orpheus.shared.domain.steps import (
+    KeptSteps,
+    NewStep,
+    Step,
+    StepKind,
+    StepState,
+    Suspension,
+)
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of
 from orpheus.shared.storage.verbs.rows import dependency_of
 from orpheus.shared.storage.verbs.signals import Signals
-
-
-class KeptSteps(NamedTuple):
-    """What a worker reads of a job before it runs it again. A long result is None: see `result`."""
-
-    created_at_ms: int
-    steps: list[Step]
 
 
 class Wait(NamedTuple):

@@ -63,7 +63,7 @@ class Page:
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
-        self.queries = Queries()
+        self.queries: Any = Queries()
         self.attempt: RunningAttempt
 
     def run(self, name: str, payload: Any, around: tuple[Any, ...] = (), **fields: Any) -> Finished:

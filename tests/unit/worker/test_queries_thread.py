@@ -24,7 +24,8 @@ def test_every_thread_has_its_own_answer_from_one_thread(
         other_readers = queries.other_readers
         prepare_child = queries.prepare_child
 
-    asked = QueriesThread(Noting())
+    noting: Any = Noting()
+    asked = QueriesThread(noting)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(asked.dependencies, range(100)))
     assert [[one.id for one in answer] for answer in answers] == [[n] for n in range(100)]

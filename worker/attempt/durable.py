@@ -1,0 +1,442 @@
+"""What a durable function has kept, and what it keeps and waits for next (docs/adr/0041).
+
+The function runs again from its first line. What it asks for is found by name; if it is not kept
+yet, it is done and kept, or the attempt ends until it has come. Imported by the first job that uses
+it.
+
+Each call has a blocking part that asks the database. On an event loop it runs in a thread.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from hashlib import sha256
+from itertools import islice
+from typing import Any, NamedTuple, NoReturn
+
+from orpheus.shared.domain.jobs import Dependency, JobError, NewJob, Status
+from orpheus.shared.domain.steps import (
+    MAX_SIGNAL_BYTES,
+    MAX_STEPS,
+    NewSignal,
+    NewStep,
+    Step,
+    StepKind,
+    StepState,
+    Suspension,
+    signal_problem,
+    step_name_problem,
+)
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.job_types.context import (
+    ChildFailed,
+    JobCancelled,
+    PermanentError,
+    SignalTimeout,
+)
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.attempt.child_jobs import ChildJobs
+from orpheus.worker.attempt.context import JobQueries, RunningAttempt, check_cancelled
+from orpheus.worker.attempt.outcomes import payload_text, result_text
+
+Duration = str | float | timedelta
+
+_running_step: ContextVar[str | None] = ContextVar("running_step", default=None)
+"""The step whose function runs here."""
+
+
+class Suspended(BaseException):
+    """Ends the attempt of a function that waits. Not an Exception, so few handlers catch it."""
+
+
+class Kept(NamedTuple):
+    """The value that a function gets of what it has kept."""
+
+    value: Any
+
+
+class DurableFunction:
+    """The steps of one attempt."""
+
+    def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
+        self._attempt = attempt
+        self._queries = queries
+        self._thread = threading.get_ident()
+        self._steps: dict[str, Step] | None = None
+        self._last_position = 0
+        self._created_at_ms: int | None = None
+        self._used: dict[str, int] = {}
+        """How often each name was asked for in this attempt."""
+        self._cursors: dict[int, str] = {}
+        """What the names of steps begin with inside of cursors, from the outermost on."""
+
+    # Names
+
+    def name(self, name: str) -> str:
+        """Return the full name of what the function asks for next under a name."""
+        check_cancelled(self._attempt)
+        self._refuse_inside_step(name)
+        if problem := step_name_problem(name):
+            raise PermanentError(problem)
+        full = self._next(name)
+        self._used[self._scope + name] = self._used.get(self._scope + name, 0) + 1
+        return full
+
+    def _next(self, name: str) -> str:
+        n = self._used.get(self._scope + name, 0) + 1
+        return self._scope + (name if n == 1 else f"{name}#{n}")
+
+    @property
+    def _scope(self) -> str:
+        return "".join(self._cursors.values())
+
+    def _refuse_inside_step(self, name: str) -> None:
+        step = _running_step.get()
+        if step is not None:
+            raise PermanentError(
+                f"{name!r} was asked for inside the step {step!r}: a step may not have steps of "
+                "its own; call them from the function of the job"
+            )
+
+    def idempotency_key(self, name: str) -> str:
+        """See Context."""
+        running = _running_step.get()
+        full = self._next(name) if running is None else running
+        if running is not None and running.removeprefix(self._scope).split("#")[0] != name:
+            full = f"{running} {name}"
+        if self._created_at_ms is None:
+            self._read()
+        lease = self._attempt.lease
+        identity = f"{lease.job_id} {self._created_at_ms} {lease.type} {full}"
+        return sha256(identity.encode()).hexdigest()[:32]
+
+    # What is kept
+
+    def _read(self) -> dict[str, Step]:
+        found = self._queries.kept_steps(self._attempt.lease.job_id)
+        self._created_at_ms = found.created_at_ms
+        if self._steps is None:
+            self._steps = {step.name: step for step in found.steps}
+            self._last_position = max((step.position for step in found.steps), default=0)
+        return self._steps
+
+    def _all(self) -> dict[str, Step]:
+        if self._steps is None:
+            if self._attempt.lease.attempt == 1:  # nothing can have been kept
+                self._steps = {}
+            else:
+                self._read()
+        assert self._steps is not None
+        return self._steps
+
+    def _find(self, name: str, kind: StepKind) -> Step | None:
+        step = self._all().get(name)
+        if step is not None and step.kind is not kind:
+            raise PermanentError(
+                f"{name!r} was kept as a {step.kind}, and is asked for as a {kind} now: "
+                "give it another name"
+            )
+        return step
+
+    def _value_of(self, step: Step) -> Any:
+        text = step.result
+        if text is None:
+            text = self._queries.step_result(self._attempt.lease.job_id, step.name)
+        return json.loads(text)
+
+    def _keep(self, step: NewStep, forget: tuple[str, str] | None = None) -> None:
+        """Keep a step. Raises JobCancelled if the lease is lost."""
+        steps = self._all()
+        if step.name not in steps and len(steps) >= MAX_STEPS:
+            raise PermanentError(f"step {step.name!r}: a job keeps at most {MAX_STEPS:,} steps")
+        check_cancelled(self._attempt)
+        lease = self._attempt.lease
+        if not self._queries.keep_step(lease, step, forget):
+            raise JobCancelled("the lease on this job was lost: another worker may run it")
+        known = None if step.result is None or len(step.result) > _LONG else step.result
+        steps[step.name] = Step(
+            step.name, step.position, step.kind, StepState.KEPT, known, lease.attempt, 0
+        )
+        if forget is not None:
+            for name in [name for name in steps if forget[0] <= name < forget[1]]:
+                del steps[name]
+
+    def _position(self) -> int:
+        self._all()
+        self._last_position += 1
+        return self._last_position
+
+    # Steps
+
+    def kept_step(self, name: str) -> Kept | None:
+        """Return the result of a step that is kept."""
+        step = self._find(name, StepKind.STEP)
+        return None if step is None else Kept(self._value_of(step))
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """The function of a step runs."""
+        token = _running_step.set(name)
+        try:
+            yield
+        finally:
+            _running_step.reset(token)
+
+    def keep_step(self, name: str, value: Any, began_s: float) -> Any:
+        """Keep what the function of a step returned, and return it as later attempts get it."""
+        try:
+            text = result_text(value)
+        except PermanentError as error:
+            raise PermanentError(f"step {name!r}: {error}") from None
+        took_ms = round((time.monotonic() - began_s) * 1000)
+        self._keep(NewStep(name, self._position(), StepKind.STEP, text, took_ms))
+        return json.loads(text)
+
+    # Waits
+
+    def sleep(self, name: str, duration: Duration) -> None:
+        """Suspend the function, unless it has slept. Raises Suspended."""
+        delay_ms = _milliseconds(name, duration)
+        if self._find(name, StepKind.SLEEP) is None:
+            step = NewStep(name, self._position(), StepKind.SLEEP)
+            self._suspend(Suspension(step, delay_ms))
+
+    def wait_signal(
+        self, name: str, signal_name: str, key: str | int, timeout: Duration | None
+    ) -> Any:
+        """Return the payload of a signal, or suspend the function. Raises SignalTimeout."""
+        signal = new_signal(signal_name, key, None)
+        delay_ms = None if timeout is None else _milliseconds(name, timeout)
+        step = self._find(name, StepKind.SIGNAL)
+        if step is not None and step.state is StepState.TIMED_OUT:
+            within = "in time" if timeout is None else f"within {timeout}"
+            raise SignalTimeout(
+                f"the signal {signal.name!r} of key {signal.key!r} did not come {within}"
+            )
+        if step is not None and step.state is StepState.KEPT:
+            return self._value_of(step)
+        position = self._position() if step is None else step.position
+        wait = NewStep(name, position, StepKind.SIGNAL, None, 0, signal.name, signal.key)
+        if step is None:
+            payload = self._queries.signal_payload(signal.name, signal.key)
+            if payload is not None:
+                self._keep(wait._replace(result=payload))
+                return json.loads(payload)
+        return self._suspend(Suspension(wait, delay_ms))
+
+    def wait_name(self, name: str) -> str:
+        """Return the full name of a wait, as `name` does. Only the function's own thread waits."""
+        if threading.get_ident() != self._thread:
+            raise PermanentError(
+                f"{name!r}: a thread that the job started cannot wait; wait in the function of the "
+                "job"
+            )
+        return self.name(name)
+
+    def _suspend(self, wait: Suspension) -> NoReturn:
+        if wait.step.name not in self._all() and len(self._all()) >= MAX_STEPS:
+            raise PermanentError(f"{wait.step.name!r}: a job keeps at most {MAX_STEPS:,} steps")
+        self._attempt.suspension = wait
+        raise Suspended(wait.step.name)
+
+    # Children
+
+    def gather(self, name: str, jobs: Sequence[JobRequest], traceparent: str | None) -> list[Any]:
+        """Return the results of jobs, ChildFailed for each that failed, or suspend the function."""
+        if not jobs:
+            return []
+        step = self._find(name, StepKind.GATHER)
+        if step is None:
+            children = self._checked(name, jobs, traceparent)
+            wait = NewStep(name, self._position(), StepKind.GATHER)
+            self._suspend(Suspension(wait, children=children))
+        found = {child.id: child for child in self._queries.gathered(step.children)}
+        if any(child.status not in _ENDED for child in found.values()):
+            self._suspend(Suspension(NewStep(name, step.position, StepKind.GATHER)))
+        failed = self._failed(step, found)
+        return [
+            failed[child] if child in failed else json.loads(found[child].result or "null")
+            for child in step.children
+        ]
+
+    def results(self, results: list[Any], *, return_errors: bool) -> list[Any]:
+        """Return the results of a gather. Raises ChildFailed for the first that failed."""
+        failed = tuple(result for result in results if isinstance(result, ChildFailed))
+        if failed and not return_errors:
+            failed[0].failed = failed
+            raise failed[0]
+        return results
+
+    def _checked(
+        self, name: str, jobs: Sequence[JobRequest], traceparent: str | None
+    ) -> tuple[NewJob, ...]:
+        children: list[NewJob] = []
+        checked = ChildJobs(children)
+        for job in jobs:
+            if not isinstance(job, JobRequest):
+                raise PermanentError(f"gather {name!r}: {job!r} is no job: make it by .new(…)")
+            checked.add(job, self._queries.prepare_child, traceparent)
+        return tuple(children)
+
+    def _failed(self, step: Step, found: Mapping[int, Dependency]) -> dict[int, ChildFailed]:
+        """Return the children that did not end done, as the function has seen them first."""
+        if step.state is StepState.KEPT:
+            kept = self._value_of(step)["failed"]
+            return {
+                child: ChildFailed(child, job_type, JobError(*error))
+                for child, job_type, error in kept
+            }
+        failed = {
+            child: _failure(child, found.get(child))
+            for child in step.children
+            if child not in found or found[child].status is not Status.DONE
+        }
+        if failed:
+            rows = [
+                (child, error.type, (error.error.type, error.error.message))
+                for child, error in failed.items()
+            ]
+            text = payload_text({"failed": rows})
+            self._keep(NewStep(step.name, step.position, StepKind.GATHER, text))
+        return failed
+
+    # Cursors
+
+    def cursor(self, name: str) -> "Cursor":
+        """Return the cursor of a name."""
+        return Cursor(self, name, self._find(name, StepKind.CURSOR))
+
+    def iterate(
+        self, cursor: "Cursor", items: Iterable[Any] | Callable[[Any], Iterable[Any]]
+    ) -> Iterator[Any]:
+        """Yield the items of a cursor that are not done."""
+        if cursor.has_ended:
+            return
+        source = iter(cursor.source(items))
+        skipped = cursor.passed_over(items)
+        next(islice(source, skipped, skipped), None)
+        try:
+            for item in source:
+                cursor.begin(item)
+                yield item
+                cursor.end()
+        finally:
+            cursor.close()
+        cursor.finish()
+
+    def store_cursor(self, cursor: "Cursor") -> None:
+        """Keep how far a cursor has come, and forget the steps of its last item."""
+        state = {"done": cursor.done, "last": cursor.last, "ended": cursor.has_ended}
+        step = self._all().get(cursor.name)
+        position = self._position() if step is None else step.position
+        inside = cursor.inside(cursor.done - 1)
+        forget = (inside, inside[:-1] + "!")
+        self._keep(NewStep(cursor.name, position, StepKind.CURSOR, payload_text(state)), forget)
+
+    def enter(self, cursor: "Cursor") -> None:
+        """Let the steps that follow belong to the item of a cursor."""
+        self._cursors[id(cursor)] = cursor.inside(cursor.done).removeprefix(self._scope)
+
+    def leave(self, cursor: "Cursor") -> None:
+        """Let the steps that follow belong to no item of a cursor."""
+        self._cursors.pop(id(cursor), None)
+
+
+class Cursor:
+    """How far the items of `ctx.resume` are done.
+
+    The steps of an item have names that begin with the cursor's and the item's number. They no
+    longer do once the loop is left, by a `break` too: then the cursor is deleted.
+    """
+
+    def __init__(self, function: DurableFunction, name: str, step: Step | None) -> None:
+        state = {} if step is None else function._value_of(step)  # noqa: SLF001 - same module
+        self.name = name
+        self.done: int = state.get("done", 0)
+        self.last: Any = state.get("last")
+        self.has_ended: bool = state.get("ended", False)
+        self._function = function
+        self._item: Any = None
+        self.is_open = False
+        self._keeps_items = False
+
+    def inside(self, number: int) -> str:
+        """Return what the names of the steps of an item begin with."""
+        return f"{self.name}[{number}] "
+
+    def source(self, items: Any) -> Any:
+        """Return what is left to iterate over."""
+        if callable(items):
+            self._keeps_items = True
+            return items(self.last)
+        if isinstance(items, Sequence):
+            return items[self.done :]
+        return items
+
+    def passed_over(self, items: Any) -> int:
+        """Return how many items of `source(items)` are done already."""
+        return 0 if callable(items) or isinstance(items, Sequence) else self.done
+
+    def begin(self, item: Any) -> None:
+        """An item is handed to the loop."""
+        self._item, self.is_open = item, True
+        self._function.enter(self)
+
+    def end(self) -> None:
+        """The loop asks for the next item: keep that the one before it is done."""
+        if not self.is_open:
+            return
+        self.close()
+        self.done += 1
+        if self._keeps_items:
+            self.last = json.loads(result_text(self._item))
+        self._function.store_cursor(self)
+
+    def finish(self) -> None:
+        """There are no more items."""
+        self.has_ended = True
+        self._function.store_cursor(self)
+
+    def close(self) -> None:
+        """The loop is left, or goes on."""
+        self.is_open = False
+        self._function.leave(self)
+
+    def __del__(self) -> None:
+        self._function.leave(self)
+
+
+_LONG = 4096
+"""Longer results are read again when they are asked for, as `kept-steps` leaves them out."""
+_ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
+
+
+def new_signal(name: object, key: object, payload: object) -> NewSignal:
+    """Return a signal to send. Raises PermanentError, which names the field."""
+    text_key = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+    problem = signal_problem(name, text_key)
+    if problem is not None:
+        raise PermanentError(f"signal {name!r}: {problem[0]} {problem[1]}")
+    text = payload_text(payload)
+    if len(text.encode()) > MAX_SIGNAL_BYTES:
+        raise PermanentError(f"signal {name!r}: the payload has over {MAX_SIGNAL_BYTES:,} bytes")
+    return NewSignal(str(name), str(text_key), text)
+
+
+def _failure(child: int, job: Dependency | None) -> ChildFailed:
+    if job is None:
+        return ChildFailed(child, "?", JobError("Deleted", "it was deleted"))
+    if job.status is Status.CANCELLED:
+        return ChildFailed(child, job.type, JobError("Cancelled", "it was cancelled"))
+    return ChildFailed(child, job.type, job.error or JobError("Error", "it failed"))
+
+
+def _milliseconds(name: str, duration: Duration) -> int:
+    try:
+        return round(parse_duration_s(duration) * 1000)
+    except ValueError as error:
+        raise PermanentError(f"{name!r}: {error}") from None

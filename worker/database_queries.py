@@ -30,9 +30,15 @@ _Answer = tuple[Any, BaseException | None]
 class DatabaseQueries:
     """The JobQueries of worker/attempt/context.py."""
 
-    def __init__(self, settings: WorkerHandover, loaded: dict[str, str]) -> None:
+    def __init__(
+        self,
+        settings: WorkerHandover,
+        loaded: dict[str, str],
+        open_store: Callable[[], Store] | None = None,
+    ) -> None:
         """`loaded`: the version of each type in the code of this worker; it is corrected here."""
         self._settings = settings
+        self._opener = open_store or (lambda: open_storage(settings.storage))
         self._loaded = loaded
         self._calls = OneAtATime("context")
         self._open_store: Store | None = None
@@ -99,7 +105,7 @@ class DatabaseQueries:
 
     def _store(self) -> Store:
         if self._open_store is None:
-            self._open_store = open_storage(self._settings.storage)
+            self._open_store = self._opener()
         return self._open_store
 
 

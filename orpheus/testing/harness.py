@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil, inf, isfinite
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -75,11 +76,12 @@ class Harness:
             self._calls = OneAtATime("harness")
             storage = settings.client.storage
             make_database(storage.url)
-            self._store = open_store(
-                storage.url, durable=False, backoff=storage.backoff, clock=self._clock
+            opened = partial(
+                open_store, storage.url, durable=False, backoff=storage.backoff, clock=self._clock
             )
+            self._store = opened()
             stack.callback(self._store.close)
-            self._queries = DatabaseQueries(settings.worker, {})
+            self._queries = DatabaseQueries(settings.worker, {}, opened)
             stack.callback(self._queries.close)
             self._commands = {
                 command.name: CommandType(command, settings.worker.cancel_grace_s)

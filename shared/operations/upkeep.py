@@ -143,9 +143,9 @@ def continue_cascades(store: Store) -> bool:
 
 
 def wake_functions(store: Store) -> bool:
-    """Wake durable functions whose signal has come, or whose time is over; return if some are left."""
+    """Wake functions whose signal has come or whose time is over; return whether some are left."""
     steps = (store.signals.continue_wakes, store.signals.expire_waits)
-    return any([_continue(step, lambda: True) for step in steps])
+    return any(_continue(step, lambda: True) for step in steps)
 
 
 def _continue(step: Callable[[], bool], go_on: Callable[[], bool]) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.worker.attempt.context import AnyJobContext
+from orpheus.worker.attempt.job_context import DurableContext
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.durable import Cursor, DurableFunction
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 _Call = ParamSpec("_Call")
 
 
-class AsyncJobContext(AnyJobContext):
+class AsyncJobContext(DurableContext):
     """The Context of an `async def` job."""
 
     __slots__ = ("_lock",)

@@ -6,11 +6,9 @@ written by one thread and read by others, in single steps.
 
 import contextlib
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
+from typing import Any, Protocol, Unpack
 
 import msgspec
 
@@ -31,10 +29,6 @@ from orpheus.shared.text import storable
 from orpheus.worker.attempt.child_jobs import ChildJobs
 from orpheus.worker.attempt.job_log import JobLog
 
-if TYPE_CHECKING:
-    from orpheus.worker.attempt.durable import DurableFunction
-
-_T = TypeVar("_T")
 _MAX_MESSAGE_CHARS = 500
 _ROUNDING = 1e-6
 """By so much a sum of fractions may miss 0 or 1."""
@@ -182,16 +176,15 @@ handler starts do not.
 """
 
 
-class AnyJobContext:
-    """What the Contexts of all handlers have in common (shared/job_types/context.py)."""
+class AttemptContext:
+    """The Context of a handler (shared/job_types/context.py), without what makes it durable."""
 
-    __slots__ = ("_attempt", "_children", "_durable", "_queries", "_results", "attempt", "job_id")
+    __slots__ = ("_attempt", "_children", "_queries", "_results", "attempt", "job_id")
 
     def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
         self._attempt = attempt
         self._queries = queries
         self._results: Results | None = None
-        self._durable: DurableFunction | None = None
         self._children = ChildJobs(attempt.children)
         self.job_id = attempt.lease.job_id
         self.attempt = attempt.lease.attempt
@@ -257,27 +250,6 @@ class AnyJobContext:
         """See Context."""
         check_cancelled(self._attempt)
 
-    def idempotency_key(self, name: str) -> str:
-        """See Context."""
-        return self.durable("ctx.idempotency_key").idempotency_key(name)
-
-    def signal(self, name: str, key: str | int, payload: object = None) -> None:
-        """See Context."""
-        self._refuse_in_child("ctx.signal")
-        from orpheus.worker.attempt.durable import new_signal  # noqa: PLC0415 - for few jobs
-
-        signals = self._attempt.signals = self._attempt.signals or []
-        signals.append(new_signal(name, key, payload))
-
-    def durable(self, what: str) -> "DurableFunction":
-        """Return what this function keeps, read at the first use: most jobs keep nothing."""
-        self._refuse_in_child(what)
-        if self._durable is None:
-            from orpheus.worker.attempt.durable import DurableFunction  # noqa: PLC0415 - for few jobs
-
-            self._durable = DurableFunction(self._attempt, self._queries)
-        return self._durable
-
     def _refuse_in_child(self, what: str) -> None:
         ring = self._attempt.ring
         if ring is not None and os.getpid() != ring.pid:
@@ -285,52 +257,6 @@ class AnyJobContext:
                 f"{what} works only in the process of the worker, not in one that its handler "
                 "forked: call it before the fork, or send the value to the parent"
             )
-
-
-class JobContext(AnyJobContext):
-    """The Context of a plain function."""
-
-    __slots__ = ()
-
-    def step(self, name: str, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
-        """See Context."""
-        durable = self.durable("ctx.step")
-        full = durable.name(name)
-        kept = durable.kept_step(full)
-        if kept is not None:
-            return kept.value  # type: ignore[no-any-return]
-        began_s = time.monotonic()
-        with durable.running(full):
-            value: Any = function(*args, **kwargs)
-        return durable.keep_step(full, value, began_s)  # type: ignore[no-any-return]
-
-    def sleep(self, name: str, duration: str | float | timedelta, /) -> None:
-        """See Context."""
-        durable = self.durable("ctx.sleep")
-        durable.sleep(durable.wait_name(name), duration)
-
-    def wait_signal(
-        self, name: str, /, key: str | int, *, timeout: str | float | timedelta | None = None
-    ) -> Any:
-        """See Context."""
-        durable = self.durable("ctx.wait_signal")
-        return durable.wait_signal(durable.wait_name(name), name, key, timeout)
-
-    def gather(
-        self, name: str, jobs: Iterable[JobRequest], /, *, return_errors: bool = False
-    ) -> list[Any]:
-        """See Context."""
-        durable = self.durable("ctx.gather")
-        results = durable.gather(durable.wait_name(name), list(jobs), self._traceparent())
-        return durable.results(results, return_errors=return_errors)
-
-    def resume(
-        self, name: str, items: Iterable[_T] | Callable[[Any], Iterable[_T]], /
-    ) -> Iterator[_T]:
-        """See Context."""
-        durable = self.durable("ctx.resume")
-        cursor = durable.cursor(durable.wait_name(name))
-        return durable.iterate(cursor, items)
 
 
 def check_cancelled(attempt: RunningAttempt) -> None:

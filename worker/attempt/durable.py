@@ -62,10 +62,11 @@ class Kept(NamedTuple):
 class DurableFunction:
     """The steps of one attempt."""
 
-    def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
+    def __init__(self, attempt: RunningAttempt, queries: JobQueries, thread: int) -> None:
+        """`thread`: that of the function, which alone can wait."""
         self._attempt = attempt
         self._queries = queries
-        self._thread = threading.get_ident()
+        self._thread = thread
         self._steps: dict[str, Step] | None = None
         self._last_position = 0
         self._created_at_ms: int | None = None

@@ -21,13 +21,13 @@ from orpheus.shared.logs import get_logger
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
-    JobContext,
     JobQueries,
     LacksFiles,
     RunningAttempt,
 )
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
+from orpheus.worker.attempt.job_context import JobContext
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.meter import Meter
 from orpheus.worker.attempt.outcomes import error_of, leaves_of, result_text

@@ -178,7 +178,8 @@ def test_its_settings_are_settings() -> None:
 
 
 def test_it_names_every_part_of_the_context_and_every_option() -> None:
-    parts = [name for name in vars(contexts.Context) if not name.startswith("_")]
+    known = {**vars(contexts.CommonContext), **vars(contexts.Context)}
+    parts = [name for name in known if not name.startswith("_")]
     assert [name for name in parts if f"`ctx.{name}" not in PAGE] == []
     snippet = next(block for block in SNIPPETS if ".with_options(" in block)
     options = [name for name in Options.__annotations__ if f"{name}=" not in snippet]
@@ -191,7 +192,7 @@ def test_every_exception_that_it_names_is_imported_from_orpheus() -> None:
         for name, found in vars(contexts).items()
         if isinstance(found, type) and issubclass(found, BaseException)
     ]
-    assert len(raised) == 4 and {*raised} <= {*orpheus.__all__}
+    assert len(raised) == 6 and {*raised} <= {*orpheus.__all__}
     for name in raised:
         assert f"`{name}" in PAGE or f"raise {name}" in PAGE
         assert getattr(orpheus, name) is getattr(contexts, name)

@@ -8,7 +8,8 @@ import pytest
 from orpheus import PermanentError
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.job_types.context import JobCancelled
-from orpheus.worker.attempt.context import JobContext, RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.job_context import JobContext
 from orpheus.worker.handlers import flaky, sleep, sum_range, wordcount
 
 

@@ -10,7 +10,8 @@ from orpheus import job
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
 from orpheus.worker.attempt import child_jobs
-from orpheus.worker.attempt.context import JobContext, RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.job_context import JobContext
 
 
 @pytest.fixture

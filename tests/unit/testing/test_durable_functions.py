@@ -1,0 +1,251 @@
+"""Durable functions, as their authors write and test them (docs/durable.md)."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orpheus import AsyncContext, ChildFailed, Context, PermanentError, SignalTimeout, job
+from orpheus.client import Status
+from orpheus.shared.domain.steps import NewSignal
+from orpheus.testing import Harness, run
+
+DID: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_done() -> None:
+    DID.clear()
+
+
+def did(what: Any) -> Any:
+    DID.append(what)
+    return what
+
+
+@job(max_retries=0)
+def mail(to: str) -> str:
+    if to == "nobody":
+        raise ValueError("no such address")
+    return f"sent to {did(to)}"
+
+
+def pages() -> Iterator[int]:
+    for page in range(4):
+        DID.append(f"read {page}")
+        yield page
+
+
+@job(max_retries=1, backoff_base=0)
+def onboard(ctx: Context, user: int) -> dict[str, Any]:
+    """The function of the guide; the first attempt of each part fails once."""
+    account = ctx.step("create account", did, f"account {user}")
+    ctx.sleep("cool down", "1d")
+    decision = ctx.wait_signal("approval", key=user, timeout="7d")
+    mails = ctx.gather("mails", [mail.new(to=to) for to in decision["to"]])
+    for page in ctx.resume("import", pages()):
+        ctx.step("load", did, f"load {page}")
+        if page == 2 and "failed" not in DID:
+            did("failed")
+            raise ValueError("the page is not there yet")
+    ctx.signal("onboarded", user, {"account": account})
+    return {"mails": mails, "closed": ctx.step("close", did, "close")}
+
+
+@job
+async def onboard_later(ctx: AsyncContext, user: int) -> list[Any]:
+    await ctx.step("create account", did, f"account {user}")
+    await ctx.sleep("cool down", "1d")
+    with contextlib.suppress(SignalTimeout):
+        await ctx.wait_signal("approval", key=user, timeout="7d")
+    mails = await ctx.gather(
+        "mails", [mail.new(to="ada"), mail.new(to="nobody")], return_errors=True
+    )
+    async for page in ctx.resume("import", pages()):
+        await ctx.step("load", did, page)
+        if page == 1:
+            break
+    await ctx.step("load", did, "after the loop")
+    return [mail if isinstance(mail, str) else type(mail).__name__ for mail in mails]
+
+
+def send(orpheus: Harness, name: str, key: str, payload: str) -> None:
+    orpheus._store.signals.send(NewSignal(name, key, payload))
+
+
+def test_a_function_reads_from_top_to_bottom_and_does_everything_once(orpheus: Harness) -> None:
+    sent = orpheus.submit(onboard.new(user=7))
+    orpheus.run_until_idle()
+    assert orpheus.get(sent).status is Status.PENDING
+    orpheus.advance("1d")
+    assert orpheus.get(sent).status is Status.BLOCKED
+    send(orpheus, "approval", "7", '{"to": ["ada", "bob"]}')
+    orpheus.advance("1m")
+    done = orpheus.get(sent)
+    assert done.result == {"mails": ["sent to ada", "sent to bob"], "closed": "close"}
+    once = [what for what in DID if not what.startswith("read") and what != "failed"]
+    loads = [f"load {page}" for page in range(4)]
+    assert once == ["account 7", "ada", "bob", *loads, "close"]
+    signal = orpheus._store.signals.find("onboarded", "7")
+    assert signal is not None
+    assert signal.payload == '{"account":"account 7"}'
+    assert orpheus._store.maintenance.verify() == []
+
+
+def test_an_async_function_has_the_same(orpheus: Harness) -> None:
+    sent = orpheus.submit(onboard_later.new(user=7))
+    orpheus.advance("9d")
+    assert orpheus.get(sent).result == ["sent to ada", "ChildFailed"]
+    once = [what for what in DID if not str(what).startswith("read")]
+    assert once == ["account 7", "ada", 0, 1, "after the loop"]
+
+
+@job(max_retries=1, backoff_base=0)
+def cursor_by_value(ctx: Context) -> list[int]:
+    def after(last: int | None) -> Iterator[int]:
+        return iter(range(0 if last is None else last + 10, 40, 10))
+
+    for n in ctx.resume("import", after):
+        did(n)
+        if n == 20 and ctx.attempt == 1:
+            raise ValueError("again")
+    return DID
+
+
+def test_a_cursor_may_go_on_from_its_last_item(orpheus: Harness) -> None:
+    sent = orpheus.submit(cursor_by_value.new())
+    orpheus.advance("1m")
+    assert orpheus.get(sent).result == [0, 10, 20, 20, 30]
+
+
+@job(max_retries=3, backoff_base=0)
+def refunds(ctx: Context) -> str:
+    try:
+        ctx.gather("mails", [mail.new(to="nobody")])
+    except ChildFailed as error:
+        ctx.step("refund", did, f"refund for {error.type}")
+    ctx.sleep("rest", "1h")
+    return "refunded"
+
+
+def test_a_function_that_went_on_without_a_child_does_not_change_its_mind(
+    orpheus: Harness,
+) -> None:
+    sent = orpheus.submit(refunds.new())
+    orpheus.run_until_idle()
+    (child,) = orpheus.jobs(type="mail")
+    orpheus.client.retry(child.id)
+    orpheus.advance("2h")
+    assert orpheus.get(sent).result == "refunded"
+    assert DID == ["refund for mail"]
+
+
+# One attempt, without a database
+
+
+def test_one_attempt_is_run_with_what_earlier_ones_kept() -> None:
+    first = run(onboard.new(user=3))
+    assert (first.waits_for, first.steps) == ("cool down", {"create account": "account 3"})
+    DID.append("failed")
+    last = run(
+        onboard.new(user=3),
+        steps={"create account": "kept"},
+        slept=["cool down"],
+        signals={("approval", "3"): {"to": ["q"]}},
+        gathered={"mails": ["sent"]},
+    )
+    assert last.result == {"mails": ["sent"], "closed": "close"}
+    assert last.signals == {("onboarded", "3"): {"account": "kept"}}
+    assert DID.count("account 3") == 1
+
+
+@job
+def misused(ctx: Context, how: str) -> Any:
+    def waits_in_a_thread() -> None:
+        failures: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                ctx.sleep("rest", "1h")
+            except BaseException as error:  # noqa: BLE001 - whatever it is
+                failures.append(error)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+        raise failures[0]
+
+    def catches_everything() -> None:
+        with contextlib.suppress(BaseException):
+            ctx.sleep("rest", "1h")
+
+    ways: dict[str, Any] = {
+        "a step in a step": lambda: ctx.step("outer", lambda: ctx.step("inner", did, 1)),
+        "no JSON": lambda: ctx.step("charge", object),
+        "too long": lambda: ctx.step("n" * 201, did, 1),
+        "too large": lambda: ctx.step("charge", lambda: "x" * 2_000_000),
+        "a thread": waits_in_a_thread,
+        "caught": catches_everything,
+        "another kind": lambda: ctx.sleep("kept", "1h"),
+        "no duration": lambda: ctx.sleep("rest", "soon"),
+        "no key": lambda: ctx.wait_signal("approval", key=""),
+        "a large signal": lambda: ctx.signal("approval", 1, "x" * 2_000_000),
+        "no job": lambda: ctx.gather("mails", ["mail"]),  # type: ignore[list-item]
+        "a coroutine": lambda: ctx.step("charge", coroutine),
+    }
+    return ways[how]()
+
+
+async def coroutine() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("a step in a step", "'inner' was asked for inside the step 'outer'"),
+        ("no JSON", "step 'charge': the result is not JSON"),
+        ("too long", "at most 200 characters"),
+        ("too large", "step 'charge': the result is 2,000,002 bytes"),
+        ("a thread", "a thread that the job started cannot wait"),
+        ("caught", "the function went on while it waits for 'rest'"),
+        ("another kind", "'kept' was kept as a step"),
+        ("no duration", "'rest': 'soon' is not a duration"),
+        ("no key", "must be a text of 1 to 255 characters"),
+        ("a large signal", "the payload is 2,000,002 bytes"),
+        ("no job", "gather 'mails'"),
+        ("a coroutine", "step 'charge'"),
+    ],
+)
+def test_what_cannot_work_fails_at_once_and_says_why(how: str, why: str) -> None:
+    ran = run(misused.new(how=how), steps={"kept": 1})
+    assert ran.error is not None
+    assert ran.is_permanent
+    assert why in ran.error.message
+
+
+@job
+def twice(ctx: Context) -> list[Any]:
+    keys = [ctx.idempotency_key("charge")]
+    ctx.step("charge", lambda: keys.append(ctx.idempotency_key("charge")))
+    ctx.step("charge", did, 2)
+    return [keys[0] == keys[1], ctx.idempotency_key("charge") == keys[0]]
+
+
+def test_two_steps_of_one_name_are_numbered_and_have_keys_of_their_own() -> None:
+    ran = run(twice.new())
+    assert list(ran.steps) == ["charge", "charge#2"]
+    assert ran.result == [True, False]
+
+
+@job
+def too_many(ctx: Context) -> None:
+    ctx.step("one more", did, 1)
+
+
+def test_a_job_keeps_so_many_steps_at_most() -> None:
+    ran = run(too_many.new(), steps={f"step {n}": n for n in range(10_000)})
+    assert ran.error is not None
+    assert ran.error.type == PermanentError.__name__
+    assert "at most 10,000 steps" in ran.error.message

@@ -212,6 +212,24 @@ def test_old_signals_are_deleted_and_what_they_told_stays(
     assert state_of(store, job_id) == (StepState.KEPT, '"ada"')
 
 
+def test_a_signal_does_not_free_a_retried_function_that_waits_for_another_job(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    first = submit()
+    waits = submit(depends_on=(first,), on_dependency_failure="run")
+    end(store, lease()[0], Ending.FAILED_PERMANENTLY)
+    (held,) = lease()
+    store.leases.finish([Finished(held, Ending.SNOOZED, wait=Suspension(APPROVAL))])
+    store.jobs.cancel(waits)
+    store.jobs.retry(first)
+    store.jobs.retry(waits)
+    store.signals.send(NewSignal("approved", "42"))
+    assert job(store, waits).status is Status.BLOCKED
+    assert store.maintenance.verify() == []
+    end(store, lease()[0])
+    assert [held.job_id for held in lease()] == [waits]
+
+
 # Children
 
 

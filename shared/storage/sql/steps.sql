@@ -78,6 +78,10 @@ UPDATE orpheus.steps SET until_ms = ?1 WHERE job_id = ?2 AND kind = 'sleep' AND 
 UPDATE orpheus.steps SET state = 'waiting', result = NULL
 WHERE job_id = ? AND kind = 'gather' AND state = 'kept';
 
+-- name: wait-anew
+-- A job is retried: it waits again when it is run, and for what it depends on until then.
+DELETE FROM orpheus.steps WHERE job_id = ? AND kind = 'signal' AND state = 'waiting';
+
 -- name: steps-from
 -- A step and those that were kept after it, with their children.
 SELECT name, children FROM orpheus.steps

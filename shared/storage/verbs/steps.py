@@ -161,8 +161,9 @@ class Steps:
         self._database.run(self._sql["wake"], self._database.clock.wall_ms(), job_id)
 
     def look_again(self, job_id: int) -> None:
-        """Let a job that is retried look again how its children ended."""
+        """Let a job that is retried look again how its children ended, and wait anew."""
         self._database.run(self._sql["look-again"], job_id)
+        self._database.run(self._sql["wait-anew"], job_id)
 
     def forget_from(self, job_id: int, name: str) -> int:
         """Forget a step of a job that is retried, and those kept after it; return how many."""

@@ -1,9 +1,10 @@
 """Reads what explanations need, in one snapshot of the database."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.quarantine import Quarantine
@@ -124,6 +125,8 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """The process of a supervisor that is gone and has not said so."""
     free_bytes: int | None = None
     database: str = ""
+    crashing: Mapping[int, str] = {}
+    """The jobs in which processes failed last, and their types."""
     acknowledged: Mapping[tuple[str, str], Acknowledgement] = {}
     """The problems that operators know of, by code and subject."""
 
@@ -178,8 +181,21 @@ def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
             gone=gone[-1].pid if gone else None,
             free_bytes=store.maintenance.free_bytes(),
             database=store.state.database,
+            crashing=_types_of(store, filter(None, map(crashing_job, workers))),
             acknowledged=store.acknowledgements.standing(),
         )
+
+
+def crashing_job(worker: Worker) -> int | None:
+    """Return the job that the last failed process of a slot ran, if it ran just one."""
+    jobs = next((exit.jobs for exit in worker.recent_exits if exit.failed), ())
+    return jobs[0] if len(jobs) == 1 else None
+
+
+def _types_of(store: Store, job_ids: Iterable[int]) -> dict[int, str]:
+    ids = tuple(job_ids)
+    found = store.lists.page(JobFilter(ids=ids), len(ids)).jobs if ids else ()
+    return {job.id: job.type for job in found}
 
 
 def _pools(workers: Sequence[Worker], pools: Pools) -> list[Pool]:

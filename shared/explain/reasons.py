@@ -20,6 +20,7 @@ from orpheus.shared.explain.facts import (
     Pool,
     QueueFacts,
     SystemFacts,
+    crashing_job,
 )
 from orpheus.shared.messages.queues import Code
 from orpheus.shared.messages.status import ConcernCode, Severity
@@ -347,7 +348,7 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
         yield Reason(ConcernCode.NOTHING_RUNS, about)
     yield from _none_ready(facts)
     yield from of_slots(facts)
-    yield from _restless(facts)
+    yield from _restless(facts, system)
     yield from _silent(facts)
     yield from _types(facts, system)
     yield from _of_queues(facts)
@@ -415,14 +416,17 @@ def _targets(facts: Facts, workers: Sequence[Worker]) -> str:
     return f"{names} --host {host}" if several else names
 
 
-def _restless(facts: Facts) -> Iterator[Reason]:
+def _restless(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     """Yield slots whose processes fail again and again, but that are not fatal yet."""
     for worker in facts.workers:
         if worker.state in _ALARMING or worker.failed_lately < RESTARTS_LEAST:
             continue
         (name,) = _names(facts, [worker])
+        job = crashing_job(worker) or 0
         data = {
             "name": name,
+            "job": job,
+            "type": system.crashing.get(job),
             "slot": worker.slot,
             "times": worker.failed_lately,
             "why": worker.last_failure.reason if worker.last_failure else "",

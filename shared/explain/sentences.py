@@ -87,7 +87,6 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "named": named,
     "spaced": lambda state: str(state).replace("_", " "),
     "why": lambda why: f": {why}" if why else "",
-    "last": lambda why: f" (last: {why})" if why else "",
     "rate": rate_text,
 }
 _WORDS = _Words()
@@ -258,6 +257,13 @@ def _slot_command(data: _Data) -> str:
     return f"orpheus restart {data['targets']}" if data["state"] in _STATES else ""
 
 
+def _restless(data: _Data) -> str:
+    job = f"job {data['job']} of type {data['type']}" if data["type"] else ""
+    last = ", ".join(filter(None, (job, data["why"])))
+    told = f" (last: {last})" if last else ""
+    return f"{data['name']} failed {data['times']:,} times in the last 10 min{told}"
+
+
 def _restless_command(data: _Data) -> str:
     is_program = data["is_program"]
     return f"orpheus logs {data['target']}" if is_program else f"orpheus workers {data['slot']}"
@@ -327,10 +333,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "orpheus workers",
     ),
     ConcernCode.SLOT: Sentence(_slot, _slot_command),
-    ConcernCode.RESTLESS: Sentence(
-        "{name} failed {times:,} times in the last 10 min{why:last}",
-        _restless_command,
-    ),
+    ConcernCode.RESTLESS: Sentence(_restless, _restless_command),
     ConcernCode.SILENT: Sentence(_silent, _silent_command),
     ConcernCode.TYPE_QUARANTINED: Sentence(
         "{type} is quarantined {evidence}", "orpheus release {type}"

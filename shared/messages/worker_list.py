@@ -41,6 +41,9 @@ def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
+        drained_by = {
+            slot: store.audit.drained_by(slot) for slot in slots if slot.order is Order.DRAINED
+        }
     ages_s = _ages_s(store, records, standstill)
     gone = gone_supervisors(store, records)
     dead = _dead_with(gone, slots, records)
@@ -79,7 +82,7 @@ def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float
     told_s = {} if standstill else ages_s
     known = {process.incarnation: process for process in records}
     return [
-        _worker_of(slot, known, told_s, running, now_ms, beat_timeout_s)
+        _worker_of(slot, known, told_s, running, now_ms, beat_timeout_s, drained_by.get(slot, ""))
         for slot in [*slots, *alone]
     ]
 
@@ -187,6 +190,7 @@ def _worker_of(
     running: Mapping[str, jobs.RunningJob],
     now_ms: int,
     beat_timeout_s: float,
+    drained_by: str,
 ) -> Worker:
     record = known.get(slot.incarnation or "")  # of one that is silent: what it said last
     exits = tuple(exit_of(exit) for exit in slot.exits[:RECENT_EXITS])
@@ -202,7 +206,7 @@ def _worker_of(
         pool=slot.pool,
         state=slot.state,
         degraded=slot.degraded,
-        reason=reason_of(slot),
+        reason=reason_of(slot, drained_by),
         order=slot.order,
         waits=slot.waits,
         why=slot.reason,

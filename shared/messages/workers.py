@@ -177,18 +177,21 @@ def named_slot(worker: WorkerSummary, *, with_host: bool) -> str:
     return f"{worker.slot} on {worker.host}" if with_host else worker.slot
 
 
-def reason_of(slot: SlotRecord) -> str:
-    """Return why a slot is as it is; empty if its state needs no reason."""
+def reason_of(slot: SlotRecord, drained_by: str = "") -> str:
+    """Return why a slot is as it is; empty if its state needs no reason.
+
+    `drained_by`: ` by cli:ada (disk swap)`, or empty.
+    """
     if slot.rejected is not None:
         return rejection(slot.rejected)
-    return "; ".join(filter(None, (_in_words(slot), slot.waits, slot.reason)))
+    return "; ".join(filter(None, (_in_words(slot, drained_by), slot.waits, slot.reason)))
 
 
-def _in_words(slot: SlotRecord) -> str:
+def _in_words(slot: SlotRecord, drained_by: str) -> str:
     """Return its order; empty if it has none, or if its own `reason` tells of it."""
     match slot.order:
         case Order.DRAINED:
-            return "drained"
+            return f"drained{drained_by}"
         case Order.REPLACED:
             return "being replaced"
         case Order.SCALED_AWAY:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
+    "acknowledge": ("acknowledge", "Say that you know of a problem; for a time it is no news."),
     "alerts": ("alerts", "List the alert rules and when each last fired."),
     "audit": ("audit", "List what operators did, newest first: who, what, when, why."),
     "cancel": ("job_actions", "Cancel waiting jobs; ask running ones to stop."),
@@ -53,6 +54,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show the whole system; exit 1 if something needs attention."),
     "stop": ("service", "Stop Orpheus cleanly, as Ctrl-C does, and wait until it has ended."),
     "submit": ("submit", "Submit a job of TYPE."),
+    "timeline": ("timeline", "List what happened, newest first: workers, queues, operators."),
     "top": ("top", "Show pools, queues and problems live, with keys for the actions."),
     "types": ("types", "List the job types and their payloads."),
     "why": ("why", "Say why a job does not run, or why QUEUE starts none."),
@@ -70,13 +72,20 @@ Completion, in bash, zsh or fish:
   eval "$(orpheus completion zsh)"
   orpheus completion fish | source
 
-Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed, 69 cannot bind,
-70 crash loop, 74 database, 75 already running, 78 configuration, 130 Ctrl-C, 141 closed pipe.
+Exit codes: 0 success, 1 failure (a job failed, an unknown id, a problem in `status`), 2 wrong
+usage, 4 something had to be killed, 69 cannot bind, 70 crash loop, 74 database, 75 already running,
+78 configuration, 130 Ctrl-C, 141 closed pipe.
 """
 
 
 class LazyGroup(click.Group):
     """A group that imports the module of a command when the command is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `help COMMAND` as `COMMAND --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """Return the names of all commands."""

@@ -11,7 +11,7 @@ from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.storage import Actor, Store
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.output import local_time, print_json
 
 Change = Callable[[Store, int, Actor], tuple[Any, str]]
 """Changes a job for an operator; returns the job, and what became of it in words."""
@@ -67,8 +67,10 @@ def cancel(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
 @_for_many
 def retry(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
     """Run failed or cancelled jobs again, with all their retries."""
+    due_ms = store.jobs.get(job_id).run_at_ms
     job = store.jobs.retry(job_id, by)
-    return job, f"{job.status} again"
+    early = f", due now instead of {local_time(due_ms)}" if due_ms > job.run_at_ms else ""
+    return job, f"{job.status} again{early}"
 
 
 @_for_many

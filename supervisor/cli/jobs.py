@@ -1,16 +1,21 @@
 """Read jobs: list them, show one."""
 
-from typing import Any
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter, filter_problems, payload_fields
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE, WAITING
 from orpheus.shared.domain.stacks import job_only
+from orpheus.shared.explain.facts import queue_names
 from orpheus.shared.explain.sentences import how_cancelled
 from orpheus.shared.messages.jobs import job_of, listed_job_of
-from orpheus.shared.storage import Budget, JobOrder
+from orpheus.shared.sentences import did_you_mean
+from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Moment, Operator, Text, for_operator
@@ -97,19 +102,23 @@ def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> N
     for problem in filter_problems(wanted, "--"):
         raise click.BadParameter(problem.detail, param_hint=f"--{problem.pointer[1:]}")
     order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
-    with operator.store() as store:
+    with operator.opened() as (store, handover):
         found = store.lists.page(wanted, limit, order=order, budget=Budget(_LOOK_S))
         page = found.jobs
         total = store.lists.total(wanted, Budget(_TOTAL_S))
+        held = _held(store)
+        hints = [] if page else list(_hints(store, handover, wanted))
         now_ms = store.clock.wall_ms()
+    for hint in hints:
+        warn(hint)
     if operator.as_json:
         shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}
         searched = None if found.looked_at is None else {"jobs": found.looked_at}
         items = [listed_job_of(job) for job in page]
         print_json({"items": items, "total": shown, "searched": searched})
         return
-    print_table(_COLUMNS, [_row(job, now_ms) for job in page])
-    if not page:
+    print_table(_COLUMNS, [_row(job, held, now_ms) for job in page])
+    if not page and found.looked_at is None:
         say_none("job")
     if found.looked_at is not None:
         back_to = f", back to {ago(found.reached_ms)}" if found.reached_ms else ""
@@ -122,11 +131,46 @@ def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> N
         click.echo(f"the first {len(page):,} of {at_least}{total.value:,}", err=True)
 
 
-def _row(job: Job, now_ms: int) -> tuple[object, ...]:
+class _Held(NamedTuple):
+    """What keeps pending jobs from starting."""
+
+    paused: set[str]
+    quarantined: set[str]
+
+    def status_of(self, job: Job) -> str:
+        """Return the status of a job, and what holds it back."""
+        if job.status is Status.PENDING and job.queue in self.paused:
+            return f"{job.status} (paused)"
+        if job.status is Status.PENDING and job.type in self.quarantined:
+            return f"{job.status} (quarantined)"
+        return job.status
+
+
+def _held(store: Store) -> _Held:
+    quarantined = {quarantine.type for quarantine in store.quarantines.all()}
+    return _Held({row.name for row in store.queues.all() if row.paused}, quarantined)
+
+
+def _hints(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> Iterator[str]:
+    """Yield which names of a filter do not exist, each with a similar one."""
+    types = store.types.all()
+    queues = queue_names(store, handover.storage.pools)
+    if wanted.type is not None and wanted.type not in (known := {row.name for row in types}):
+        yield f"there is no job type {wanted.type!r}{did_you_mean(wanted.type, known)}"
+    if wanted.queue is not None and wanted.queue not in queues:
+        yield f"there is no queue {wanted.queue!r}{did_you_mean(wanted.queue, queues)}"
+    fields = {field for row in types for field in json.loads(row.schema).get("properties", ())}
+    for path, _ in payload_fields(wanted.payload) if wanted.payload else ():
+        name = path.strip("$.").split(".")[0].strip('"')
+        if name not in fields and (near := did_you_mean(name, fields)):
+            yield f"no job type has a field {name!r}{near}"
+
+
+def _row(job: Job, held: _Held, now_ms: int) -> tuple[object, ...]:
     return (
         job.id,
         job.type,
-        job.status.value,
+        held.status_of(job),
         job.queue,
         job.attempt,
         ago(job.created_at_ms),

@@ -1,8 +1,9 @@
 """Print what a command answers: a table for people, JSON for scripts.
 
 On a terminal a table is coloured (unless `NO_COLOR` is set, or `TERM` is `dumb`) and fits into the
-window: columns are left out or cut, and stderr names those that are missing. In a pipe all columns
-are whole, one line per row, for grep and awk. Text from jobs is made printable.
+window: columns are left out or cut, and stderr names those that are missing. A pipe gets all of the
+columns, one line per row, for grep and awk; long text is cut as on 200 columns, and `--json` has it
+whole. Text from jobs is made printable.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ import msgspec
 from orpheus.shared.domain import words
 from orpheus.shared.messages.audit import By
 from orpheus.shared.messages.encoding import encode
+from orpheus.shared.storage import Pause
 from orpheus.shared.text import printable
 
 _GAP = "  "
@@ -33,6 +35,7 @@ _COLOURS = {
 }
 _COLOUR_OF = {word: colour for colour, words in _COLOURS.items() for word in words}
 _BYTES_PER_MIB = 2**20
+_PIPE_COLUMNS = 200
 
 
 class Column(NamedTuple):
@@ -80,7 +83,7 @@ def print_table(columns: Columns, rows: Iterable[Sequence[object]]) -> None:
     if not cells and sys.stdout.isatty():
         click.echo("none")
         return
-    widths = _widths(known, cells, terminal_size().columns if sys.stdout.isatty() else None)
+    widths = _widths(known, cells)
     names = [column.name for column in known]
     for row in (names, *cells):
         line = [_styled_cell(row[n], width, is_name=row is names) for n, width in widths.items()]
@@ -90,16 +93,14 @@ def print_table(columns: Columns, rows: Iterable[Sequence[object]]) -> None:
         click.echo(f"no room for {', '.join(missing)}", err=True)
 
 
-def _widths(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int | None
-) -> dict[int, int]:
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> dict[int, int]:
     """Return the width of each column that is shown, by its number."""
     widths = {
         n: max(len(row[n]) for row in ([c.name for c in columns], *rows))
         for n in range(len(columns))
     }
-    if room is None:
-        return widths
+    is_pipe = not sys.stdout.isatty()
+    room = _PIPE_COLUMNS if is_pipe else terminal_size().columns
     least = {
         n: width if column.least is None else min(width, max(column.least, len(column.name)))
         for (n, width), column in zip(widths.items(), columns, strict=True)
@@ -109,7 +110,7 @@ def _widths(
         return sum(sizes[n] + len(_GAP) for n in widths) - len(_GAP)
 
     for n in sorted(widths, key=lambda n: columns[n].rank, reverse=True):
-        if total(least) > room and columns[n].rank:
+        if total(least) > room and columns[n].rank and not is_pipe:
             del widths[n]
     while total(widths) > room:
         widest = max(widths, key=lambda n: widths[n] if widths[n] > least[n] else 0)
@@ -247,6 +248,15 @@ def paused_by(pause: By | None, otherwise: str | None = None) -> str | None:
         return otherwise
     at = ago(pause.at)
     return f"{pause.by}: {pause.reason} ({at})" if pause.reason else f"{pause.by} {at}"
+
+
+def already_paused(standing: Pause, reason: str | None) -> str:
+    """Return who had paused something already, when and why, and the new reason."""
+    by = f" by {standing.by}" if standing.by else ""
+    since = f" since {local_time(standing.at_ms)}" if standing.at_ms else ""
+    why = f": {standing.reason}" if standing.reason else ""
+    now = f"; the reason is now: {reason}" if reason and reason != standing.reason else ""
+    return f"already paused{by}{since}{why}{now}"
 
 
 def count(n: int | None) -> str | None:

@@ -20,6 +20,7 @@ from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
     Columns,
+    already_paused,
     count,
     duration,
     paused_by,
@@ -126,9 +127,11 @@ def _set_paused(
             if not create and not (asks and click.confirm(f"{error}. Create it and pause it?")):
                 hint = " (--create creates and pauses it)" if paused and not asks else ""
                 raise NotFound(f"{error}{hint}") from None
-        pause_queue(store, operator.actor(reason), queue, paused=paused)
+        standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
         workers = read_workers(store, handover)
         (item,) = queues_of(read_facts(store, handover, workers, {queue}))
     but = f", but {item.reason.text}" if item.reason and not paused else ""
     text = f"queue {queue}: {'paused' if paused else 'resumed'}{but}"
+    if standing:
+        text = f"queue {queue}: {already_paused(standing, reason)}"
     operator.answer(item, printable(text))

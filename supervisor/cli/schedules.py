@@ -13,6 +13,7 @@ from orpheus.shared.operations import operator_actions
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
+    already_paused,
     duration,
     paused_by,
     print_items,
@@ -101,7 +102,10 @@ def resume(operator: Operator, name: str, reason: str | None) -> None:
 
 def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> None:
     with operator.store() as store:
-        operator_actions.pause_schedule(store, operator.actor(reason), name, paused=paused)
+        standing = operator_actions.pause_schedule(
+            store, operator.actor(reason), name, paused=paused
+        )
         item = schedule_of(store, store.schedules.get(name))
     runs = [f", next run {time_in(at, item.timezone)}" for at in item.next_runs[:1]]
-    operator.answer(item, f"schedule {name}: {'paused' if paused else 'resumed'}{''.join(runs)}")
+    done = already_paused(standing, reason) if standing else "paused" if paused else "resumed"
+    operator.answer(item, f"schedule {name}: {done}{''.join(runs)}")

@@ -97,7 +97,7 @@ def _print(found: Mapping[str, Any]) -> None:
         if known := concern["acknowledged"]:
             until = local_time(known["until"])
             command = f" (acknowledged by {known['by']} until {until}: {known['reason']})"
-        click.echo(f"- {printable(concern['text'])}{command}")
+        click.echo(f"- {printable(concern['text'])}{command} [{concern['code']}]")
 
 
 def _new_concerns(found: Mapping[str, Any]) -> list[Any]:

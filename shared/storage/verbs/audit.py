@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Job
+from orpheus.shared.domain.processes import SlotRecord
 from orpheus.shared.domain.requests import Request, RequestAction, slot_target
 from orpheus.shared.domain.words import by_whom
 from orpheus.shared.errors import StorageError
@@ -118,6 +119,14 @@ class Audit:
         if not newest or newest[0].action != BulkAction.CANCEL:
             return None
         return Pause(newest[0].by, newest[0].reason, newest[0].at_ms)
+
+    def drained_by(self, slot: SlotRecord) -> str:
+        """Return who drained a slot last, and why, in words; empty if no entry says so."""
+        targets = (slot_target(slot.slot), slot_target(slot.slot, slot.host))
+        wanted = [(target, RequestAction.DRAIN.value, 0) for target in targets]
+        rows = [AuditRow(*row) for row in self._database.run_many(self._sql["to-target"], wanted)]
+        newest = max(rows, key=lambda row: row.id, default=None)
+        return by_whom(newest.by, newest.reason) if newest else ""
 
     def find(
         self, limit: int, before_id: int | None = None, job_id: int | None = None

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.quarantine import Crash, Quarantine
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.rooms import Room
@@ -16,7 +16,7 @@ from orpheus.shared.explain.reasons import of_system
 from orpheus.shared.explain.sentences import command_of, headline, text_of
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.status import ConcernCode
-from orpheus.shared.messages.workers import Failure, Worker
+from orpheus.shared.messages.workers import Failure, Worker, exit_of
 from orpheus.shared.storage import Acknowledgement, DueInQueue, NextJob, Pause, QueueRow, Standstill
 from tests.explained import supervisor, worker
 
@@ -28,6 +28,7 @@ BACKOFF = worker(state=SlotState.BACKOFF, reason="exited with code 1")
 API = worker("api", role=Role.API, pool=None)
 WELL = SystemFacts()
 FAILED_AT = Failure(at=time_of(NOW_MS - 60_000), reason="exited with code 1")
+CRASH = exit_of(LastExit(NOW_MS, "", None, 1, None, failed=True, jobs=(7,)))
 
 
 def facts(*workers: Worker, waits_s: float = 0, due: int = 3, **queue: Any) -> Facts:
@@ -82,6 +83,10 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
      None, "slot default-1"),
     (quiet(worker(), worker("site-1", role=Role.PROGRAM, state=SlotState.FATAL)), WELL, "slot",
      "site-1 failed (fatal).", "orpheus logs site-1", "slot site-1"),
+    (quiet(worker(failed_lately=3, last_failure=FAILED_AT, recent_exits=(CRASH,))),
+     SystemFacts(crashing={7: "pay"}), "restless",
+     "default-1 failed 3 times in the last 10 min (last: job 7 of type pay, exited with code 1).",
+     "orpheus workers default-1", "slot default-1"),
     (quiet(worker(failed_lately=3, last_failure=FAILED_AT)), WELL, "restless",
      "default-1 failed 3 times in the last 10 min (last: exited with code 1).",
      "orpheus workers default-1", "slot default-1"),

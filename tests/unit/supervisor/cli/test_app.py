@@ -21,6 +21,8 @@ def test_help_lists_every_command_with_its_own_words(orpheus: Orpheus) -> None:
     code, out, _ = orpheus("--help")
     assert code == 0
     assert "orpheus completion bash" in out
+    assert orpheus("help").out == out
+    assert orpheus("help", "jobs").out == orpheus("jobs", "--help").out
     context = Context(group)
     for item in group.shell_complete(context, ""):
         command = group.get_command(context, item.value)

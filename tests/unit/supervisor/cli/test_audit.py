@@ -1,4 +1,4 @@
-"""`orpheus audit`."""
+"""`orpheus audit` and `timeline`."""
 
 import re
 from collections.abc import Callable
@@ -39,3 +39,16 @@ def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus)
     assert orpheus("audit", "--limit", "2").err == "older entries: --before 2\n"
     older = orpheus("audit", "--json", "--before", "3").json
     assert [item["id"] for item in older["items"]] == [2, 1]
+
+
+@pytest.mark.usefixtures("trail")
+def test_the_timeline_is_listed_newest_first(orpheus: Orpheus) -> None:
+    _, first, *rows = orpheus("timeline", "--limit", "2").out.splitlines()
+    assert re.split("  +", first)[1:] == [
+        "operator.retry", "jobs with status=failed", "cli:ada", "retry jobs with status=failed",
+    ]  # fmt: skip
+    assert len(rows) == 1
+    (found,) = orpheus("timeline", "--search", "mistake", "--since", "1h", "--json").json["items"]
+    assert found["subject"] == "job 7"
+    assert orpheus("timeline", "--until", "yesterday").err == "no event matches\n"
+    assert orpheus("timeline", "--since", "1h", "--until", "2h").code == 2

@@ -1,5 +1,6 @@
 """`orpheus cancel`, `retry`, `run` and `delete`: of ids."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
 from tests.audit_log import entries_of
-from tests.unit.supervisor.cli.conftest import WORKER
+from tests.unit.supervisor.cli.conftest import TIME, WORKER
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -34,7 +35,8 @@ def test_each_job_is_changed_or_refused_on_its_own_and_audited(
     done = "orpheus: job 1 is failed: it cannot be cancelled\n"
     out = f"job {lease.job_id}: asked to stop\njob 5: cancelled\n"
     assert orpheus("cancel", "1", str(lease.job_id), "5", "--reason", "a mistake") == (1, out, done)
-    assert orpheus("retry", "5") == (0, "job 5: pending again\n", "")
+    early = rf"job 5: pending again, due now instead of {TIME}\n"
+    assert re.fullmatch(early, orpheus("retry", "5").out)
     assert orpheus("run", "5") == (0, "job 5: due now\n", "")
     assert orpheus("run", "1").code == 1
     assert orpheus("delete", "2") == (0, "job 2: deleted\n", "")

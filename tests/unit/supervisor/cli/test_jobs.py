@@ -68,7 +68,6 @@ def test_jobs_are_listed_newest_first(orpheus: Orpheus) -> None:
         ("--since yesterday", [2, 1]),
         ("--since 00:00 --where customer=4711", []),
         ("--until 2026-01-31", []),
-        ("--type nix", []),
         ("--status failed --status done", [1]),
     ],
 )
@@ -93,6 +92,25 @@ def test_a_filter_that_no_job_can_match_is_refused(
 ) -> None:
     code, _, err = orpheus("jobs", *options.split())
     assert code == 2 and said in err
+
+
+@pytest.mark.usefixtures("jobs")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--type word", "there is no job type 'word'; did you mean 'words'?"),
+        ("--queue mial", "there is no queue 'mial'; did you mean 'mail'?"),
+        ("--where txt.a=1", "no job type has a field 'txt'; did you mean 'text'?"),
+    ],
+)
+def test_a_name_that_nothing_has_is_named(orpheus: Orpheus, options: str, said: str) -> None:
+    code, _, err = orpheus("jobs", *options.split())
+    assert (code, err) == (0, f"orpheus: warning: {said}\nno job matches\n")
+
+
+def test_what_holds_a_pending_job_back_follows_its_status(orpheus: Orpheus, jobs: Store) -> None:
+    jobs.queues.pause("mail")
+    assert "  pending (paused)  mail " in orpheus("jobs").out
 
 
 def test_a_search_that_takes_long_says_how_far_it_looked(

@@ -25,11 +25,13 @@ billing.invoices  paused  -
 """
 
 
-def test_in_a_pipe_all_columns_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_gets_all_columns_with_long_text_cut(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(COLUMNS, ROWS)
     assert capsys.readouterr() == (WHOLE, "")
     print_table(COLUMNS, [])
     assert capsys.readouterr() == ("NAME  STATE  JOBS  WHY\n", "")
+    print_table(COLUMNS, [("mail", "open", 12, "why " * 99)])
+    assert len(capsys.readouterr().out.splitlines()[1]) == 200
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,13 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, supervised: Store) -> N
     supervised.jobs.submit(NewJob("count", queue="mail"))
     assert orpheus("pause", "mail", "--reason", "spam\x1b run") == (0, "queue mail: paused\n", "")
     assert orpheus("pause", "mail", "--json").json["paused"]["reason"] == "spam\x1b run"
+    again = orpheus("pause", "mail", "--reason", "flood").out
+    since = rf"already paused by cli:\S+ since {TIME}: spam\\x1b run; the reason is now: flood\n"
+    assert re.fullmatch(f"queue mail: {since}", again)
     assert supervised.leases.lease(WORKER, ("*",), 1, 30_000) == []
     row = orpheus("queues").out.splitlines()[1]
     assert row.split()[:2] == ["mail", "paused"]
-    assert re.search(rf"  cli:\S+: spam\\x1b run \({TIME}\)$", row)
+    assert re.search(rf"  cli:\S+: flood \({TIME}\)$", row)
     other = ("--set", 'pools.default.queues=["default"]')
     served = orpheus("resume", "mail", *other).out
     assert re.fullmatch("queue mail: resumed, but no pool serves .*\n", served)

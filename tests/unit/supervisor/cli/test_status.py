@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import Acknowledgement, Store
+from orpheus.shared.storage import Store
 from orpheus.supervisor.cli import status
+from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
@@ -54,7 +55,7 @@ def test_the_whole_system_is_shown_and_a_problem_exits_1(
     assert (code, err) == (1, "")
     found = re.match(SHOWN, out)
     assert found, out
-    assert "- default-2 failed (fatal): no module. (orpheus restart default-2)\n" in out
+    assert "- default-2 failed (fatal): no module. (orpheus restart default-2) [slot]\n" in out
     assert "- No pool serves queue mail; 1 job is waiting." in out
     told = orpheus("status", "--json", *options).json
     codes = {concern["code"] for concern in told["verdict"]["concerns"]}
@@ -63,19 +64,27 @@ def test_the_whole_system_is_shown_and_a_problem_exits_1(
 
 
 def test_a_problem_that_somebody_knows_of_exits_0(orpheus: Orpheus, supervised: Store) -> None:
-    until_ms = supervised.clock.wall_ms() + 3_600_000
-    known = Acknowledgement("slot", "default-2", until_ms, "cli:ada", "a new disk comes", 0, 1)
-    supervised.acknowledgements.put(known)
+    said = orpheus("acknowledge", "slot", "--for", "1h", "--reason", "a new disk comes")
+    assert said.code == 0 and said.out.startswith("slot default-2: acknowledged until ")
     code, out, _ = orpheus("status")
     assert code == 0
     assert "The only problem is acknowledged.\n- default-2 failed (fatal): no module." in out
-    assert re.search(r"\(acknowledged by cli:ada until .+: a new disk comes\)", out)
+    assert re.search(r"\(acknowledged by cli:\S+ until .+: a new disk comes\)", out)
+    assert orpheus("acknowledge", "slot", "nix").code == 1
+    assert orpheus("acknowledge", "slot", "--for", "0").code == 2
+    undone = "slot default-2: not acknowledged any more\n"
+    assert orpheus("acknowledge", "--undo", "slot") == (0, undone, "")
+    assert orpheus("status").code == 1
+    rows = [(row.action, row.target) for row in entries_of(supervised, 9)]
+    assert rows == [(f"{un}acknowledge", "problem slot default-2") for un in ("un", "")]
 
 
 def test_nothing_runs_is_a_problem(orpheus: Orpheus, store: Store) -> None:
     code, out, _ = orpheus("status")
     assert code == 1
-    assert out.endswith("One problem needs your attention.\n- Orpheus is not running. (orpheus)\n")
+    assert out.endswith(
+        "One problem needs your attention.\n- Orpheus is not running. (orpheus) [nothing_runs]\n"
+    )
 
 
 def test_in_a_pipe_it_is_printed_again_and_again(

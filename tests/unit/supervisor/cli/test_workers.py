@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.processes import LastExit, Order, Role, SlotState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from tests.slot_rows import slot
@@ -68,6 +68,21 @@ def test_how_a_process_ended_is_told_while_it_matters(orpheus: Orpheus, supervis
     old = (replace(failed, at_ms=now_ms - 700_000),)
     supervised.processes.put_slots([slot("default-1", SlotState.READY, exits=old)])
     assert "exit code 3" not in orpheus("workers").out
+
+
+def test_the_job_that_crashes_a_slot_is_named_and_who_drained_it(
+    orpheus: Orpheus, supervised: Store
+) -> None:
+    supervised.jobs.submit(NewJob("count"))
+    at_ms, killed = supervised.clock.wall_ms(), "killed by SIGSEGV"
+    crash = LastExit(at_ms, killed, "SIGSEGV", None, None, failed=True, jobs=(1,))
+    drained = slot("default-2", SlotState.DOWN, order=Order.DRAINED)
+    restless = slot("default-1", SlotState.READY, exits=(crash,) * 3)
+    supervised.processes.put_slots([restless, drained])
+    supervised.audit.record("drain", "slot default-2", by="cli:ada", reason="disk swap")
+    out = orpheus("status").out
+    assert f"(last: job 1 of type count, {killed})" in out
+    assert "  drained by cli:ada (disk swap)\n" in out
 
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:

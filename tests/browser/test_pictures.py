@@ -5,9 +5,10 @@ its page in the light scheme on the left and in the dark one on the right.
 """
 
 import base64
+import math
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ PAGES = {
     "schedules": ("/ui/schedules", "#schedule-nightly"),
     "types": ("/ui/types", "#type-flaky"),
     "errors": ("/ui/errors", "#rows tr td"),
+    "history": ("/ui/history", "#events li"),
     "audit": ("/ui/audit", "#rows tr td"),
     "submit": ("/ui/submit?type=ship", "#payload-to"),
 }
@@ -116,6 +118,31 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def an_hour() -> dict[str, Any]:
+    """Figures of an hour: mail in waves, and five minutes in which many jobs failed."""
+    since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=60)
+    points = []
+    for minute in range(60):
+        came = round(220 + 120 * math.sin(minute / 9) + 31 * math.sin(minute * 2.3))
+        failed = came // 2 if 31 <= minute < 36 else minute % 7 // 5
+        points.append(
+            {
+                "at": (since + timedelta(minutes=minute)).isoformat(),
+                "submitted": came,
+                "done": came - failed,
+                "failed": failed,
+                "cancelled": 0,
+                "retried": failed * 3,
+                "wait_p50_s": came / 900,
+                "wait_p95_s": came / 300 + failed / 60,
+                "run_p50_s": 0.4,
+                "run_p95_s": 0.9 + failed / 50,
+                "worker_s": came * 0.45,
+            }
+        )
+    return {"by": "queue", "step_s": 60, "items": [{"name": "mail", "points": points}]}
+
+
 def picture(page: Page, both: Page, path: Path) -> None:
     """Save a picture of a page, in the light and in the dark scheme."""
     seen = {}
@@ -135,6 +162,7 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     both = page.context.new_page()
     both.set_viewport_size(SIZE)
     _, job_page = busy_system
+    intercept(page, "**/stats/history?since=**", lambda route: route.fulfill(json=an_hour()))
     own = {"job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]")}
     for name, (path, shown) in (PAGES | own).items():
         lasting_dashboard.open(path)

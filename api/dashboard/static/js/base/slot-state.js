@@ -27,9 +27,9 @@ export function leftText(worker) {
   const { state, until } = worker, left = secondsTo(until);
   if (!left) return "";
   if (state === "backoff" || state === "fatal") return `restarts in ${ticking(left)}`;
-  if (state === "starting") return `is stopped in ${ticking(left)} unless it is ready by then`;
-  const [jobs, run] = runningOf(worker) > 1 ? ["jobs", "they still run"] : ["job", "it still runs"];
-  return releasesIn(worker) ? `releases its ${jobs} in ${ticking(left)} if ${run} by then` : "";
+  if (state === "starting") return `will be stopped in ${ticking(left)} unless it is ready`;
+  const [jobs, end] = runningOf(worker) > 1 ? ["jobs", "they end"] : ["job", "it ends"];
+  return releasesIn(worker) ? `releases its ${jobs} in ${ticking(left)} unless ${end} first` : "";
 }
 
 /** How many of the jobs that it holds are running. @param {any} worker */
@@ -40,7 +40,7 @@ export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(wo
 
 /** Why it cannot be restarted or drained; empty if it can. @param {any} worker */
 export const awayText = ({ leaves, slot, pool }) => (leaves
-  ? `It is scaled away. Its process ends, and none is started in its place: scale ${pool} to ${slot.slice(pool.length + 1)} for that.` : "");
+  ? `It was scaled away and will not be replaced. To keep it, scale ${pool} to ${slot.slice(pool.length + 1)}.` : "");
 
 /** How one of its processes failed, while that counts in the verdict; only of a slot that is ready, or is to be. @param {any} worker */
 export function failureText({ state, last_failure: failed }) {
@@ -65,11 +65,11 @@ let workers = [];
 /** Learn how the workers are from a message just received. @param {any[]} told */
 export function learnWorkers(told) { workers = told; }
 
-/** "default-1 releases it in 4 min if it still runs by then"; empty if its worker goes on, or it is not known which of several hosts it is on. @param {any} job */
+/** "default-1 releases it in 4 min unless it ends first"; empty if its worker goes on, or it is not known which of several hosts it is on. @param {any} job */
 export function takenText({ id, status, worker }) {
   if (status !== "in_progress") return "";
   const [own, ...others] = workers.filter(({ slot }) => slot === worker);
   if (!own || others.length || (own.places < 2 && String(own.job?.id) !== String(id))) return "";
   const left = releasesIn(own);
-  return left ? `${worker} releases it in ${rounded(left)} if it still runs by then` : "";
+  return left ? `${worker} releases it in ${rounded(left)} unless it ends first` : "";
 }

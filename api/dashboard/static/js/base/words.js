@@ -58,6 +58,9 @@ export function duration(seconds) {
   return coarse(s);
 }
 
+/** The same for one that somebody has chosen: "15 min", not "15 min 00 s". @param {number} seconds */
+export const tidy = (seconds) => duration(seconds).replace(/\.0 s$/, " s").replace(/ 0?0 \S+$/, "");
+
 /** A duration in whole seconds, for values that are updated every second. @param {number} seconds */
 export const ticking = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : coarse(seconds));
 

@@ -41,7 +41,7 @@ export class Versions {
 
 /** What a version changed in the newest before it that can be shown. @param {any} version @param {any[]} earlier */
 function bodyOf({ version, text }, earlier) {
-  if (text === null) return [h("p", { class: "hint" }, "It is not shown: its secrets cannot be told apart from the rest.")];
+  if (text === null) return [h("p", { class: "hint" }, "Not shown, because its secrets cannot be masked.")];
   const before = earlier.find((one) => one.text !== null);
   const lines = before ? diffLines(before.text, text) : [];
   if (before && !lines.length) return [h("p", { class: "hint" }, `The same as version ${before.version}, except for its secrets.`)];

@@ -135,13 +135,13 @@ function showBanner() {
     classList.toggle("lost", shown);
     if (shown) dispatchEvent(new CustomEvent("lost", { detail: isStopped }));
   }
-  say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
+  say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the last known state.");
   if (!shown) return;
   bannerTimer = setTimeout(showBanner, 1000);
   byId("banner-login").hidden = !isOver;
   setText(byId("banner-what"), isOver ? "The session has ended." : isStopped ? `Orpheus was stopped ${ticking((Date.now() - lostSince) / 1000)} ago.` : `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
   const wait = (nextTry - Date.now()) / 1000;
-  setText(byId("banner-next"), isOver ? "What you have begun here is kept: log in again in another tab." : wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
+  setText(byId("banner-next"), isOver ? "Your input here is kept: log in again in another tab." : wait > 0 ? `The page shows the last known state. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
 }
 
 /** Tell a screen reader of each change once, and not of each second that passes. @param {boolean} lost @param {string} text */

@@ -5,7 +5,7 @@
 import { byId, copy, setText, showOrHide } from "../base/dom.js";
 import { curl } from "../base/curl.js";
 import { request } from "../base/http.js";
-import { ticking } from "../base/words.js";
+import { tidy } from "../base/words.js";
 
 const field = byId("confirm-reason"), span = byId("confirm-for"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
 
@@ -19,7 +19,7 @@ addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""
 export async function killedAfter() {
   const { settings } = await request("/config").catch(() => ({ settings: [] }));
   const grace = settings.find((/** @type {any} */ { key }) => key === "jobs.cancel_grace");
-  return grace ? ticking(grace.value) : "jobs.cancel_grace";
+  return grace ? tidy(grace.value) : "jobs.cancel_grace";
 }
 
 /**

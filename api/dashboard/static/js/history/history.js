@@ -4,7 +4,7 @@ import { byId, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, nothing } from "../base/lit.js";
 import { now, timeOf } from "../base/time.js";
-import { count, duration, plural } from "../base/words.js";
+import { count, duration, plural, tidy } from "../base/words.js";
 import { startChrome } from "../frame/chrome.js";
 import { followStream } from "../frame/refresh.js";
 import { pastChart } from "./past-chart.js";
@@ -92,7 +92,7 @@ function show() {
     <div role="group" aria-label="Figures by">${["queue", "type"].map((words) => button(`by ${words}`, words === by, { by: words, name: "" }))}</div>
     <label class="inline">${by} <select aria-label="Show one ${by}" @change=${(/** @type {any} */ event) => go({ name: event.target.value })}>
       <option value="" ?selected=${!name}>all</option>${names.map((one) => html`<option ?selected=${one === name}>${one}</option>`)}</select></label>
-    <span class="summary">${timeOf(new Date(since).toISOString(), "exact")} to ${timeOf(new Date(until).toISOString(), "exact")}, in steps of ${duration(step / 1000)}</span>`, byId("span"));
+    <span class="summary">${timeOf(new Date(since).toISOString(), "exact")} to ${timeOf(new Date(until).toISOString(), "exact")}, in steps of ${tidy(step / 1000)}</span>`, byId("span"));
   const span = { since, until, step, times: points.map(({ at }) => at), marks: marks.map(({ at, text }) => ({ at: Date.parse(at), text: `${new Date(at).toLocaleTimeString()} ${text}` })) };
   const series = (/** @type {string} */ words, /** @type {string} */ kind, /** @type {string} */ field) => ({ name: words, kind, values: points.map((point) => point[field]) });
   const how = (/** @type {(value: number) => string} */ format, stacked = false) => ({
@@ -101,15 +101,15 @@ function show() {
   });
   const slowest = name || names.length < 2 ? "" : `, slowest ${by}`, whole = (/** @type {number} */ value) => count(Math.round(value));
   draw(html`
-    ${pastChart("Jobs that ended", [series("done", "done", "done"), series("failed", "failed", "failed"), series("cancelled", "cancelled", "cancelled")], span, how(whole, true))}
+    ${pastChart("Jobs ended", [series("done", "done", "done"), series("failed", "failed", "failed"), series("cancelled", "cancelled", "cancelled")], span, how(whole, true))}
     ${pastChart("Submitted and retried", [series("submitted", "in_progress", "submitted"), series("retried", "pending", "retried")], span, how(whole))}
     ${pastChart(`Wait${slowest}`, [series("p50", "in_progress", "wait_p50_s"), series("p95", "pending", "wait_p95_s")], span, how(duration))}
     ${pastChart(`Run${slowest}`, [series("p50", "in_progress", "run_p50_s"), series("p95", "pending", "run_p95_s")], span, how(duration))}
-    ${pastChart("Time of workers", [series("ran", "done", "worker_s")], span, how(duration, true))}`, byId("charts"));
-  draw(hovered === null ? "Point at a chart for its figures; click to see that hour." : timeOf(new Date(hovered).toISOString(), "exact"), byId("pointed"));
+    ${pastChart("Worker time", [series("ran", "done", "worker_s")], span, how(duration, true))}`, byId("charts"));
+  draw(hovered === null ? "Point at a chart for its figures; click to zoom in on that hour." : timeOf(new Date(hovered).toISOString(), "exact"), byId("pointed"));
   draw(items.map(({ at, kind, text, by: who, link, subject }) => html`<li data-kind=${kind.split(".")[0]}>
     ${timeOf(at, "exact")}<span class="kind">${kind}</span><span>${link ? html`<a href=${link}>${text}</a>` : text || subject}${who ? html` <small>by ${who}</small>` : nothing}</span></li>`), byId("events"));
-  draw(button("with starts and schedules", isWhole, { all: isWhole ? "" : "yes" }), byId("routine"));
-  showOrHide(byId("no-events"), items.length ? "" : q ? "Nothing in this span contains this text." : "Nothing else happened in this span.");
-  showOrHide(byId("summary"), `${plural(items.length, "event")}${more ? ", the newest of more: choose a shorter span" : ""}`);
+  draw(button("include starts and schedules", isWhole, { all: isWhole ? "" : "yes" }), byId("routine"));
+  showOrHide(byId("no-events"), items.length ? "" : q ? "No event in this span contains this text." : "No events in this span.");
+  showOrHide(byId("summary"), `${plural(items.length, "event")}${more ? ", older ones left out: choose a shorter span" : ""}`);
 }

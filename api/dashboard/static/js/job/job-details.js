@@ -4,7 +4,7 @@ import { draw, html, jobsWith, nothing } from "../base/lit.js";
 import { originOf } from "./resubmit.js";
 import { workerLink } from "../lists/targets.js";
 import { timeOf } from "../base/time.js";
-import { count, duration } from "../base/words.js";
+import { count, tidy } from "../base/words.js";
 
 const MOST_LINKS = 30;
 const IF_ONE_FAILS = { cancel: "cancel this job", run: "run anyway", fail: "fail this job" };
@@ -22,7 +22,7 @@ export function showDetails(job, resubmitted) {
     ${fact("queue", html`<a href=${jobsWith({ queue: job.queue })}>${job.queue}</a>`)}
     ${fact("priority", +job.priority ? String(job.priority) : "")}
     ${fact("attempts", `${job.attempt}, max retries ${job.max_retries}`)}
-    ${fact("timeout", duration(+job.timeout))}
+    ${fact("timeout", tidy(+job.timeout))}
     ${fact("worker", job.worker && workerLink(job.worker))}
     ${fact("unique key", job.unique_key)}
     ${fact("concurrency key", job.concurrency_key)}

@@ -81,7 +81,7 @@ export class Bulk {
 
   ask(action, body, n, ids, words, grace) {
     const others = (ids?.length ?? 0) - n, which = !ids ? `${words}, up to job ${count(body.max_id)}. ` : ids.length === 1 ? `Job ${ids[0]}. ` : "";
-    const stay = others > 0 ? ` ${plural(others, "other")} of the selection ${others === 1 ? "stays as it is" : "stay as they are"}.` : "";
+    const stay = others > 0 ? ` ${plural(others, "other selected job")} will not change.` : "";
     confirm({
       ...questionOf(action, n),
       text: `${which}${WORDS[action].text}${grace ? ` Running jobs will be asked to stop, then killed after ${grace}.` : ""}${stay} Nothing happens if the count ${n > 1 ? "grows" : "changes"} first.`,
@@ -90,7 +90,7 @@ export class Bulk {
       done: ({ changed }, wasClosed) => {
         if (!wasClosed) this.selection.clear();
         const rest = n - changed;
-        this.tell(`${doneText(action, changed)}.${rest > 0 ? ` ${plural(rest, "job")} had changed meanwhile or could not be changed.` : ""}`);
+        this.tell(`${doneText(action, changed)}.${rest > 0 ? ` ${plural(rest, "job")} had changed in the meantime or could not be changed.` : ""}`);
         this.changed();
       },
     });

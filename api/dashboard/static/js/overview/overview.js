@@ -17,7 +17,7 @@ const table = new JobsTable({ path: JOBS, size: 6, isShort: true, shown: showFir
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const stats = new Refresh(readStats, {
   every: 5000, whileHidden: true, told: (error) => {
-    showOrHide(byId("stale"), error?.status && `These figures are old, as they cannot be read: ${error.message}`);
+    showOrHide(byId("stale"), error?.status && `These figures are out of date: ${error.message}`);
     byId("main").classList.add("read"); // all below the problems is shown once their room is known, so that it never moves
   },
 });

@@ -33,7 +33,7 @@ export class Verdict {
     setText(headline, stats.verdict.headline);
     headline.classList.toggle("alarm", news.some((/** @type {any} */ { severity }) => severity !== "cosmetic"));
     draw(news.length ? html`${linkOf(news[0])}${commandOf(news[0])}` : this.wellBeing(stats), byId("sentence"));
-    draw(html`${concerns.map((/** @type {any} */ concern) => this.line(concern))}${concerns.length ? nothing : html`<li class="hint none">No problem needs a person.</li>`}`, byId("concerns"));
+    draw(html`${concerns.map((/** @type {any} */ concern) => this.line(concern))}${concerns.length ? nothing : html`<li class="hint none">No problems.</li>`}`, byId("concerns"));
     if (isFirst && concerns.length) this.open();
     byId("show-problems").hidden = !concerns.length || room.classList.contains("open");
     showProblemCount(news.length);
@@ -73,7 +73,7 @@ export class Verdict {
   showLost(isStopped) {
     setText(headline, isStopped ? "Orpheus was stopped." : "Disconnected.");
     headline.classList.remove("alarm");
-    draw(`Everything below is as it was at ${minute(new Date(now()).toISOString())}.`, byId("sentence"));
+    draw(`Everything below shows the state at ${minute(new Date(now()).toISOString())}.`, byId("sentence"));
   }
 }
 

@@ -28,7 +28,7 @@ function nextRuns({ next_runs: runs, cron, timezone }) {
 function lastRuns({ last_runs: runs, missed, tag, last_run: last }) {
   if (!runs.length && !missed) return html`<span class="hint">${last ? "deleted by retention" : "never"}</span>`;
   const [newest] = runs;
-  return html`<div class="dots">${missed ? html`<span class="dot" data-status="failed" title="missed: due ${ago(missed)}, and no job was made">${icon("degraded")}missed ${timeOf(missed)}</span>` : nothing}${
+  return html`<div class="dots">${missed ? html`<span class="dot" data-status="failed" title="missed: was due ${ago(missed)}, but no job was submitted">${icon("degraded")}missed ${timeOf(missed)}</span>` : nothing}${
     runs.map((/** @type {any} */ run) => html`<a class="dot" data-status=${run.status} href="/ui/jobs/${run.job}" title=${outcome(run)} aria-label=${outcome(run)}>${icon(run.status)}</a>`)}</div>${
     newest ? html`<small>${spaced(newest.status)}${newest.ran_s === null ? "" : ` in ${duration(newest.ran_s)}`} ${timeOf(newest.at)}${newest.error ? html` · <span class="bad">${newest.error}</span>` : nothing} · <a href=${jobsWith({ tag })}>all runs</a></small>` : nothing}`;
 }

@@ -11,7 +11,7 @@ const MOST_JOBS = 8;
 
 export class Exits {
   constructor() {
-    this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No exit of this slot is known."));
+    this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No exits known."));
     /** Newest first. @type {Map<string, HTMLElement>} */
     this.known = new Map();
   }

@@ -15,12 +15,12 @@ import { Exits } from "./exits.js";
 const SECONDS = 60; // that the lines show
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
-const STAYS = "stays down until it is started or Orpheus restarts";
+const STAYS = "stays down until you start it or Orpheus restarts";
 const MEANINGS = {
-  starting: "The process has started and is not ready yet.", stopping: "It was asked to stop, and is killed if it does not.",
-  killing: "It is being killed.", fatal: "It failed, and is tried again every 5 minutes. Fix the cause, then start it.",
-  stuck: "SIGKILL does not end it: the kernel holds it, often because of a disk. Its jobs go to other workers, and it is replaced.",
-  backoff: "It is down and restarts automatically. You can also start it now.", down: "It has no process until it is started or Orpheus restarts.",
+  starting: "The process has started but is not ready yet.", stopping: "It was asked to stop and will be killed if it does not.",
+  killing: "It is being killed.", fatal: "It keeps failing. Orpheus tries again every 5 minutes. Fix the cause, then start it.",
+  stuck: "SIGKILL did not end it: the kernel holds the process, often because of a disk. Other workers take its jobs, and a new process replaces it.",
+  backoff: "It is down and restarts automatically. You can also start it now.", down: "It has no process until you start it or Orpheus restarts.",
 };
 
 export class Slot {
@@ -74,7 +74,7 @@ export class Slot {
   work() {
     const { job, jobs_in_progress: held, places, runs_alone: alone, pool, slot, host, ended } = this.worker;
     if (this.isProgram) {
-      return html`${ended ? html`<span class="hint">ended as meant</span> ` : nothing}<a href="/ui/programs/${encodeURIComponent(slot)}${onHost(host, this.several)}" aria-label="Output of ${slot}">output</a>`;
+      return html`${ended ? html`<span class="hint">ended normally</span> ` : nothing}<a href="/ui/programs/${encodeURIComponent(slot)}${onHost(host, this.several)}" aria-label="Output of ${slot}">output</a>`;
     }
     if (pool === null) return nothing;
     const isReadable = job?.started_at && ((this.perSecond !== null && this.perSecond < 1) || between(job.started_at) > 1);
@@ -119,14 +119,14 @@ export class Slot {
       aria-disabled=${isOff ? "true" : nothing} title=${away || nothing} @click=${() => isOff || act()}>${text}</button>`;
     return html`<div class="bar">${button("restart", STOPPED.has(state) ? "Start …" : "Restart …", away !== "", () => this.ask("restart"))}
       ${pool === null ? nothing : button("drain", "Drain …", away !== "" || !CAN_DRAIN.has(state), () => this.ask("drain"))}
-      ${this.isProgram ? nothing : button("stack", "Show its stack", !pid || !!this.isAsking, () => this.dump())}
+      ${this.isProgram ? nothing : button("stack", "Show stack", !pid || !!this.isAsking, () => this.dump())}
       <span class="hint" role="status">${this.result}</span></div><p class="problem" role="alert" ?hidden=${!this.problem}>${this.problem}</p>`;
   }
 
   /** What its state means, and why it is so. */
   meaning() {
     const { state, degraded, waits, why, jobs_in_progress: held, places, runs_alone: alone } = this.worker, left = leftText(this.worker), cause = causeText(this.worker);
-    if (waits && state !== "fatal") return [`It ${waits}, and starts by itself after that.`, why && `Why: ${why}`].filter(Boolean).join(" ");
+    if (waits && state !== "fatal") return [`It ${waits} and then starts automatically.`, why && `Why: ${why}`].filter(Boolean).join(" ");
     const drains = state === "draining" && `It finishes its ${runningOf(this.worker) > 1 ? "jobs" : "job"}, takes no other, and then ${isReplaced(this.worker) ? "starts again" : "stops"}.`;
     return [drains || MEANINGS[/** @type {keyof typeof MEANINGS} */ (state)], left && !cause.includes(left) && `It ${left}.`, degraded && "It is degraded.",
       held > 1 && `It holds ${plural(held, "job")} and runs ${alone ? "1 alone" : `at most ${count(places)} at once`}.`, cause && `Why: ${cause}`].filter(Boolean).join(" ");
@@ -160,7 +160,7 @@ export class Slot {
 function consequence(action, worker) {
   const { slot, role, pool, pid, state } = worker;
   if (action === "restart" && STOPPED.has(state)) return "It starts now.";
-  if (!pid) return `It has no process, and ${STAYS}.`;
+  if (!pid) return `It has no process and ${STAYS}.`;
   const then = `Then it ${action === "drain" ? STAYS : "starts again"}.`;
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically.`;
   if (role === "program") return `It will be asked to stop, then killed if it does not. ${then}`;

@@ -73,10 +73,10 @@ export class Slots {
     this.forms.set(key, form);
     if (form.typed === undefined || +form.typed === wanted) Object.assign(form, { typed: undefined, result: form.result === `${many(wanted)} requested` ? "" : form.result });
     const drained = own.filter((worker) => !worker.leaves && !isReplaced(worker)).length, ending = own.length - wanted;
-    const about = [many(wanted), ending && `${ending} still ending`, drained && `${drained} drained`, configured !== null && configured !== wanted && `the configuration says ${configured}`];
+    const about = [many(wanted), ending && `${ending} still ending`, drained && `${drained} drained`, configured !== null && configured !== wanted && `${configured} configured`];
     const ask = (/** @type {number} */ next) => confirm({
       title: `Scale ${kind} ${name} to ${many(next)}?`,
-      text: `It has ${many(wanted)} now. ${next < wanted ? kind === "program" ? "Those that go are asked to stop. " : "Workers that go finish their jobs first. " : ""}This lasts until the number in the configuration changes or the supervisor restarts.`,
+      text: `It has ${many(wanted)} now. ${next < wanted ? kind === "program" ? "The surplus instances are asked to stop. " : "The surplus workers finish their jobs first. " : ""}This lasts until the number in the configuration changes or the supervisor restarts.`,
       yes: "Scale it", path: `/pools/${name}/scale${onHost(host, this.several)}`, body: { workers: next },
       closed: () => { form.typed = undefined; this.draw(); },
       done: () => { form.result = `${many(next)} requested`; this.draw(); },

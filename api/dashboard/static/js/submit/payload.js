@@ -85,7 +85,7 @@ export class Payload {
   toForm() {
     const fits = this.fillForm(this.read());
     if (fits) this.show(false);
-    else this.showProblem([], "The form has no field for a part of this, so it stays JSON.");
+    else this.showProblem([], "The form has no field for part of this, so it stays JSON.");
     return fits;
   }
 

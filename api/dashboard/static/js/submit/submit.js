@@ -49,7 +49,7 @@ async function start() {
   const isKnown = types.some(({ name }) => name === wanted);
   if (isKnown) select.value = wanted;
   else if (wanted) {
-    problem ||= `No job type is called ${wanted}${from ? " any more" : ""}.`;
+    problem ||= `There is ${from ? "no longer a" : "no"} job type called ${wanted}.`;
     select.prepend(h("option", { value: "" }, "choose a type")); // Enter must not submit a job of another type
     select.value = "";
   }

@@ -5,7 +5,7 @@ import { linked } from "../base/linked.js";
 import { action, breakable, html, icon, jobsWith, nothing } from "../base/lit.js";
 import { describeField, fieldsOf } from "./schema.js";
 import { timeOf } from "../base/time.js";
-import { bytes, count, duration, percent, plural, spaced } from "../base/words.js";
+import { bytes, count, duration, percent, plural, spaced, tidy } from "../base/words.js";
 
 const FAILURES = ["failed", "timed_out", "crashed", "lost"];
 /** From this share of failures on, they stand out. */
@@ -58,7 +58,7 @@ export function typeDetails({ schema, defaults, stats }) {
     ${stats ? html`${row("attempts", Object.entries(stats.ended).map(([outcome, n]) => `${count(/** @type {number} */ (n))} ${spaced(outcome)}`).join(" · ") || nothing)}
       ${row("run", times(stats.run_s))}${row("wait", times(stats.wait_s))}${row("CPU", times(stats.cpu_s))}
       ${row("total CPU", stats.cpu_total_s ? duration(stats.cpu_total_s) : nothing)}${row("peak memory", stats.max_rss_bytes ? bytes(stats.max_rss_bytes) : nothing)}` : nothing}
-    ${defaults ? row("defaults", `queue ${defaults.queue} · max retries ${defaults.max_retries} · timeout ${duration(defaults.timeout)}`) : nothing}
+    ${defaults ? row("defaults", `queue ${defaults.queue} · max retries ${defaults.max_retries} · timeout ${tidy(defaults.timeout)}`) : nothing}
     ${schema && fields === null ? row("payload", "any JSON object") : schema && !fields?.length ? row("payload", "none") : nothing}
     ${(fields ?? []).map((field) => row(`${field.name}${field.required ? "" : " (optional)"}`, describeField(field)))}
   </dl></td>`;

@@ -73,7 +73,7 @@ function joined(types, stats, errors) {
   const failed = new Map();
   for (const { type, count } of errors) failed.set(type, (failed.get(type) ?? 0) + count);
   const known = new Set(types.map(({ name }) => name));
-  const others = stats.filter(({ name }) => !known.has(name)).map(({ name }) => ({ name, description: name === "_other" ? "All types that were not known when their attempts ended." : "No module defines it any more.", schema: null }));
+  const others = stats.filter(({ name }) => !known.has(name)).map(({ name }) => ({ name, description: name === "_other" ? "All types that were unknown when their attempts ended." : "No module defines it any more.", schema: null }));
   return [...types, ...others].map((type) => {
     const own = { stats: figures.get(type.name) ?? null, failed: failed.get(type.name) ?? 0 };
     return { ...type, ...own, isUnused: !own.stats && !own.failed && !type.quarantine };

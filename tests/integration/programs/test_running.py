@@ -81,7 +81,7 @@ def a_web_server_is_kept_alive(running: Programs) -> None:
     assert reason.startswith("2 checks in a row failed (alive): no answer within 1 s")
 
     running.ask("/workers/web-1/drain")
-    assert running.until("web-1", "down")["reason"] == "drained"
+    assert running.until("web-1", "down")["reason"] == "drained by api:127.0.0.1"
     running.ask("/workers/web-1/restart")
     running.until("web-1", "ready")
     assert running.system.client.get("/workers/web-1/stack").status_code == 409

@@ -26,7 +26,7 @@ def codes(after: str) -> list[str]:
 
 
 def test_every_concern_has_an_answer_and_no_other() -> None:
-    assert sorted(codes("and the dashboard shows\nthe same.\n")) == sorted(ConcernCode)
+    assert sorted(codes("and the dashboard have the same.\n")) == sorted(ConcernCode)
 
 
 def test_every_cause_of_an_exit_has_an_answer_and_no_other() -> None:

@@ -41,7 +41,7 @@ def test_help_lists_every_command_with_its_own_words(orpheus: Orpheus) -> None:
         (["cancel", "1", "--reason", "r" * 1_001], "must have at most 1000 characters"),
         (["pause", "a b"], "'a b' is not a valid name"),
         (["logs", "web"], "'web' is neither a job's id nor a program's slot"),
-        (["cancel"], "Missing argument 'ID…'"),
+        (["acknowledge", "slot", "--for", "0"], "must be more than zero"),
     ],
     ids=lambda value: " ".join(map(ascii, value)) if isinstance(value, list) else "",
 )

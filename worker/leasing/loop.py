@@ -368,9 +368,10 @@ class Loop:
 
 
 def log_ending(finished: Finished) -> None:
-    """Log that a job was not done."""
+    """Log that a job was not done. That a durable function waits is no news."""
     lease, error = finished.lease, finished.error
-    log.info(
+    tell = log.info if finished.wait is None else log.debug
+    tell(
         "job_not_done",
         job=lease.job_id,
         type=lease.type,

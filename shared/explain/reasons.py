@@ -14,6 +14,7 @@ from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rooms import Room
+from orpheus.shared.domain.steps import StepKind, StepState
 from orpheus.shared.explain.facts import (
     FAILING_LEAST,
     Facts,
@@ -62,7 +63,7 @@ def of_job(facts: Facts, job: JobFacts) -> list[Reason]:
     if job.job.status is Status.IN_PROGRESS:
         silence = of_worker(facts, job.leased_by, job.job.worker)
         return [silence] if silence else list(_prefetched(facts, job))
-    found = [*_dependencies(job), *_time(facts, job), *_held(facts, job.next)]
+    found = [*_dependencies(job), *_waits(job), *_time(facts, job), *_held(facts, job.next)]
     if job.is_due:
         found += _limits(facts, job.next)
     return found or list(_no_place(facts, job))
@@ -106,8 +107,26 @@ def _dependencies(job: JobFacts) -> Iterator[Reason]:
     for other in job.dependencies:
         data = {"id": other.id, "type": other.type, "status": other.status}
         yield Reason(Code.DEPENDENCY, data, by=f"job {other.id}")
-    if (more := job.waits_for - len(job.dependencies)) > 0:
+    others = job.children_left + _waits_for_signal(job)
+    if (more := job.waits_for - len(job.dependencies) - others) > 0:
         yield Reason(Code.DEPENDENCY, {"more": more})
+
+
+def _waits_for_signal(job: JobFacts) -> bool:
+    wait = job.wait
+    return wait is not None and (wait.kind, wait.state) == (StepKind.SIGNAL, StepState.WAITING)
+
+
+def _waits(job: JobFacts) -> Iterator[Reason]:
+    """Yield what a durable function waits for."""
+    wait = job.wait
+    if wait is None or job.job.status is not Status.BLOCKED:
+        return
+    if _waits_for_signal(job):
+        data = {"signal": wait.signal, "key": wait.key}
+        yield Reason(Code.SIGNAL, data, until_ms=wait.until_ms)
+    if job.children_left:
+        yield Reason(Code.CHILDREN, {"left": job.children_left, "all": len(set(wait.children))})
 
 
 _TIMES = {
@@ -122,6 +141,8 @@ def _time(facts: Facts, job: JobFacts) -> Iterator[Reason]:
     if not job.is_due and run_at_ms > facts.now_ms:
         code = _TIMES.get(job.last_outcome, Code.BACKOFF)
         data = {"attempt": job.job.attempt, "outcome": job.last_outcome}
+        if code is Code.SNOOZED and job.wait is not None and job.wait.kind is StepKind.SLEEP:
+            code, data = Code.SLEEP, {"name": job.wait.name}
         yield Reason(code, data, until_ms=run_at_ms)
 
 

@@ -295,6 +295,16 @@ SENTENCES: Mapping[str, Sentence] = {
     Code.WORKER_SILENT: Sentence(_job_silent, "orpheus stack {worker}"),
     Code.PREFETCHED: Sentence(_prefetched),
     Code.DEPENDENCY: Sentence(_dependency),
+    Code.SIGNAL: Sentence(
+        "it waits for the signal {signal} of key {key}", "orpheus signal {signal} {key}"
+    ),
+    Code.CHILDREN: Sentence(
+        lambda data: (
+            f"it waits for {data['left']:,} of {data['all']:,} "
+            + ("child" if data["all"] == 1 else "children")
+        )
+    ),
+    Code.SLEEP: Sentence("it sleeps ({name})"),
     Code.RUN_AT: Sentence("it is not due"),
     Code.BACKOFF: Sentence("waiting to retry after attempt {attempt} ({outcome:spaced})"),
     Code.SNOOZED: Sentence("it is snoozed"),

@@ -8,6 +8,7 @@ import msgspec
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rooms import FREE, Room
+from orpheus.shared.domain.steps import Step
 from orpheus.shared.storage.data import Pause
 
 LATELY_MINUTES = 5
@@ -96,8 +97,12 @@ class JobFacts(msgspec.Struct, frozen=True):
     crashes: int = 0
     last_outcome: Outcome | None = None
     waits_for: int = 0
-    """How many jobs it waits for; `dependencies` are the first of them."""
+    """How many jobs and signals it waits for; `dependencies` are the first of the jobs."""
     dependencies: Sequence[Dependency] = ()
+    wait: Step | None = None
+    """The last sleep, wait for a signal or gather of a durable function."""
+    children_left: int = 0
+    """How many of the children of a gather have not ended."""
     cancelled: Pause | None = None
     """Who cancelled it, as far as the audit log says."""
     leased_by: str | None = None

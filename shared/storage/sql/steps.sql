@@ -7,6 +7,11 @@ name, position, kind, state, attempt, at_ms, took_ms, until_ms, signal, key, chi
 SELECT {step-columns}, substr(result, 1, CAST(?2 AS integer)) FROM orpheus.steps
 WHERE job_id = ?1 ORDER BY position, name;
 
+-- name: last-wait
+-- The last sleep, wait for a signal or gather of a job.
+SELECT {step-columns}, NULL FROM orpheus.steps
+WHERE job_id = ? AND kind <> 'step' AND kind <> 'cursor' ORDER BY position DESC LIMIT 1;
+
 -- name: kept-steps
 -- The same for the worker that runs the job: a long result is read when its step is asked for.
 SELECT {step-columns}, CASE WHEN length(result) <= 4096 THEN result END FROM orpheus.steps

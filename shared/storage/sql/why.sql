@@ -5,10 +5,14 @@ SELECT is_due, is_parked, crashes, waits_for, versions, lease_incarnation, lease
 FROM orpheus.jobs WHERE id = ?;
 
 -- name: waits-for
--- The first jobs that a job waits for.
+-- The first jobs that a job waits for; the children of a durable function are counted by `children-left`.
 SELECT jobs.id, type, status
 FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
-WHERE job_dependencies.job_id = ? AND waits = 1 ORDER BY jobs.id LIMIT ?;
+WHERE job_dependencies.job_id = ? AND waits = 1 AND child IS NULL ORDER BY jobs.id LIMIT ?;
+
+-- name: children-left
+-- How many children of a job have not ended.
+SELECT count(*) FROM orpheus.job_dependencies WHERE job_id = ? AND waits = 1 AND child IS NOT NULL;
 
 -- name: pauses
 -- Every paused queue: who paused it last, why, and when; nulls, if the configuration did.

@@ -49,6 +49,11 @@ class Steps:
         """Return what a job has kept, in order; of each result at most so many characters."""
         return [_step(row) for row in self._database.all(self._sql["steps-of"], job_id, most_chars)]
 
+    def last_wait(self, job_id: int) -> Step | None:
+        """Return the last sleep, wait for a signal or gather of a job, without its result."""
+        row = self._database.one(self._sql["last-wait"], job_id)
+        return None if row is None else _step(row)
+
     def kept(self, job_id: int) -> KeptSteps:
         """Return what a job has kept, for the worker that runs it."""
         rows = self._database.all(self._sql["kept-steps"], job_id)

@@ -20,6 +20,7 @@ from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.stats import Stats
+from orpheus.shared.storage.verbs.steps import Steps
 
 MOST_NAMED = 5
 """How many of the jobs that hold a job back are named."""
@@ -45,6 +46,7 @@ class Waiting:
         quarantines: Quarantines,
         versions: Versions,
         audit: Audit,
+        steps: Steps,
     ) -> None:
         self._database = database
         self._stats = stats
@@ -54,6 +56,7 @@ class Waiting:
         self._quarantines = quarantines
         self._versions = versions
         self._audit = audit
+        self._steps = steps
         self._sql = database.sql("why.sql")
 
     def pauses(self) -> dict[str, Pause]:
@@ -126,6 +129,10 @@ class Waiting:
                 last_outcome=None if outcome is None else Outcome(outcome),
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
+                wait=None if outcome != Outcome.SNOOZED else self._steps.last_wait(job_id),
+                children_left=self._database.value(self._sql["children-left"], job_id)
+                if waits_for
+                else 0,
                 cancelled=self._audit.who_cancelled(job),
                 leased_by=incarnation,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),

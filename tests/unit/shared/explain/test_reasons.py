@@ -12,6 +12,7 @@ from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.quarantine import Crash, Quarantine
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.rooms import Room
+from orpheus.shared.domain.steps import Step, StepKind, StepState
 from orpheus.shared.explain.facts import Facts, Pool, QueueFacts
 from orpheus.shared.explain.reasons import Reason, of_job, of_queue
 from orpheus.shared.explain.sentences import SENTENCES, command_of, text_of
@@ -58,6 +59,9 @@ def ended(status: Status, error: JobError | None = None, **more: Any) -> JobFact
     return job(replace(JOB, status=status, error=error), **more)
 
 
+APPROVAL = Step(
+    "ask", 1, StepKind.SIGNAL, StepState.WAITING, None, 1, 0, signal="approval", key="42"
+)
 PAUSED = replace(OPEN, paused=True)
 LEASED = replace(JOB, status=Status.IN_PROGRESS, worker="default-1")
 NO = JobError("ValueError", "no\nmore")
@@ -82,6 +86,13 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
      "it depends on job 7 (resize, in progress)", "job 7"),
     (facts(), job(replace(JOB, status=Status.BLOCKED), is_due=False, waits_for=3), Code.DEPENDENCY,
      "it depends on 3 more jobs", None),
+    (facts(), job(replace(JOB, status=Status.BLOCKED), is_due=False, waits_for=1, wait=APPROVAL),
+     Code.SIGNAL, "it waits for the signal approval of key 42", None),
+    (facts(), job(replace(JOB, status=Status.BLOCKED), is_due=False, waits_for=3, children_left=3,
+     wait=Step("mails", 1, StepKind.GATHER, StepState.WAITING, None, 1, 0, children=(4, 5, 6, 7))),
+     Code.CHILDREN, "it waits for 3 of 4 children", None),
+    (facts(), replace(later(Outcome.SNOOZED), wait=replace(APPROVAL, kind=StepKind.SLEEP)),
+     Code.SLEEP, "it sleeps (ask)", None),
     (facts(), later(None), Code.RUN_AT, "it is not due", None),
     (facts(), later(Outcome.SNOOZED), Code.SNOOZED, "it is snoozed", None),
     (facts(), later(Outcome.TIMED_OUT), Code.BACKOFF,

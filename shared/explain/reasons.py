@@ -140,7 +140,7 @@ def _time(facts: Facts, job: JobFacts) -> Iterator[Reason]:
     run_at_ms = job.job.run_at_ms
     if not job.is_due and run_at_ms > facts.now_ms:
         code = _TIMES.get(job.last_outcome, Code.BACKOFF)
-        data = {"attempt": job.job.attempt, "outcome": job.last_outcome}
+        data: dict[str, Any] = {"attempt": job.job.attempt, "outcome": job.last_outcome}
         if code is Code.SNOOZED and job.wait is not None and job.wait.kind is StepKind.SLEEP:
             code, data = Code.SLEEP, {"name": job.wait.name}
         yield Reason(code, data, until_ms=run_at_ms)

@@ -110,7 +110,9 @@ class Store:
         self.types = Types(database)
         self.stats = stats = Stats(database)
         self.past = Past(database)
-        self.waiting = Waiting(database, stats, self.jobs, keys, queues, held, versions, self.audit, steps)
+        self.waiting = Waiting(
+            database, stats, self.jobs, keys, queues, held, versions, self.audit, steps
+        )
 
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
         """Run several verbs in one transaction. `durable`: the commit waits for the disk.

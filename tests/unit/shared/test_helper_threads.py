@@ -30,6 +30,11 @@ def test_a_helper_takes_no_signal_and_the_main_thread_takes_all_as_before() -> N
 
 def test_the_thread_of_queries_is_such_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     masks: Masks = SimpleQueue()
-    monkeypatch.setattr(QueriesThread, "_run", lambda _: masks.put(blocked()))
-    QueriesThread(cast("Any", None))
+
+    def answer(asked: QueriesThread) -> None:
+        masks.put(blocked())
+        asked._asked.get()[1].put(([], None))
+
+    monkeypatch.setattr(QueriesThread, "_run", answer)
+    assert QueriesThread(cast("Any", None)).dependencies(7) == []  # the first question starts it
     assert signal.SIGTERM in masks.get(timeout=PATIENCE_S)

@@ -152,6 +152,7 @@ def for_database(settings: "Settings") -> StoredSettings:
             failed_s=settings.retention.failed,
             cancelled_s=settings.retention.cancelled,
             events=settings.retention.events,
+            signals_s=settings.retention.signals,
         ),
         alerts=tuple(_alert(alert) for alert in settings.alerts),
         beat_timeout_s=settings.heartbeats.timeout,
@@ -203,6 +204,7 @@ def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
         max_batch_body_bytes=api.max_batch_body,
         max_clients=api.max_clients,
         read_only=api.read_only,
+        waits_long_s=settings.jobs.waits_long,
         token_file=api.token_file,
         supervised=supervised,
     )
@@ -214,6 +216,7 @@ def for_command_line(settings: "Settings") -> CommandLineHandover:
         storage=for_storage(settings),
         defaults=for_jobs(settings),
         beat_timeout_s=settings.heartbeats.timeout,
+        waits_long_s=settings.jobs.waits_long,
         programs=tuple(program.name for program in settings.programs),
         finishes_within_s=_finishes_within_s(settings),
         api_host=settings.api.host,

@@ -128,6 +128,7 @@ class Jobs(Table):
     backoff_jitter: Annotated[float, Strict(), Field(ge=0, lt=1)] = 0.1
     cancel_grace: Seconds = 10
     quarantine_after: Annotated[Integer, Field(ge=0, le=1000)] = 5
+    waits_long: Seconds = 30 * 86_400
 
 
 class Leases(Table):
@@ -301,12 +302,13 @@ class Outbox(Table):
 
 
 class Retention(Table):
-    """How long ended jobs, and how many events, are kept."""
+    """How long ended jobs and signals, and how many events, are kept."""
 
     done: Seconds = 7 * 86_400
     failed: Seconds = 30 * 86_400
     cancelled: Seconds = 7 * 86_400
     events: Annotated[Integer, Field(ge=1000)] = 1_000_000
+    signals: Seconds = 7 * 86_400
 
 
 class Logging(Table):

@@ -115,6 +115,8 @@ class ApiHandover(Handover, frozen=True, kw_only=True):
     max_batch_body_bytes: int = 16_777_216
     max_clients: int = 1000
     read_only: bool = False
+    waits_long_s: float = 30 * 86_400
+    """A function that waits longer than this is a concern."""
     token_file: str = ""
     """The file that holds the token every caller must show; empty: no token. The token itself is
     never handed over."""
@@ -128,6 +130,8 @@ class CommandLineHandover(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageSettings
     defaults: JobDefaults
     beat_timeout_s: float
+    waits_long_s: float
+    """A function that waits longer than this is a concern."""
     programs: tuple[str, ...]
     """The names of [[programs]]; the names of the pools are in `storage`."""
     finishes_within_s: float

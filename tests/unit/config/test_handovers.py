@@ -7,7 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orpheus.config.handovers import for_api, for_storage, for_worker
+from orpheus.config.handovers import (
+    for_api,
+    for_command_line,
+    for_database,
+    for_storage,
+    for_worker,
+)
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.handover import ApiHandover, WorkerHandover
 from orpheus.shared.errors import ConfigurationError
@@ -42,6 +48,13 @@ def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
 def test_durability_decides_whether_a_commit_waits_for_the_disk(load: Load) -> None:
     assert for_storage(load()).durable
     assert not for_storage(load(sets=["database.durability=process"])).durable
+
+
+def test_what_durable_functions_need_is_handed_over(load: Load) -> None:
+    settings = load(sets=['retention.signals="3d"', 'jobs.waits_long="1h"'])
+    assert for_database(settings).retention.signals_s == 3 * 86_400
+    assert for_api(settings, supervised=True).waits_long_s == 3600
+    assert for_command_line(settings).waits_long_s == 3600
 
 
 def test_a_worker_of_an_unknown_pool_is_refused(load: Load) -> None:

@@ -126,6 +126,7 @@ def _concern(reason: Reason, system: SystemFacts) -> Concern:
         sentences.command_of(reason),
         About(reason.by.partition(" ")[0], name) if reason.by else None,
         acknowledged,
+        optional_time(reason.since_ms),
     )
 
 
@@ -152,29 +153,17 @@ def _queue(facts: Facts, queue: QueueFacts) -> Queue:
             for pool in facts.serving(queue.name)
         ],
         reason=reason_of(reason) if reason else None,
-        empty_in_s=_empty_in_s(queue),
+        empty_in_s=queue.empty_in_s,
         empty_in_s_with=_empty_in_s_with(facts, queue),
     )
 
 
-def _to_do(queue: QueueFacts) -> int:
-    return queue.due.jobs + queue.counts.get(Status.IN_PROGRESS, 0)
-
-
-def _empty_in_s(queue: QueueFacts) -> float | None:
-    """Return in how many seconds no due job is left at the pace of the last minutes."""
-    jobs, flow = _to_do(queue), queue.flow
-    if not jobs:
-        return 0.0
-    return jobs / flow.out_per_minute * 60 if flow.out_per_minute > flow.in_per_minute else None
-
-
 def _empty_in_s_with(facts: Facts, queue: QueueFacts) -> dict[str, float]:
-    """Return the same with more workers: the time that its jobs run, divided by the places.
+    """Return when it is empty with more workers: the time that its jobs run, by the places.
 
     Empty if the queue is paused, or no run of its jobs is known.
     """
-    jobs, run_s, rule = _to_do(queue), queue.flow.run_s, queue.rule
+    jobs, run_s, rule = queue.to_do, queue.flow.run_s, queue.rule
     if not jobs or run_s is None or rule.paused:
         return {}
     workers = [worker for pool in facts.serving(queue.name) for worker in pool.ready]

@@ -77,6 +77,19 @@ class QueueFacts(msgspec.Struct, frozen=True):
         """Its name."""
         return self.rule.name
 
+    @property
+    def to_do(self) -> int:
+        """How many jobs are due or run."""
+        return self.due.jobs + self.counts.get(Status.IN_PROGRESS, 0)
+
+    @property
+    def empty_in_s(self) -> float | None:
+        """In how many seconds none is left at the pace of the last minutes; None: it grows."""
+        fewer_per_minute = self.flow.out_per_minute - self.flow.in_per_minute
+        if not self.to_do:
+            return 0.0
+        return self.to_do / fewer_per_minute * 60 if fewer_per_minute > 0 else None
+
 
 class Facts(msgspec.Struct, frozen=True):
     """What the reasons of jobs and queues are made of."""

@@ -1,7 +1,8 @@
 """Decides why a job does not run, why a queue starts none, and what needs a person. Pure.
 
 A reason has no text: `sentences.py` has it. What passes by itself, or is meant so, needs no person:
-a worker that starts, a paused queue without jobs, jobs that wait for a limit of their queue.
+a worker that starts, a paused queue without jobs, jobs that wait for a limit of a queue that does
+not grow.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +28,14 @@ from orpheus.shared.messages.queues import Code
 from orpheus.shared.messages.status import ConcernCode, Severity
 from orpheus.shared.messages.workers import Worker, is_ready, named_slot
 from orpheus.shared.moments import parse_time_ms
-from orpheus.shared.storage import MOST_NAMED, JobFacts, NextJob
+from orpheus.shared.storage import MOST_NAMED, JobFacts, NextJob, QueueRow
 
 START_S = 15.0
 """A worker starts or restarts in less time, so a job may wait that long while none is ready."""
 LATE_S = 60.0
 """A job that has been due for longer waits for too long."""
+SOON_EMPTY_S = 3600.0
+"""A queue that is empty within this time at its pace needs no person."""
 FAILING_SHARE = 0.1
 """A type fails if this share of its jobs did lately, and at least `FAILING_LEAST`."""
 RESTARTS_LEAST = 3
@@ -44,13 +47,15 @@ LITTLE_SPACE_BYTES = 256_000_000
 class Reason(msgspec.Struct, frozen=True):
     """Why a job does not run, or what needs a person; `data` is what its sentence tells.
 
-    `by`: who holds the job back, or what a concern is about: `job 7`, `queue mail`.
+    `by`: who holds the job back, or what a concern is about: `job 7`, `queue mail`. `since_ms`: of
+    a concern, if it is known.
     """
 
     code: Code | ConcernCode
     data: Mapping[str, Any] = {}
     until_ms: int | None = None
     by: str | None = None
+    since_ms: int | None = None
 
 
 # A job
@@ -215,7 +220,8 @@ def _no_place(facts: Facts, job: JobFacts) -> Iterator[Reason]:
 def _busy(facts: Facts, pool: Pool) -> Reason:
     places = sum(worker.places for worker in pool.ready)
     alone = _names(facts, [worker for worker in pool.ready if worker.runs_alone])
-    data = {"pool": pool.name, "places": places, "alone": alone}
+    away = _names(facts, [worker for worker in pool.others if not worker.leaves])
+    data = {"pool": pool.name, "places": places, "alone": alone, "away": away}
     return Reason(Code.WORKERS_BUSY, data, by=", ".join(_names(facts, pool.ready)[:MOST_NAMED]))
 
 
@@ -230,10 +236,15 @@ def _names(facts: Facts, workers: Sequence[Worker]) -> list[str]:
 
 def of_queue(facts: Facts, queue: QueueFacts) -> Reason | None:
     """Return why the next due job of a queue does not start; None: it starts, or none is due."""
-    job = queue.due.first
+    job, room = queue.due.first, queue.room
     if job is None:
         return None
-    if found := [*_held(facts, job), *_limits(facts, job)]:
+    held = [*_held(facts, job)]
+    if not held and room.max_running and room.rate and (room.is_full or room.is_spent):
+        # Which of the two has no room changes with each job: both are named, so the text stays.
+        data = {"whose": f"queue {job.queue}", "most": room.max_running, "rate": room.rate}
+        return Reason(Code.QUEUE_LIMIT, data)
+    if found := held or [*_limits(facts, job)]:
         return found[0]
     serving = [pool for pool in facts.serving(job.queue) if pool.ready]
     if serving and not any(pool.free for pool in serving):
@@ -264,7 +275,8 @@ def _of_queues(facts: Facts) -> Iterator[Reason]:
         }
         first = reasons[0]
         by = first.by if first.code is ConcernCode.QUEUE_LATE else f"queue {names[0]}"
-        yield Reason(first.code, {**first.data, **data}, by=by)
+        since_ms = min(queue.due.since_ms or facts.now_ms for queue in queues)
+        yield Reason(first.code, {**first.data, **data}, by=by, since_ms=since_ms)
 
 
 def _concern_of(facts: Facts, queue: QueueFacts) -> Reason | None:
@@ -279,12 +291,23 @@ def _concern_of(facts: Facts, queue: QueueFacts) -> Reason | None:
         return None if is_told or not is_soon else _as_concern(reason)
     if reason is not None and reason.code in _HELD:
         return _as_concern(reason)
-    is_limited = bool(queue.rule.max_running or queue.rule.rate or queue.rule.limits_keys)
-    is_slow = reason.code is Code.WORKERS_BUSY if reason is not None else not is_limited
-    if is_slow and waited_s >= LATE_S:
+    empty_in_s = queue.empty_in_s
+    if waited_s < LATE_S or (empty_in_s is not None and empty_in_s <= SOON_EMPTY_S):
+        return None
+    code, rule = reason and reason.code, queue.rule
+    if code is Code.WORKERS_BUSY or (code is None and not _is_limited(rule)):
         pools = [pool.name for pool in facts.serving(queue.name)]
         return Reason(ConcernCode.QUEUE_LATE, {"pools": pools}, by=f"pool {', '.join(pools)}")
+    is_by_limit = code in (None, Code.QUEUE_LIMIT, Code.QUEUE_RATE)
+    grows = queue.flow.in_per_minute > queue.flow.out_per_minute
+    if is_by_limit and grows and (rule.max_running or rule.rate):
+        data = {"queue": queue.name, "most": rule.max_running, "rate": rule.rate}
+        return Reason(ConcernCode.QUEUE_LATE, data, by=f"queue {queue.name}")
     return None
+
+
+def _is_limited(rule: QueueRow) -> bool:
+    return bool(rule.max_running or rule.rate or rule.limits_keys)
 
 
 def _as_concern(reason: Reason) -> Reason:
@@ -368,14 +391,15 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
         about = {"gone": system.gone, "moved": facts.moved, "left": left}
         yield Reason(ConcernCode.NOTHING_RUNS, about)
     yield from _none_ready(facts)
+    yield from _types(facts, system)
     yield from of_slots(facts)
+    yield from _of_queues(facts)
     yield from _restless(facts, system)
     yield from _silent(facts)
-    yield from _types(facts, system)
-    yield from _of_queues(facts)
     for name, late_s in system.late_schedules:
         late: dict[str, Any] = {"schedule": name, "late_s": late_s}
-        yield Reason(ConcernCode.SCHEDULE_LATE, late, by=f"schedule {name}")
+        since_ms = facts.now_ms - round(late_s * 1000)
+        yield Reason(ConcernCode.SCHEDULE_LATE, late, by=f"schedule {name}", since_ms=since_ms)
     yield from _storage(system)
 
 
@@ -438,12 +462,16 @@ def _targets(facts: Facts, workers: Sequence[Worker]) -> str:
 
 
 def _restless(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
-    """Yield slots whose processes fail again and again, but that are not fatal yet."""
+    """Yield slots whose processes fail again and again, but that are not fatal yet.
+
+    Not those that crash in jobs of a quarantined type: that problem says it.
+    """
     for worker in facts.workers:
-        if worker.state in _ALARMING or worker.failed_lately < RESTARTS_LEAST:
+        job = crashing_job(worker) or 0
+        is_told = system.crashing.get(job) in facts.quarantined
+        if is_told or worker.state in _ALARMING or worker.failed_lately < RESTARTS_LEAST:
             continue
         (name,) = _names(facts, [worker])
-        job = crashing_job(worker) or 0
         data = {
             "name": name,
             "job": job,
@@ -454,7 +482,10 @@ def _restless(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
             "target": _targets(facts, [worker]),
             "is_program": worker.role is Role.PROGRAM,
         }
-        yield Reason(ConcernCode.RESTLESS, data, by=f"slot {name}")
+        failures = [exit.at for exit in worker.recent_exits if exit.failed]
+        first = failures[: worker.failed_lately][-1:]  # the newest comes first
+        since_ms = parse_time_ms(first[0]) if first else None
+        yield Reason(ConcernCode.RESTLESS, data, by=f"slot {name}", since_ms=since_ms)
 
 
 def _silent(facts: Facts) -> Iterator[Reason]:
@@ -462,14 +493,16 @@ def _silent(facts: Facts) -> Iterator[Reason]:
     for worker in facts.workers:
         if worker.silent:
             (name,) = _names(facts, [worker])
+            for_s = worker.heartbeat_age_s or 0.0
             data = {
                 "slot": name,
-                "for_s": worker.heartbeat_age_s or 0.0,
+                "for_s": for_s,
                 "dead_after_s": facts.dead_after_s,
                 "role": worker.role,
                 "target": _targets(facts, [worker]),
             }
-            yield Reason(ConcernCode.SILENT, data, by=f"slot {name}")
+            since_ms = facts.now_ms - round(for_s * 1000)
+            yield Reason(ConcernCode.SILENT, data, by=f"slot {name}", since_ms=since_ms)
 
 
 def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
@@ -479,7 +512,8 @@ def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     """
     for name, quarantine in facts.quarantined.items():
         held_back = {"type": name, "evidence": quarantine.evidence}
-        yield Reason(ConcernCode.TYPE_QUARANTINED, held_back, by=f"type {name}")
+        since_ms = quarantine.since_ms
+        yield Reason(ConcernCode.TYPE_QUARANTINED, held_back, by=f"type {name}", since_ms=since_ms)
     failing = {
         name: {"failed": failed, "of": done + failed, "hour": False}
         for name, (done, failed) in system.ended.items()
@@ -488,7 +522,8 @@ def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     failing |= {name: {"failed": n, "of": n, "hour": True} for name, n in system.failing.items()}
     for name, data in sorted(failing.items(), key=lambda item: (-item[1]["failed"], item[0])):
         by = f"type {name}" if name else None
-        yield Reason(ConcernCode.TYPE_FAILING, {"type": name, **data}, by=by)
+        if name not in facts.quarantined:
+            yield Reason(ConcernCode.TYPE_FAILING, {"type": name, **data}, by=by)
 
 
 def _storage(system: SystemFacts) -> Iterator[Reason]:

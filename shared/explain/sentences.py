@@ -194,7 +194,20 @@ def _busy(data: _Data) -> str:
     if data["alone"]:
         run = "runs" if len(data["alone"]) == 1 else "each run"
         alone = f"; {named(data['alone'])} {run} one job alone after a crash"
-    return f"pool {data['pool']} is full ({plural(data['places'], 'place')}{alone})"
+    away = data["away"]
+    away = f"; {named(away)} {'is' if len(away) == 1 else 'are'} not ready" if away else ""
+    return f"pool {data['pool']} is full ({plural(data['places'], 'place')}{alone}{away})"
+
+
+def _limits(data: _Data) -> str:
+    most = f"{data['most']:,} running" if data["most"] else ""
+    return " and ".join(filter(None, (most, rate_text(data.get("rate")))))
+
+
+def _late(data: _Data) -> str:
+    if "queue" in data:
+        return f"Queue {data['queue']} is delayed by its limit ({_limits(data)})"
+    return f"{noun_for(len(data['pools']), 'pool')} {named(data['pools'])} cannot keep up"
 
 
 # The system
@@ -318,7 +331,7 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     Code.NO_POOL: Sentence("no pool serves queue {queue}"),
     Code.NO_WORKER: Sentence(_no_worker, _no_worker_command),
-    Code.QUEUE_LIMIT: Sentence("{whose} is at its limit ({most:,} running)"),
+    Code.QUEUE_LIMIT: Sentence(lambda data: f"{data['whose']} is at its limit ({_limits(data)})"),
     Code.QUEUE_RATE: Sentence("{whose} is at its rate limit ({rate:rate})"),
     Code.KEY_LIMIT: Sentence("{whose} is at its limit ({most:,} running)"),
     Code.KEY_RATE: Sentence("{whose} is at its rate limit ({rate:rate})"),
@@ -349,12 +362,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "{type} is quarantined {evidence}", "orpheus release {type}"
     ),
     ConcernCode.TYPE_FAILING: Sentence(_failing, "orpheus errors"),
-    ConcernCode.QUEUE_LATE: Sentence(
-        lambda data: (
-            f"{noun_for(len(data['pools']), 'pool')} {named(data['pools'])} cannot keep up"
-        ),
-        "orpheus queues",
-    ),
+    ConcernCode.QUEUE_LATE: Sentence(_late, "orpheus queues"),
     ConcernCode.SCHEDULE_LATE: Sentence(
         "Schedule {schedule} is {late_s:span} late", "orpheus schedules"
     ),

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from orpheus.shared.domain.alerts import ErrorDetail
+from orpheus.shared.domain.alerts import ErrorDetail, is_throttled
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import Seconds, Time, optional_time
@@ -33,6 +33,8 @@ class Alert(Struct, frozen=True):
     """How many alerts wait until the rule may fire again."""
     holding: tuple[str, ...]
     """The conditions that hold: it fires again for one of them once it has ended and begun anew."""
+    firing: bool
+    """A condition holds, or it fired within `every`, or alerts wait, or its last job failed."""
 
 
 class Alerts(Struct, frozen=True):
@@ -44,8 +46,8 @@ class Alerts(Struct, frozen=True):
 def alerts_of(store: Store) -> Alerts:
     """Return every rule, by name."""
     with store.snapshot():
-        rows = store.alerts.all()
-        return Alerts([_alert_of(row, _status_of(store, row.last_job_id)) for row in rows])
+        now_ms, rows = store.clock.wall_ms(), store.alerts.all()
+        return Alerts([_alert_of(row, _status_of(store, row.last_job_id), now_ms) for row in rows])
 
 
 def _status_of(store: Store, job_id: int | None) -> Status | None:
@@ -57,8 +59,9 @@ def _status_of(store: Store, job_id: int | None) -> Status | None:
         return None
 
 
-def _alert_of(row: AlertRow, status: Status | None) -> Alert:
+def _alert_of(row: AlertRow, status: Status | None, now_ms: int) -> Alert:
     rule, state = row.rule, row.state
+    is_recent = is_throttled(rule, state, now_ms)
     return Alert(
         name=rule.name,
         on=tuple(rule.on),
@@ -75,4 +78,5 @@ def _alert_of(row: AlertRow, status: Status | None) -> Alert:
         last_job_status=status,
         held_back=state.held_back,
         holding=tuple(state.holding),
+        firing=bool(state.holding or is_recent or state.held_back or status is Status.FAILED),
     )

@@ -108,10 +108,10 @@ class Queue(msgspec.Struct, frozen=True):
     reason: WhyReason | None
     """Why its next due job does not start; null: it starts, or none is due."""
     empty_in_s: float | None
-    """Due and running jobs divided by those that end; null: it is not shrinking."""
+    """Due and running jobs divided by how many more end than come; null: it is not shrinking."""
     empty_in_s_with: dict[str, float]
-    """The same with 1 and 3 more workers that run only its jobs, from how long one ran lately;
-    empty: none was done in the last quarter of an hour."""
+    """When it is empty with 1 and 3 more workers that run only its jobs, from how long one ran
+    lately; empty: none was done in the last quarter of an hour."""
 
 
 class Queues(msgspec.Struct, frozen=True):

@@ -65,6 +65,8 @@ class Concern(msgspec.Struct, frozen=True):
     """What may mend it, or tells more: `orpheus resume mail`."""
     about: About | None = None
     acknowledged: Acknowledged | None = None
+    since: Time | None = None
+    """Null: not known."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

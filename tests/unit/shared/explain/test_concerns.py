@@ -17,7 +17,15 @@ from orpheus.shared.explain.sentences import command_of, headline, text_of
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.status import ConcernCode
 from orpheus.shared.messages.workers import Failure, Worker, exit_of
-from orpheus.shared.storage import Acknowledgement, DueInQueue, NextJob, Pause, QueueRow, Standstill
+from orpheus.shared.storage import (
+    Acknowledgement,
+    DueInQueue,
+    Flow,
+    NextJob,
+    Pause,
+    QueueRow,
+    Standstill,
+)
 from tests.explained import supervisor, worker
 
 NOW_MS = 1_800_000_000_000
@@ -120,6 +128,9 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (facts(worker(jobs_in_progress=1), waits_s=61), WELL, "queue_late",
      ("Pool default cannot keep up; 3 jobs are waiting in queue mail, the oldest for 1 min 1 s."),
      "orpheus queues", "pool default"),
+    (facts(rule=replace(OPEN, max_running=2, rate=Rate(1, 1)), flow=Flow(90, 60), waits_s=61), WELL,
+     "queue_late", ("Queue mail is delayed by its limit (2 running and 1/s); 3 jobs are waiting, "
+     "the oldest for 1 min 1 s."), "orpheus queues", "queue mail"),
     (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
      "Schedule nightly is 1 min 30 s late.", "orpheus schedules",
      "schedule nightly"),
@@ -154,12 +165,21 @@ LIMITED = replace(OPEN, rate=Rate(1, 1))
         facts(worker(jobs_in_progress=1), waits_s=59),
         facts(rule=LIMITED, room=Room(rate=Rate(1, 1), tokens=0), waits_s=3_600),
         facts(rule=LIMITED, room=Room(rate=Rate(1, 1), tokens=1), waits_s=3_600),
+        facts(worker(jobs_in_progress=1), flow=Flow(60, 61), waits_s=3_600),
         facts(due=0, rule=PAUSED),
         quiet(worker(failed_lately=2)),
     ],
 )
 def test_what_passes_by_itself_or_is_meant_so_needs_no_person(facts: Facts) -> None:
     assert told(facts) == []
+
+
+def test_a_quarantined_type_is_one_problem_with_the_crashes_and_failures_of_its_jobs() -> None:
+    slots = (worker(failed_lately=9, recent_exits=(CRASH,)), worker("default-2"))
+    ended, crashing = {"noop": (0, 9), "pay": (0, 3)}, {7: "noop"}
+    found = told(quiet(*slots, quarantined=HELD), SystemFacts(ended=ended, crashing=crashing))
+    assert [code for code, *_ in found] == ["type_quarantined", "type_failing"]
+    assert found[1][1].startswith("pay")
 
 
 def test_time_in_which_no_supervisor_ran_is_no_fault_of_the_workers() -> None:

@@ -135,6 +135,8 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
      "default-1"),
     (facts(BUSY), job(), Code.WORKERS_BUSY,
      "pool default is full (1 place)", "default-1"),
+    (facts(BUSY, worker("default-2", state=SlotState.BACKOFF)), job(), Code.WORKERS_BUSY,
+     "pool default is full (1 place; default-2 is not ready)", "default-1"),
     (facts(worker(places=4, jobs_in_progress=1, runs_alone=True)), job(), Code.WORKERS_BUSY,
      "pool default is full (4 places; default-1 runs one job alone after a crash)", "default-1"),
 ]  # fmt: skip

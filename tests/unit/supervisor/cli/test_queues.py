@@ -36,7 +36,7 @@ def test_queues_are_listed_with_their_limits_and_why_none_starts(
     assert first[:11] == ["default", "open", "-", "-", "-", *"010100"]
     assert re.fullmatch(r"\+1: \d+ m?s, \+3: \d+ m?s", first[-2])
     assert second[:11] == ["mail", "open", "1", "50/s", "3, 7/m", *"011000"]
-    assert second[-1] == "queue mail is at its limit (1 running)"
+    assert second[-1] == "queue mail is at its limit (1 running and 50/s)"
     default, listed = orpheus("queues", "--json").json["items"]
     assert (default["due"], default["counts"]["done"], default["reason"]) == (1, 1, None)
     assert (listed["paused"], listed["limits"]["max_running"]) == (None, 1)

@@ -3,7 +3,7 @@
 export const ALARMING_SHARE = 0.1;
 
 /** The icon and the words of each severity. @type {Record<string, [string, string]>} */
-export const SEVERITIES = { stops_work: ["fatal", "stops work"], loses_money: ["degraded", "jobs fail or wait"], cosmetic: ["pending", "cosmetic"] };
+export const SEVERITIES = { stops_work: ["fatal", "Work has stopped"], loses_money: ["degraded", "Jobs are failing or delayed"], cosmetic: ["pending", "Cosmetic"] };
 
 /** Return the page's address for what a concern is about. @param {{code: string, about: {kind: string, name: string} | null}} concern */
 export function addressOf({ code, about }) {

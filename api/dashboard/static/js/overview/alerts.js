@@ -6,20 +6,17 @@ import { count, plural } from "../base/words.js";
 
 /** @param {any[]} rules as GET /alerts gives them */
 export function showAlerts(rules) {
-  const firing = rules.filter(isFiring).length, suppressed = rules.reduce((sum, { held_back: n }) => sum + n, 0);
+  const firing = rules.filter((rule) => rule.firing).length, suppressed = rules.reduce((sum, { held_back: n }) => sum + n, 0);
   byId("alerts").hidden = !rules.length;
   draw(html`${plural(rules.length, "rule")}, ${firing ? html`<span class="bad">${count(firing)} firing</span>` : "none firing"}${suppressed ? ` · ${count(suppressed)} suppressed` : ""}`, byId("alerts-summary"));
   draw(rules.map(rule), byId("alert-rows"));
 }
 
-/** Whether a condition of it holds, or its last job did not deliver. @param {any} rule */
-const isFiring = ({ holding, last_job_status: status }) => holding.length > 0 || status === "failed";
-
 /** @param {any} rule */
 function rule(rule) {
   const { name, on, holding, held_back: suppressed, last_fired: fired, last_job: job, last_job_status: status } = rule;
   const delivery = job === null ? nothing : html`, <a href="/ui/jobs/${job}">job ${job}</a>${status === "failed" ? " was not delivered" : status && status !== "done" ? " not delivered yet" : ""}`;
-  return html`<li class=${isFiring(rule) ? "bad" : ""}>${isFiring(rule) ? icon("fatal") : nothing} <b>${name}</b> <span class="hint">${on.join(", ")}</span>
+  return html`<li class=${rule.firing ? "bad" : ""}>${rule.firing ? icon("fatal") : nothing} <b>${name}</b> <span class="hint">${on.join(", ")}</span>
     ${holding.length ? html`<span>${holding.join(" · ")}</span>` : nothing}${suppressed ? html` <span>${count(suppressed)} suppressed</span>` : nothing}
     <span class="hint">${fired ? html`fired ${timeOf(fired)}${delivery}` : "never fired"}</span></li>`;
 }

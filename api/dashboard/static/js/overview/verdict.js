@@ -47,7 +47,7 @@ export class Verdict {
 
   /** @param {any} concern */
   line(concern) {
-    const { code, text, severity, acknowledged: known, about } = concern, [sign, word] = SEVERITIES[severity] ?? SEVERITIES.loses_money;
+    const { code, text, severity, acknowledged: known, about, since } = concern, [sign, word] = SEVERITIES[severity] ?? SEVERITIES.loses_money;
     const subject = about?.name ?? "", call = (/** @type {string} */ verb, /** @type {any} */ more) => confirm({
       path: `/concerns/${code}/${verb}`, body: { subject }, text, done: this.changed, ...more });
     const button = known
@@ -56,7 +56,7 @@ export class Verdict {
     return html`<li class=${known ? "known" : severity} data-code=${code}>
       ${icon(known ? "done" : sign)}
       <div>${linkOf(concern)}${commandOf(concern)}
-        <small><span>${known ? html`acknowledged by ${known.by} until ${timeOf(known.until, "short")}: ${known.reason}` : word}</span> ${button}</small></div></li>`;
+        <small><span>${known ? html`acknowledged by ${known.by} until ${timeOf(known.until, "short")}: ${known.reason}` : word}${since ? html` · since ${timeOf(since, "short")}` : nothing}</span> ${button}</small></div></li>`;
   }
 
   /** What a system does that is well. @param {any} stats */

@@ -7,9 +7,9 @@ import { count, plural, rate, ticking } from "../base/words.js";
 const STANDSTILLS = ["no_pool", "no_worker", "quarantined"];
 
 /** How much a queue needs somebody: 0 if it does not. @param {any} queue */
-export function trouble({ reason, paused, due, oldest_due_s: age }) {
+export function trouble({ reason, paused, due, oldest_due_s: age, out_per_minute: out }) {
   const standstill = STANDSTILLS.indexOf(reason?.code);
-  if (standstill >= 0) return 4 - standstill;
+  if (standstill >= 0 && !out) return 4 - standstill;
   return paused ? 1 : due && reason ? 0.5 : age > 60 ? 0.1 : 0;
 }
 
@@ -27,7 +27,7 @@ export function queueCells(queue, changed) {
     <td role="cell" class="num flow" data-label="in per min">${queue.in_per_minute ? rate(queue.in_per_minute) : nothing}</td>
     <td role="cell" class="num flow" data-label="out per min">${queue.out_per_minute ? rate(queue.out_per_minute) : nothing}</td>
     <td role="cell" class="limits" data-label="limits">${limitsOf(limits, counts).map((text) => html`<div>${text}</div>`)}</td>
-    <td role="cell" class="why ${STANDSTILLS.includes(reason?.code) ? "bad" : ""}">${paused ? pausedWords(paused) : reason ? reason.text : emptyIn(queue)}</td>
+    <td role="cell" class="why ${trouble(queue) >= 2 ? "bad" : ""}">${paused ? pausedWords(paused) : [reason?.text, emptyIn(queue)].map((text) => html`<div>${text ?? nothing}</div>`)}</td>
     <td role="cell" class="actions num">${pauseButton("queue", name, paused !== null, paused, () => effects(queue), changed)}</td>`;
 }
 

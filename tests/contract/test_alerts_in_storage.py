@@ -12,15 +12,18 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.messages.alerts import alerts_of
 from orpheus.shared.operations.alerts import refused_alerts
 from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, NOTIFY, RULE, SETTINGS, alerts, look
-from tests.contract.conftest import Fail
+from tests.contract.conftest import Fail, FakeClock
 
 pytestmark = pytest.mark.usefixtures("notify")
 
 
-def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fail: Fail) -> None:
+def test_a_failure_makes_one_job_for_all_who_look(
+    store: Store, another: Any, fail: Fail, clock: FakeClock
+) -> None:
     store.alerts.configure([RULE])
     job_id = fail()
     for one in (store, another(), store):
@@ -31,6 +34,9 @@ def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fa
     (row,) = store.alerts.all()
     (job,) = store.jobs.page(JobFilter(queue="alerts"), 10)
     assert (row.last_job_id, job.type, job.tags) == (job.id, "notify", ("ops",))
+    assert alerts_of(store).items[0].firing
+    clock.advance(300_000)
+    assert not alerts_of(store).items[0].firing
 
 
 def test_one_who_read_a_rule_before_another_fired_it_fires_it_no_more(

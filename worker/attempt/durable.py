@@ -8,8 +8,10 @@ Each call has a blocking part that asks the database. On an event loop it runs i
 """
 
 import json
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -70,8 +72,8 @@ class DurableFunction:
         self._steps: dict[str, Step] | None = None
         self._last_position = 0
         self._created_at_ms: int | None = None
-        self._used: dict[str, int] = {}
-        """How often each name was asked for in this attempt."""
+        self._used: dict[str, Counter[str]] = {}
+        """How often each name was asked for in this attempt, by what full names begin with."""
         self._cursors: dict[int, str] = {}
         """What the names of steps begin with inside of cursors, from the outermost on."""
 
@@ -84,12 +86,13 @@ class DurableFunction:
         if problem := step_name_problem(name):
             raise PermanentError(problem)
         full = self._next(name)
-        self._used[self._scope + name] = self._used.get(self._scope + name, 0) + 1
+        self._used.setdefault(self._scope, Counter())[name] += 1
         return full
 
     def _next(self, name: str) -> str:
-        n = self._used.get(self._scope + name, 0) + 1
-        return self._scope + (name if n == 1 else f"{name}#{n}")
+        scope = self._scope
+        n = self._used.get(scope, Counter())[name] + 1
+        return scope + (name if n == 1 else f"{name}#{n}")
 
     @property
     def _scope(self) -> str:
@@ -106,9 +109,11 @@ class DurableFunction:
     def idempotency_key(self, name: str) -> str:
         """See Context."""
         running = _running_step.get()
-        full = self._next(name) if running is None else running
-        if running is not None and running.removeprefix(self._scope).split("#")[0] != name:
-            full = f"{running} {name}"
+        if running is None:
+            full = self._next(name)
+        else:  # the step's own name, or another that it uses
+            is_own = _NUMBER.sub("", running.removeprefix(self._scope)) == name
+            full = running if is_own else f"{running} {name}"
         if self._created_at_ms is None:
             self._read()
         lease = self._attempt.lease
@@ -298,10 +303,10 @@ class DurableFunction:
         }
         if failed:
             rows = [
-                (child, error.type, (error.error.type, error.error.message))
+                (child, error.type, (error.error.type, error.error.message[:_MOST_CHARS]))
                 for child, error in failed.items()
             ]
-            text = payload_text({"failed": rows})
+            text = json.dumps({"failed": rows})
             self._keep(NewStep(step.name, step.position, StepKind.GATHER, text))
         return failed
 
@@ -344,7 +349,9 @@ class DurableFunction:
 
     def leave(self, cursor: "Cursor") -> None:
         """Let the steps that follow belong to no item of a cursor."""
-        self._cursors.pop(id(cursor), None)
+        if id(cursor) in self._cursors:
+            self._used.pop(self._scope, None)
+            del self._cursors[id(cursor)]
 
 
 class Cursor:
@@ -411,6 +418,9 @@ class Cursor:
         self._function.leave(self)
 
 
+_NUMBER = re.compile(r"#\d+$")
+_MOST_CHARS = 500
+"""Of the error of a child that is kept."""
 _LONG = 4096
 """Longer results are read again when they are asked for, as `kept-steps` leaves them out."""
 _ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)

@@ -116,7 +116,8 @@ def workers(store: Store, options: ApiHandover) -> list[Worker]:
 def read_facts(store: Store, options: ApiHandover, only: Collection[str] | None = None) -> Facts:
     """Return what explanations need; `only`: about these queues. Call it outside a snapshot."""
     slots = workers(store, options)  # it may try whether a write can begin
-    return read(store, slots, options.storage.pools, options.beat_timeout_s, only=only)
+    limits_s = options.beat_timeout_s, options.waits_long_s
+    return read(store, slots, options.storage.pools, *limits_s, only=only)
 
 
 def services_of(connection: HTTPConnection) -> Services:

@@ -15,6 +15,7 @@ from orpheus.shared.storage import Store
 
 ALL_QUEUES = {"default": ["*"]}
 DEAD_AFTER_S = 30.0
+WAITS_LONG_S = 30 * 86_400.0
 
 
 def worker(slot: str = "default-1", **changes: Any) -> Worker:
@@ -45,7 +46,7 @@ def facts_of(
     only: set[str] | None = None,
 ) -> Facts:
     """Read the facts; without `workers` an idle one serves all queues."""
-    return read(store, workers or [worker()], pools, DEAD_AFTER_S, only=only)
+    return read(store, workers or [worker()], pools, DEAD_AFTER_S, WAITS_LONG_S, only=only)
 
 
 def reasons_of(store: Store, job_id: int, *workers: Worker) -> list[Reason]:
@@ -61,4 +62,4 @@ def queue_of(store: Store, name: str, *workers: Worker) -> Queue:
 
 def verdict(store: Store, *workers: Worker) -> Verdict:
     """Return the verdict, without workers that of a system where nothing runs."""
-    return verdict_of(store, read(store, workers, ALL_QUEUES, DEAD_AFTER_S))
+    return verdict_of(store, read(store, workers, ALL_QUEUES, DEAD_AFTER_S, WAITS_LONG_S))

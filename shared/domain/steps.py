@@ -15,6 +15,8 @@ MAX_STEP_NAME_CHARS = 200
 MAX_SIGNAL_KEY_CHARS = 255
 MAX_SIGNAL_BYTES = 1_048_576
 """Of the payload, as JSON."""
+MOST_WAITS_COUNTED = 1000
+"""A problem that is about so many jobs is about "at least" so many."""
 
 
 class StepKind(StrEnum):
@@ -103,6 +105,18 @@ class Signal(msgspec.Struct, frozen=True):
     key: str
     payload: str
     at_ms: int
+
+
+class LongWaits(NamedTuple):
+    """The job that has waited longest for a signal, and how many wait for too long."""
+
+    job_id: int
+    type: str
+    signal: str
+    key: str
+    since_ms: int
+    jobs: int
+    """At most MOST_WAITS_COUNTED."""
 
 
 def signal_problem(name: object, key: object) -> tuple[str, str] | None:

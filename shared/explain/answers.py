@@ -54,7 +54,7 @@ def reason_of(reason: Reason) -> queues.WhyReason:
 
 def verdict_of(store: Store, facts: Facts) -> Verdict:
     """Return how the system is."""
-    system = read_system(store, facts.workers)
+    system = read_system(store, facts)
     found = [_concern(reason, system) for reason in reasons.of_system(facts, system)]
     known = sum(concern.acknowledged is not None for concern in found)
     staying = [w for w in facts.workers if w.role is Role.WORKER and not w.leaves]
@@ -75,7 +75,7 @@ def acknowledgement_of(
 
     Raises NotFound, and TransitionRefused if there are several.
     """
-    concerns = reasons.of_system(facts, read_system(store, facts.workers))
+    concerns = reasons.of_system(facts, read_system(store, facts))
     found = [
         reason
         for reason in concerns

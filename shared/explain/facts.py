@@ -11,6 +11,7 @@ from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.serving import serves
+from orpheus.shared.domain.steps import LongWaits
 from orpheus.shared.messages.worker_list import gone_supervisors
 from orpheus.shared.messages.workers import Worker, is_ready
 from orpheus.shared.process.clock import is_alive
@@ -104,6 +105,8 @@ class Facts(msgspec.Struct, frozen=True):
     """The incarnations that a supervisor watches, or that are seen to run on this machine."""
     dead_after_s: float = 30.0
     """After this long without a heartbeat, a process is taken for dead."""
+    waits_long_s: float = 30 * 86_400.0
+    """A function that waits for a signal for longer than this is a concern."""
     moved: str = ""
     """Where the database was moved to, so that nothing can be started on it; empty: it was not."""
 
@@ -133,6 +136,8 @@ class SystemFacts(msgspec.Struct, frozen=True):
     """Schedules whose tick has passed, and by how many seconds."""
     retention_lag_s: float = 0.0
     """How long ago the oldest expired row expired, as the supervisor that leads says."""
+    long_waits: LongWaits | None = None
+    """The functions that have waited for a signal for longer than `waits_long_s`."""
     standstill: Standstill | None = None
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
@@ -149,6 +154,7 @@ def read(
     workers: Sequence[Worker],
     pools: Pools,
     dead_after_s: float,
+    waits_long_s: float,
     *,
     only: Collection[str] | None = None,
 ) -> Facts:
@@ -166,6 +172,7 @@ def read(
             quarantined={quarantine.type: quarantine for quarantine in store.quarantines.all()},
             watched=_watched(store, workers),
             dead_after_s=dead_after_s,
+            waits_long_s=waits_long_s,
             moved=store.moves.says,
         )
 
@@ -175,8 +182,9 @@ def read_job(store: Store, job_id: int) -> JobFacts:
     return store.waiting.of_job(job_id)
 
 
-def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
+def read_system(store: Store, facts: Facts) -> SystemFacts:
     """Return what else the verdict needs."""
+    workers = facts.workers
     with store.snapshot():
         now_ms = store.clock.wall_ms()
         gone = gone_supervisors(store, store.processes.all())
@@ -190,6 +198,7 @@ def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             late_schedules=list(_late_schedules(store, now_ms)),
             retention_lag_s=max(lags_s, default=0.0),
+            long_waits=store.signals.long_waits(now_ms - round(facts.waits_long_s * 1000)),
             standstill=store.maintenance.standstill(),
             gone=gone[-1].pid if gone else None,
             free_bytes=store.maintenance.free_bytes(),

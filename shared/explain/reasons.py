@@ -337,6 +337,7 @@ _SEVERITIES = {
     ConcernCode.NO_WORKER: Severity.STOPS_WORK,
     ConcernCode.LITTLE_SPACE: Severity.STOPS_WORK,
     ConcernCode.CONFIGURATION_REJECTED: Severity.COSMETIC,
+    ConcernCode.WAITS_LONG: Severity.COSMETIC,
     ConcernCode.RETENTION_LATE: Severity.COSMETIC,
 }
 _ORDER = [*Severity]
@@ -364,7 +365,7 @@ def rank_of(reason: Reason) -> int:
 
 def size_of(reason: Reason) -> int:
     """Return how many jobs, failures or slots a problem is about."""
-    sizes = (reason.data.get(name) for name in ("waiting", "failed", "times"))
+    sizes = (reason.data.get(name) for name in ("waiting", "failed", "times", "jobs"))
     return next((int(size) for size in sizes if size), len(reason.data.get("slots", "1")))
 
 
@@ -400,6 +401,10 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
         late: dict[str, Any] = {"schedule": name, "late_s": late_s}
         since_ms = facts.now_ms - round(late_s * 1000)
         yield Reason(ConcernCode.SCHEDULE_LATE, late, by=f"schedule {name}", since_ms=since_ms)
+    if (waits := system.long_waits) is not None:
+        data = {**waits._asdict(), "for_s": (facts.now_ms - waits.since_ms) / 1000}
+        by = f"job {waits.job_id}"
+        yield Reason(ConcernCode.WAITS_LONG, data, by=by, since_ms=waits.since_ms)
     yield from _storage(system)
 
 

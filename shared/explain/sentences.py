@@ -13,6 +13,7 @@ import msgspec
 from orpheus.shared.domain.jobs import JobError, Status
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.domain.steps import MOST_WAITS_COUNTED
 from orpheus.shared.domain.words import duration, jobs_wait, named, noun_for, plural
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages.queues import Code
@@ -302,6 +303,14 @@ def _failing(data: _Data) -> str:
     return f"{jobs}: {ratio} jobs failed in the last {lately}"
 
 
+def _waits_long(data: _Data) -> str:
+    wait = "Job {job_id} ({type}) has waited {for_s:span} for the signal {signal} of key {key}"
+    others = data["jobs"] - 1
+    least = "at least " if data["jobs"] == MOST_WAITS_COUNTED else ""
+    more = f"; {least}{others:,} more {'does' if others == 1 else 'do'}" if others else ""
+    return _WORDS.format(wait, **data) + more
+
+
 SENTENCES: Mapping[str, Sentence] = {
     Code.ENDED: Sentence(_ended),
     Code.WORKER_GONE: Sentence(_gone),
@@ -366,6 +375,7 @@ SENTENCES: Mapping[str, Sentence] = {
     ConcernCode.SCHEDULE_LATE: Sentence(
         "Schedule {schedule} is {late_s:span} late", "orpheus schedules"
     ),
+    ConcernCode.WAITS_LONG: Sentence(_waits_long, "orpheus why {job_id}"),
     ConcernCode.RETENTION_LATE: Sentence(
         "Cleanup is behind: the oldest expired job or event is {lag_s:span} overdue"
     ),

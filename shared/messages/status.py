@@ -26,6 +26,7 @@ class ConcernCode(StrEnum):
     NO_WORKER = "no_worker"
     QUEUE_LATE = "queue_late"
     SCHEDULE_LATE = "schedule_late"
+    WAITS_LONG = "waits_long"
     RETENTION_LATE = "retention_late"
     LITTLE_SPACE = "little_space"
 
@@ -34,7 +35,7 @@ class About(msgspec.Struct, frozen=True):
     """What a concern is about and its name."""
 
     kind: str
-    """`queue`, `pool`, `type`, `slot` or `schedule`."""
+    """`queue`, `pool`, `type`, `slot`, `schedule` or `job`."""
     name: str
 
 

@@ -110,8 +110,8 @@ def read_facts(
     only: Collection[str] | None = None,
 ) -> Facts:
     """Return what explanations need; `only`: about these queues."""
-    pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
-    return read(store, workers, pools, timeout_s, only=only)
+    limits_s = handover.beat_timeout_s, handover.waits_long_s
+    return read(store, workers, handover.storage.pools, *limits_s, only=only)
 
 
 def print_workers(items: Sequence[Worker], *, as_json: bool = False) -> None:

@@ -184,6 +184,22 @@ def test_thousands_who_wait_are_woken_in_bounded_transactions(
     assert len(lease(20)) == 12
 
 
+def test_the_job_that_waits_longest_is_found_unless_it_is_cancelled(
+    store: Store, suspend: Suspend, clock: FakeClock
+) -> None:
+    first, before_ms = suspend(Suspension(APPROVAL)), store.clock.wall_ms() + 1
+    clock.advance(10)
+    second = suspend(Suspension(APPROVAL))
+    assert store.signals.long_waits(before_ms - 1) is None
+    found = store.signals.long_waits(before_ms)
+    assert found is not None
+    assert (found.job_id, found.signal, found.key, found.jobs) == (first, "approved", "42", 1)
+    store.jobs.cancel(first)
+    found = store.signals.long_waits(store.clock.wall_ms() + 1)
+    assert found is not None
+    assert (found.job_id, found.jobs) == (second, 1)
+
+
 def test_a_success_sends_its_signals_and_a_lost_lease_sends_none(
     store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
 ) -> None:

@@ -27,7 +27,7 @@ class _RolledBack(Exception):
 def facts_of(store: Store, served: tuple[str, ...], places: int) -> Facts:
     """Return the facts of a pool with this number of idle workers."""
     workers = [worker(f"pool-{n}") for n in range(places)]
-    return read(store, workers, {"pool": served}, DEAD_AFTER_S)
+    return read(store, workers, {"pool": served}, DEAD_AFTER_S, 30 * 86_400.0)
 
 
 def told_of(store: Store, facts: Facts, ids: Iterable[int], places: int) -> set[int]:

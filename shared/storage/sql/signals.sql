@@ -44,6 +44,18 @@ ORDER BY until_ms LIMIT ?;
 SELECT min(until_ms) FROM orpheus.steps INDEXED BY steps_by_timeout
 WHERE state = 'waiting' AND kind = 'signal' AND until_ms IS NOT NULL;
 
+-- name: long-waits
+-- The job that has waited longest for a signal, since before a time, and how many have, counted up to a bound.
+-- A cancelled job keeps its wait, but does not wait.
+SELECT job_id, type, signal, key, at_ms, count(*) OVER () FROM (
+    SELECT steps.job_id, jobs.type, steps.signal, steps.key, steps.at_ms
+    FROM orpheus.steps INDEXED BY steps_by_wait
+        CROSS JOIN orpheus.jobs ON jobs.id = steps.job_id
+    WHERE steps.state = 'waiting' AND steps.kind = 'signal' AND steps.at_ms < ?1
+        AND jobs.status = 'blocked'
+    ORDER BY steps.at_ms LIMIT ?2) AS waits
+ORDER BY at_ms LIMIT 1;
+
 -- name: waiting-job
 -- A job that waits, if it still does, in the columns of `waiting`.
 SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,

@@ -7,7 +7,7 @@ for it and waiting. It is locked before any job.
 from collections.abc import Iterable, Sequence
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.steps import NewSignal, Signal
+from orpheus.shared.domain.steps import MOST_WAITS_COUNTED, LongWaits, NewSignal, Signal
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.dependencies import Dependencies, WaitingJob
 
@@ -62,6 +62,11 @@ class Signals:
     def _unblock(self, rows: Sequence[Row]) -> None:
         waiting = [WaitingJob._make(row[:-1]) for row in rows]
         self._dependencies.one_less([job for job in waiting if job.status == Status.BLOCKED])
+
+    def long_waits(self, before_ms: int) -> LongWaits | None:
+        """Return the jobs that have waited for a signal since before a time; None: none has."""
+        row = self._database.one(self._sql["long-waits"], before_ms, MOST_WAITS_COUNTED)
+        return None if row is None else LongWaits(*row)
 
     # Upkeep
 

@@ -164,6 +164,7 @@ CREATE INDEX steps_by_signal ON orpheus.steps (signal, key, job_id)
     WHERE state = 'waiting' AND kind = 'signal';
 CREATE INDEX steps_by_timeout ON orpheus.steps (until_ms)
     WHERE state = 'waiting' AND kind = 'signal' AND until_ms IS NOT NULL;
+CREATE INDEX steps_by_wait ON orpheus.steps (at_ms) WHERE state = 'waiting' AND kind = 'signal';
 
 CREATE TABLE orpheus.signals (
     name text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL,

@@ -173,6 +173,7 @@ CREATE TABLE steps (
 CREATE INDEX steps_by_signal ON steps (signal, key, job_id) WHERE state = 'waiting' AND kind = 'signal';
 CREATE INDEX steps_by_timeout ON steps (until_ms)
     WHERE state = 'waiting' AND kind = 'signal' AND until_ms IS NOT NULL;
+CREATE INDEX steps_by_wait ON steps (at_ms) WHERE state = 'waiting' AND kind = 'signal';
 
 -- `wakes`: more jobs may wait for it than the transaction that stored it has woken.
 CREATE TABLE signals (

@@ -11,6 +11,7 @@ from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.quarantine import Crash, Quarantine
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.rooms import Room
+from orpheus.shared.domain.steps import LongWaits
 from orpheus.shared.explain.facts import Facts, Pool, QueueFacts, SystemFacts
 from orpheus.shared.explain.reasons import of_system
 from orpheus.shared.explain.sentences import command_of, headline, text_of
@@ -63,6 +64,7 @@ def told(facts: Facts, system: SystemFacts = WELL) -> list[tuple[str, str, str |
 
 HELD = {"noop": Quarantine("noop", NOW_MS, [Crash(7, 1, "default-1", 101, NOW_MS, "SIGSEGV")])}
 FULL = Standstill(None, None, why="the disk is full")
+LONG = LongWaits(7, "onboard", "approval", "42", NOW_MS - 31 * 86_400_000, 4)
 CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(standstill=Standstill(3.0, 17, "sqlite3")), "no_writes",
      "Process 17 (sqlite3) holds the database's write lock; nothing has been written for 3 s.",
@@ -134,6 +136,9 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
     (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
      "Schedule nightly is 1 min 30 s late.", "orpheus schedules",
      "schedule nightly"),
+    (quiet(), SystemFacts(long_waits=LONG), "waits_long",
+     ("Job 7 (onboard) has waited 31 d for the signal approval of key 42; 3 more do."),
+     "orpheus why 7", "job 7"),
     (quiet(), SystemFacts(retention_lag_s=60.0), "retention_late",
      "Cleanup is behind: the oldest expired job or event is 1 min overdue.",
      None, None),

@@ -14,6 +14,7 @@ export function addressOf({ code, about }) {
   switch (about?.kind) {
     case "pool": return "/ui/queues";
     case "queue": return `/ui/queues#queue-${name}`;
+    case "job": return `/ui/jobs/${name}`;
     case "schedule": return `/ui/schedules#schedule-${name}`;
     case "type": return code === "type_quarantined" ? `/ui/types#type-${name}` : `/ui/errors?q=${name}`;
     default: return undefined;

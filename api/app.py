@@ -19,6 +19,7 @@ from orpheus.api.http.guard import Guard, GuardRules, LoginRules, allowed_hosts
 from orpheus.api.routes import (
     audit,
     configuration,
+    durable,
     health,
     history,
     job_actions,
@@ -40,6 +41,7 @@ _TITLE = "Orpheus"
 _ROUTERS = (
     jobs.router,
     job_actions.router,
+    durable.router,
     audit.router,
     queues.router,
     schedules.router,

@@ -183,7 +183,7 @@ class NamesFields(Exception):
 
 
 class InvalidJob(NamesFields, OrpheusError):
-    """A job that cannot be accepted."""
+    """A job or a signal that cannot be accepted."""
 
 
 class UniqueKeyHeld(NamesFields, TransitionRefused):
@@ -191,7 +191,7 @@ class UniqueKeyHeld(NamesFields, TransitionRefused):
 
 
 class TooLarge(OrpheusError):
-    """A job or a batch has more bytes than `api.max_body` or `api.max_batch_body` allows."""
+    """A job, a batch or a signal has more bytes than are allowed (`api.max_body`)."""
 
 
 class Unauthorized(OrpheusError):

@@ -32,6 +32,7 @@ from orpheus.shared.domain.limits import (
     TWO_STARTS,
 )
 from orpheus.shared.domain.requests import MOST_WORKERS
+from orpheus.shared.domain.steps import MAX_SIGNAL_KEY_CHARS, MAX_STEP_NAME_CHARS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
 from orpheus.shared.moments import parse_time_ms
@@ -216,6 +217,22 @@ class Reason(_Body):
     """Why an operator does something; it stands in GET /audit."""
 
     reason: str | None = _text(LONGEST_REASON)
+
+
+class RetryJob(Reason):
+    """From where to run a durable function again, and why."""
+
+    from_step: str | None = _text(MAX_STEP_NAME_CHARS)
+    """Forget this step and those kept after it. Default: it goes on behind what it has kept."""
+
+
+class SendSignal(_Body):
+    """A signal to send."""
+
+    name: Name
+    key: str = Field(min_length=1, max_length=MAX_SIGNAL_KEY_CHARS, json_schema_extra=WITHOUT_NUL)
+    payload: Any = None
+    """What the function that waits gets: up to 1 MiB of JSON."""
 
 
 class Acknowledge(Reason):

@@ -28,6 +28,7 @@ from orpheus.shared.errors import (
     NoSupervisor,
     NotFound,
     OrpheusError,
+    TooLarge,
     TransitionRefused,
     Unavailable,
 )
@@ -44,6 +45,7 @@ _STATUS_OF: Mapping[type[OrpheusError], int] = {
     TransitionRefused: 409,
     NotEditable: 409,
     FileChanged: 412,
+    TooLarge: 413,
     InvalidJob: 422,
     NoSupervisor: 503,
     NoAnswer: 503,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.openapi import answers, body, problems
-from orpheus.api.contract.requests import BulkChange, BulkFilter
+from orpheus.api.contract.requests import BulkChange, BulkFilter, RetryJob
 from orpheus.api.http.calls import (
     REASON,
     JobId,
@@ -17,8 +17,10 @@ from orpheus.api.http.calls import (
     json_response,
     parse_job_id,
     read_body,
+    validate,
 )
 from orpheus.api.http.problems import Refusal, refused_fields
+from orpheus.api.http.scope import optional_json_body
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
@@ -49,10 +51,19 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     return json_response(listed_job_of(job), 200 if at_once else 202)
 
 
-@router.post("/jobs/{job_id}/retry", responses=_ANSWERS, openapi_extra=REASON)
+@router.post(
+    "/jobs/{job_id}/retry", responses=_ANSWERS, openapi_extra=body(RetryJob, required=False)
+)
 async def retry_job(request: Request, job_id: JobId) -> Response:
-    """Give a failed or cancelled job all its attempts again; its history stays."""
-    job = await _change(request, job_id, lambda store: store.jobs.retry)
+    """Give a failed or cancelled job all its attempts again; its history stays.
+
+    A durable function goes on behind what it has kept, or does a step and the later ones again.
+    """
+    given = validate(RetryJob, optional_json_body(request.scope))
+    number, actor = parse_job_id(job_id), audit_actor(request, given)
+    job = await services_of(request).writer.write(
+        lambda store: store.jobs.retry(number, actor, given.from_step)
+    )
     return json_response(listed_job_of(job))
 
 

@@ -27,6 +27,7 @@ from orpheus.shared.errors import (
 )
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import Attempt, Event, Job, JobState, LogLine
+from orpheus.shared.messages.steps import JobStep, Signal
 
 __all__ = [
     "Attempt",
@@ -42,10 +43,12 @@ __all__ = [
     "JobError",
     "JobRequest",
     "JobState",
+    "JobStep",
     "LogLine",
     "NotFound",
     "OrpheusError",
     "Outcome",
+    "Signal",
     "Status",
     "TooLarge",
     "TransitionRefused",

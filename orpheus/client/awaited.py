@@ -8,12 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
-from orpheus.client.requests import id_of, most_of, reason_of, requests_of, wanted_of
+from orpheus.client.requests import (
+    id_of,
+    most_of,
+    reason_of,
+    requests_of,
+    signal_to_send,
+    wanted_of,
+)
 from orpheus.client.steps import Compute, Pause, Step, Steps, run_awaited
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.messages.jobs import Event, Job, JobState, LogLine
+from orpheus.shared.messages.steps import JobStep, Signal
 
 T = TypeVar("T")
 
@@ -144,12 +152,16 @@ class AsyncClient:
         """
         return await self._run(self._calls.cancel(id_of(job), reason_of(reason)))
 
-    async def retry(self, job: JobState | int, *, reason: str | None = None) -> Job:
+    async def retry(
+        self, job: JobState | int, *, from_step: str | None = None, reason: str | None = None
+    ) -> Job:
         """Run a failed or cancelled job again, with all its retries.
 
-        Raises NotFound, and TransitionRefused for other jobs.
+        A durable function goes on behind what it has kept. `from_step`: it forgets that step and
+        those kept after it. Raises NotFound, also if there is no such step, and TransitionRefused
+        for other jobs.
         """
-        return await self._run(self._calls.retry(id_of(job), reason_of(reason)))
+        return await self._run(self._calls.retry(id_of(job), from_step, reason_of(reason)))
 
     async def run_now(self, job: JobState | int, *, reason: str | None = None) -> Job:
         """Make a pending job due now, whatever time it waits for.
@@ -164,6 +176,22 @@ class AsyncClient:
         Raises NotFound, and TransitionRefused for other jobs and for one whose result may be read.
         """
         await self._run(self._calls.delete(id_of(job), reason_of(reason)))
+
+    async def signal(self, name: str, key: str | int, payload: Any = None) -> Signal:
+        """Send a signal, and wake the durable functions that wait for it.
+
+        The first payload of a name and a key stays: if the signal was sent before, it is returned
+        as it was, with `is_new` False. Raises InvalidJob for a name, a key or a payload that is not
+        valid, and TooLarge.
+        """
+        return await self._run(self._calls.signal(signal_to_send(name, key, payload)))
+
+    async def steps(self, job: JobState | int) -> list[JobStep]:
+        """Return what a durable function has kept, oldest first. Raises NotFound.
+
+        A step whose result is too long to be shown has `is_cut`.
+        """
+        return await self._run(self._calls.steps(id_of(job)))
 
     async def logs(self, job: JobState | int, *, after: int = 0) -> list[LogLine]:
         """Return the lines of the job's log with ids above `after`, oldest first.

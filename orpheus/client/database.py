@@ -21,6 +21,7 @@ from orpheus.client.steps import Pause, Steps, Use
 from orpheus.shared.domain import jobs as stored
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.errors import TooLarge
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.context import current_traceparent
@@ -28,6 +29,7 @@ from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.encoding import as_decoded
 from orpheus.shared.messages.events import event_of
 from orpheus.shared.messages.jobs import Event, Job, LogLine, job_of, log_line_of
+from orpheus.shared.messages.steps import JobStep, JobSteps, Signal, signal_of, steps_of
 from orpheus.shared.storage import (
     PAGE_BYTES,
     Actor,
@@ -110,9 +112,9 @@ class DatabaseCalls:
         """Cancel the job, or ask its worker to stop."""
         return _use(lambda store: _job(store.jobs.cancel(job_id, _actor(reason))[0]))
 
-    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
+    def retry(self, job_id: int, from_step: str | None, reason: str | None) -> Steps[Job]:
         """Run a failed or cancelled job again."""
-        return _use(lambda store: _job(store.jobs.retry(job_id, _actor(reason))))
+        return _use(lambda store: _job(store.jobs.retry(job_id, _actor(reason), from_step)))
 
     def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Make a pending job due now."""
@@ -121,6 +123,26 @@ class DatabaseCalls:
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
         return _use(lambda store: store.jobs.delete(job_id, _actor(reason)))
+
+    def signal(self, new: NewSignal) -> Steps[Signal]:
+        """Send a signal, or return it as it was sent first."""
+
+        def send(store: Store) -> Signal:
+            signal, is_new = store.signals.send(new)
+            return as_decoded(signal_of(signal, is_new=is_new), Signal)
+
+        return _use(send)
+
+    def steps(self, job_id: int) -> Steps[list[JobStep]]:
+        """Return what the job has kept, oldest first."""
+
+        def read(store: Store) -> list[JobStep]:
+            with store.snapshot():
+                store.jobs.get(job_id)
+                rows, most_chars = store.steps.shown(job_id)
+            return as_decoded(steps_of(rows, most_chars), JobSteps).items
+
+        return _use(read)
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""

@@ -8,6 +8,7 @@ answer and say 503. The caller gets the error. These can be done twice:
 - a submission: its Idempotency-Key makes one job of it;
 - a cancel: a job that is cancelled stays so. If the repeat is refused (409) and a cancel of the job
   was requested, it was done;
+- a signal: the first payload stays. If the first answer is lost, `is_new` is False;
 - a delete: ids are not used again. If the repeat finds no job (404), it was done.
 
 A retry is not one of them: the job may fail again in between, and would be run once more. Neither
@@ -27,6 +28,7 @@ import msgspec
 from orpheus.client.requests import batch_body, one_body
 from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps
 from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.errors import (
     DatabaseFull,
     FieldProblem,
@@ -42,6 +44,7 @@ from orpheus.shared.errors import (
 from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import Event, Events, Ids, Job, LogLine, LogLines
+from orpheus.shared.messages.steps import JobStep, JobSteps, Signal
 from orpheus.shared.moments import rfc3339
 
 T = TypeVar("T")
@@ -140,21 +143,33 @@ class HttpCalls:
             raise _error_of(send, answer)
         return msgspec.structs.replace(job, attempts=())
 
-    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
+    def retry(self, job_id: int, from_step: str | None, reason: str | None) -> Steps[Job]:
         """Run a failed or cancelled job again."""
-        return self._change(f"/jobs/{job_id}/retry", reason)
+        return self._change(f"/jobs/{job_id}/retry", reason, from_step)
 
     def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Make a pending job due now."""
         return self._change(f"/jobs/{job_id}/run", reason)
 
-    def _change(self, path: str, reason: str | None) -> Steps[Job]:
-        return (yield from self._read(Job, Send("POST", path, body=_reason(reason))))
+    def _change(self, path: str, reason: str | None, from_step: str | None = None) -> Steps[Job]:
+        send = Send("POST", path, body=_reason(reason, from_step=from_step))
+        return (yield from self._read(Job, send))
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
         path = f"/jobs/{job_id}"
         yield from self._answer(Send("DELETE", path, body=_reason(reason), done_already=_GONE))
+
+    def signal(self, new: NewSignal) -> Steps[Signal]:
+        """Send a signal, or return it as it was sent first."""
+        fields = {"name": new.name, "key": new.key, "payload": msgspec.Raw(new.payload)}
+        body = msgspec.json.encode(fields)
+        send = Send("POST", "/signals", body=body, is_same_again=True)
+        return (yield from self._read(Signal, send))
+
+    def steps(self, job_id: int) -> Steps[list[JobStep]]:
+        """Return what the job has kept, oldest first."""
+        return (yield from self._read(JobSteps, Send("GET", f"/jobs/{job_id}/steps"))).items
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""
@@ -270,5 +285,8 @@ def _invalid(detail: str, errors: Any) -> InvalidJob:
     return InvalidJob.of(problems) if problems else InvalidJob(detail)
 
 
-def _reason(reason: str | None) -> bytes | None:
-    return None if reason is None else json.dumps({"reason": reason}).encode()
+def _reason(reason: str | None, **more: str | None) -> bytes | None:
+    """Return the body of an action; None if it has no field."""
+    fields = {"reason": reason, **more}
+    given = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps(given).encode() if given else None

@@ -10,7 +10,9 @@ from typing import NoReturn
 
 from orpheus.client.database import DatabaseCalls
 from orpheus.client.steps import Steps
+from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.messages.jobs import Event, Job
+from orpheus.shared.messages.steps import Signal
 
 
 class CallsInTransaction(DatabaseCalls):
@@ -28,7 +30,11 @@ class CallsInTransaction(DatabaseCalls):
         """Refuse: see the module."""
         _refuse("cancel", _CHANGES)
 
-    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:  # noqa: ARG002
+    def signal(self, new: NewSignal) -> Steps[Signal]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("signal", _WAKES)
+
+    def retry(self, job_id: int, from_step: str | None, reason: str | None) -> Steps[Job]:  # noqa: ARG002
         """Refuse: see the module."""
         _refuse("retry", _CHANGES)
 
@@ -41,6 +47,10 @@ class CallsInTransaction(DatabaseCalls):
         _refuse("delete", _CHANGES)
 
 
+_WAKES = (
+    "it would lock the functions that wait for it until your transaction ends, and hold up their "
+    "workers: call it after"
+)
 _CHANGES = (
     "it would lock the job until your transaction ends, and hold up its worker: call it before or "
     "after. A job that was submitted in the transaction is taken back by a rollback"

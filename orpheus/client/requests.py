@@ -17,6 +17,7 @@ from orpheus.shared.domain.limits import (
     NAME,
     NAME_RULE,
 )
+from orpheus.shared.domain.steps import NewSignal, new_signal
 from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest
@@ -55,6 +56,14 @@ def batch_body(requests: Sequence[JobRequest]) -> bytes:
     if problems:
         raise InvalidJob.of(problems)
     return _encode({"jobs": [_fields(request) for request in requests]}).encode()
+
+
+def signal_to_send(name: str, key: str | int, payload: Any) -> NewSignal:
+    """Return a signal. Raises InvalidJob for what is not valid, and TooLarge."""
+    problems = _json_problems(payload, "/payload", depth=1)
+    if problems:
+        raise InvalidJob.of(problems)
+    return new_signal(name, key, _encode(payload))
 
 
 def id_of(job: JobState | int) -> int:
@@ -160,12 +169,16 @@ def _problems(request: JobRequest, at: str, *, depth: int) -> list[FieldProblem]
     """Return the problems of a payload that is `depth` objects deep in its body, as JSON."""
     if not isinstance(request.payload, dict):
         return [FieldProblem(f"{at}/payload", "must be a dict")]
+    return _json_problems(request.payload, f"{at}/payload", depth=depth)
+
+
+def _json_problems(value: Any, at: str, *, depth: int) -> list[FieldProblem]:
     problems = [
         FieldProblem(at + json_pointer(path), detail)
-        for path, detail in json_problems(request.payload, not_storable, ("payload",))
+        for path, detail in json_problems(value, not_storable)
     ]
-    if not problems and _depth(request.payload, MAX_DEPTH - depth) > MAX_DEPTH - depth:
-        problems.append(FieldProblem(f"{at}/payload", "is nested too deep"))
+    if not problems and _depth(value, MAX_DEPTH - depth) > MAX_DEPTH - depth:
+        problems.append(FieldProblem(at, "is nested too deep"))
     return problems
 
 

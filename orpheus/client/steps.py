@@ -52,10 +52,15 @@ class Send(msgspec.Struct, frozen=True):
     done_already: int | None = None
     """The status of an answer that says that the action was done before; None: there is none."""
 
+    is_same_again: bool = False
+    """Whether the server does it once, however often it is sent."""
+
     @property
     def is_repeatable(self) -> bool:
         """Whether sending it twice does the same as sending it once."""
-        return self.method == "GET" or self.key is not None or self.done_already is not None
+        if self.method == "GET" or self.is_same_again:
+            return True
+        return self.key is not None or self.done_already is not None
 
 
 class Answer(msgspec.Struct, frozen=True):

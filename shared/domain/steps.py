@@ -7,6 +7,7 @@ import msgspec
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.errors import FieldProblem, InvalidJob, TooLarge
 from orpheus.shared.text import storable
 
 MAX_STEPS = 10_000
@@ -117,6 +118,20 @@ class LongWaits(NamedTuple):
     since_ms: int
     jobs: int
     """At most MOST_WAITS_COUNTED."""
+
+
+def new_signal(name: object, key: object, payload: str) -> NewSignal:
+    """Return a signal to send; `payload` is JSON text.
+
+    Raises InvalidJob for a name or a key that is not valid, and TooLarge.
+    """
+    text_key = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+    problem = signal_problem(name, text_key)
+    if problem is not None:
+        raise InvalidJob.of([FieldProblem(f"/{problem[0]}", problem[1])])
+    if len(payload.encode()) > MAX_SIGNAL_BYTES:
+        raise TooLarge(f"the payload of the signal has more than {MAX_SIGNAL_BYTES:,} bytes")
+    return NewSignal(str(name), str(text_key), payload)
 
 
 def signal_problem(name: object, key: object) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from tests.audit_log import entries_of
 NOT_IN_THE_TRAIL = {
     ("POST", "/jobs"),  # submitting is what everybody does: the jobs themselves tell
     ("POST", "/jobs/batch"),
+    ("POST", "/signals"),
     ("POST", "/session"),  # changes nothing, and must work where nothing can be written
     ("DELETE", "/session"),
 }

@@ -20,11 +20,11 @@ WRITES = {
     "POST /types/{name}/release",
     "POST /concerns/{code}/acknowledge", "POST /concerns/{code}/unacknowledge",
     "POST /workers/{slot}/restart", "POST /workers/{slot}/drain", "POST /pools/{name}/scale",
-    "PUT /config",
+    "PUT /config", "POST /signals",
 }  # fmt: skip
 READS = {
     "GET /jobs", "GET /jobs/{job_id}", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/events",
-    "GET /jobs/{job_id}/why", "GET /jobs/{job_id}/graph",
+    "GET /jobs/{job_id}/why", "GET /jobs/{job_id}/graph", "GET /jobs/{job_id}/steps",
     "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
     "GET /alerts",
     "GET /programs/{slot}/logs",

@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from orpheus.client import (
+    InvalidJob,
     Job,
     JobError,
     JobRequest,
     Outcome,
     Status,
+    TooLarge,
     TransitionRefused,
     WaitTimedOut,
 )
 from orpheus.shared.domain import jobs as domain
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending, Finished
+from orpheus.shared.domain.steps import NewStep, StepKind
 from tests.api.conftest import Running
 from tests.audit_log import entries_of
 
@@ -182,6 +185,36 @@ def test_a_job_that_waits_is_cancelled_and_retried_and_deleted(client: Any, api:
     shown = [(one.action, one.target, one.reason) for one in entries_of(api.store, 10)]
     target = f"job {job.id}"
     assert shown[-3] == ("cancel", target, "a mistake") and shown[0] == ("delete", target, None)
+
+
+def test_a_signal_is_sent_once_and_what_a_function_has_kept_is_read(
+    client: Any, api: Running
+) -> None:
+    first, again = client.signal("approved", 42, {"by": "ada"}), client.signal("approved", "42")
+    assert (first.name, first.key, first.payload, first.is_new) == (
+        "approved",
+        "42",
+        {"by": "ada"},
+        True,
+    )
+    assert (again.payload, again.at, again.is_new) == (first.payload, first.at, False)
+    for name, key, payload in (("a b", "k", 1), ("a", "", 1), ("a", "k", float("nan"))):
+        with pytest.raises(InvalidJob):
+            client.signal(name, key, payload)
+    with pytest.raises(TooLarge):
+        client.signal("a", "k", "x" * 2**20)
+
+    job = client.submit("add")
+    (lease,) = api.lease()
+    for position, name in enumerate(("charge", "ship")):
+        api.store.steps.keep(lease, NewStep(name, position, StepKind.STEP, '"paid"', 20))
+    fail(api, lease)
+    charge, _ = client.steps(job)
+    assert (charge.name, charge.result, charge.took_s) == ("charge", "paid", 0.02)
+    with pytest.raises(LookupError, match="has kept no step 'shop'"):
+        client.retry(job, from_step="shop")
+    assert client.retry(job, from_step="ship").status is Status.PENDING
+    assert client.steps(job.id) == [charge]
 
 
 def test_logs_and_events_are_all_read(

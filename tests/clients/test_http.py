@@ -165,6 +165,22 @@ def test_an_action_that_must_not_be_done_twice_is_sent_once(
     assert not server.replies
 
 
+SIGNAL: Reply = (
+    200,
+    {},
+    b'{"name": "a", "key": "7", "payload": 1, "at": "2026-01-31T12:00:00Z", "is_new": false}',
+)
+
+
+def test_a_signal_is_sent_again_as_its_first_payload_stays(
+    kind: str, scripted: Callable[..., Scripted]
+) -> None:
+    server = scripted(SOON, None, SIGNAL)
+    with calling(kind, server.url) as call:
+        assert call("signal", "a", 7, 1).is_new is False
+    assert {body for *_, body in server.seen} == {b'{"name":"a","key":"7","payload":1}'}
+
+
 @pytest.mark.parametrize(("method", "done"), [("cancel", OK), ("delete", (204, {}, b""))])
 def test_an_action_that_may_be_done_twice_is_sent_again(
     kind: str, scripted: Callable[..., Scripted], method: str, done: Reply

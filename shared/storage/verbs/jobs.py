@@ -177,7 +177,9 @@ class Jobs:
         return self.get(job_id) if is_old else job
 
     @contextlib.contextmanager
-    def _changing(self, action: str, job_id: int, by: Actor | None) -> Iterator[Job]:
+    def _changing(
+        self, action: str, job_id: int, by: Actor | None, detail: str = ""
+    ) -> Iterator[Job]:
         """Yield a job to change in one transaction, and record that. Raises NotFound."""
         deletes = action == "delete"
         with self._database.write(durable=True):
@@ -187,6 +189,7 @@ class Jobs:
                 before, after = f"{job.status}, of type {job.type}", "deleted"
                 if not deletes:
                     before, after = self._in_words(job), self._in_words(self.get(job_id))
+                    after += detail
                 target, who = f"job {job_id}", (by.name, by.reason)
                 self._audit.record(action, target, *who, before=before, after=after)
 
@@ -227,7 +230,8 @@ class Jobs:
         TransitionRefused if it has not failed, its unique key is held, or a job that must be done
         before it has failed itself.
         """
-        with self._changing("retry", job_id, by) as job:
+        detail = "" if from_step is None else f", from the step {from_step!r}"
+        with self._changing("retry", job_id, by, detail) as job:
             if job.status not in (Status.FAILED, Status.CANCELLED):
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"

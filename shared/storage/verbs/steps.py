@@ -23,6 +23,10 @@ from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of
 from orpheus.shared.storage.verbs.rows import dependency_of
 from orpheus.shared.storage.verbs.signals import Signals
 
+_SHOWN_CHARS = 65_536
+_SHOWN_CHARS_OF_ALL = 16_777_216
+"""All results that are shown together must fit into memory."""
+
 
 class Wait(NamedTuple):
     """For what a suspended job waits: `waits_for` > 0: it is blocked, else it is pending."""
@@ -53,6 +57,15 @@ class Steps:
         """Return the last sleep, wait for a signal or gather of a job, without its result."""
         row = self._database.one(self._sql["last-wait"], job_id)
         return None if row is None else _step(row)
+
+    def shown(self, job_id: int) -> tuple[list[Step], int]:
+        """Return what a job has kept, to show it, and how many characters of a result to show.
+
+        A result with more is cut, one character behind that.
+        """
+        steps = len(self.of(job_id, 0))
+        most_chars = min(_SHOWN_CHARS, _SHOWN_CHARS_OF_ALL // max(steps, 1))
+        return self.of(job_id, most_chars + 1), most_chars
 
     def kept(self, job_id: int) -> KeptSteps:
         """Return what a job has kept, for the worker that runs it."""

@@ -29,6 +29,8 @@ def test_what_needs_the_commit_or_changes_a_job_is_refused(
     job = client.submit(jobs.new())
     with pytest.raises(RuntimeError, match=rf"^{method}: .*with a Client\(\) of its own"):
         getattr(client, method)(job)
+    with pytest.raises(RuntimeError, match=r"^signal: .*hold up their workers"):
+        client.signal("approved", 42)
     connection.commit()
     assert jobs.ids() == [job.id]
 

@@ -123,10 +123,12 @@ class LongWaits(NamedTuple):
 def new_signal(name: object, key: object, payload: str) -> NewSignal:
     """Return a signal to send; `payload` is JSON text.
 
-    Raises InvalidJob for a name or a key that is not valid, and TooLarge.
+    Raises InvalidJob, which names the field that is not valid, and TooLarge.
     """
     text_key = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
     problem = signal_problem(name, text_key)
+    if problem is None and storable(payload) != payload:
+        problem = "payload", "has characters that cannot be stored"
     if problem is not None:
         raise InvalidJob.of([FieldProblem(f"/{problem[0]}", problem[1])])
     if len(payload.encode()) > MAX_SIGNAL_BYTES:

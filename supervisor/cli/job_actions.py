@@ -10,11 +10,16 @@ from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.storage import Actor, Store
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
+from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json
 
 Change = Callable[[Store, int, Actor], tuple[Any, str]]
 """Changes a job for an operator; returns the job, and what became of it in words."""
+
+
+_ids = click.argument(
+    "ids", type=JobId, nargs=-1, required=True, metavar="ID…", shell_complete=live("jobs")
+)
 
 
 def _change_each(operator: Operator, change: Change, ids: Sequence[int], reason: str | None) -> int:
@@ -45,15 +50,7 @@ def _for_many(change: Change) -> click.Command:
     def command(operator: Operator, ids: tuple[int, ...], reason: str | None) -> int:
         return _change_each(operator, change, ids, reason)
 
-    of_ids = click.argument(
-        "ids",
-        type=JobId,
-        nargs=-1,
-        required=True,
-        metavar="ID…",
-        shell_complete=live("jobs"),
-    )
-    decorated = of_ids(with_reason(for_operator(command)))
+    decorated = _ids(with_reason(for_operator(command)))
     return click.command(change.__name__, help=change.__doc__)(decorated)
 
 
@@ -64,13 +61,29 @@ def cancel(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
     return job, "cancelled" if at_once else "asked to stop"
 
 
-@_for_many
-def retry(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
-    """Run failed or cancelled jobs again, with all their retries."""
-    due_ms = store.jobs.get(job_id).run_at_ms
-    job = store.jobs.retry(job_id, by)
-    early = f", due now instead of {local_time(due_ms)}" if due_ms > job.run_at_ms else ""
-    return job, f"{job.status} again{early}"
+@click.command()
+@_ids
+@click.option(
+    "--from-step", type=Text(), metavar="NAME", help="Forget this step and those kept after it."
+)
+@with_reason
+@for_operator
+def retry(
+    operator: Operator, ids: tuple[int, ...], from_step: str | None, reason: str | None
+) -> int:
+    """Run failed or cancelled jobs again, with all their retries.
+
+    A durable function goes on behind what it has kept.
+    """
+
+    def change(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
+        due_ms = store.jobs.get(job_id).run_at_ms
+        job = store.jobs.retry(job_id, by, from_step)
+        early = f", due now instead of {local_time(due_ms)}" if due_ms > job.run_at_ms else ""
+        step = f" from the step {from_step}" if from_step else ""
+        return job, f"{job.status} again{step}{early}"
+
+    return _change_each(operator, change, ids, reason)
 
 
 @_for_many

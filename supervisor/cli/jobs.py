@@ -218,7 +218,8 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
 @click.argument("id", type=JobId, shell_complete=live("jobs"))
 @for_operator
 def show(operator: Operator, id: int) -> None:
-    """Show a job, its attempts and its error."""
+    """Show a job, its steps, its attempts and its error."""
+    from orpheus.supervisor.cli.durable import print_steps  # noqa: PLC0415 - not for jobs
     from orpheus.supervisor.cli.why import first_reason  # noqa: PLC0415 - not for jobs
 
     with operator.opened() as (store, handover):
@@ -226,6 +227,7 @@ def show(operator: Operator, id: int) -> None:
         if operator.as_json:
             print_json(job_of(job, attempts))
             return
+        steps = store.steps.of(id, _LONGEST_NOTE + 1)
         status: str = job.status
         if job.status is Status.CANCELLED:
             status += f" {how_cancelled(store.audit.who_cancelled(job), None)}".rstrip()
@@ -257,6 +259,9 @@ def show(operator: Operator, id: int) -> None:
             "result": job.result,
         }
     )
+    if steps:
+        click.echo()
+        print_steps(steps)
     if attempts:
         click.echo()
         rows = [_attempt_row(attempt, job, now_ms) for attempt in attempts]

@@ -19,10 +19,7 @@ def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any
     Raises UsageError if the words are neither JSON nor KEY=VALUE, or name a field twice.
     """
     if len(words) == 1 and words[0].lstrip().startswith("{"):
-        try:
-            whole: dict[str, Any] = _parse(words[0])
-        except (ValueError, RecursionError) as error:
-            raise click.UsageError(f"the payload is not valid JSON: {error}") from None
+        whole: dict[str, Any] = json_of(words[0])
         return whole
     payload: dict[str, Any] = {}
     for word in words:
@@ -33,6 +30,14 @@ def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any
             raise click.UsageError(f"the field {key!r} is given twice")
         payload[key] = _value(text, schema.get("properties", {}).get(key, {}))
     return payload
+
+
+def json_of(text: str) -> Any:
+    """Return the payload that was typed as JSON. Raises UsageError if it is not valid."""
+    try:
+        return _parse(text)
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"the payload is not valid JSON: {error}") from None
 
 
 def _parse(text: str) -> Any:

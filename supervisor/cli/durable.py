@@ -1,0 +1,72 @@
+"""`orpheus signal`, and the steps of a durable function in `orpheus show`."""
+
+import json
+
+import click
+
+from orpheus.shared.domain.steps import Step, StepState, new_signal
+from orpheus.shared.errors import InvalidJob
+from orpheus.shared.messages.steps import signal_of
+from orpheus.shared.text import first_line
+from orpheus.supervisor.cli.operator import Operator, Text, for_operator
+from orpheus.supervisor.cli.output import Column, ago, duration, local_time, print_table
+from orpheus.supervisor.cli.payload import json_of
+
+_LONGEST_RESULT = 300
+_OF_STEPS = (
+    Column("STEP", least=12),
+    Column("KIND", 2),
+    "STATE",
+    Column("AT", 1),
+    Column("TOOK", 3),
+    Column("ATTEMPT", 4),
+    Column("RESULT", least=20),
+)
+
+
+@click.command()
+@click.argument("name", type=Text())
+@click.argument("key", type=Text())
+@click.argument("payload", type=Text(), metavar="[JSON]", default="null")
+@for_operator
+def signal(operator: Operator, name: str, key: str, payload: str) -> None:
+    """Send the signal NAME of KEY to the durable functions that wait for it."""
+    try:
+        new = new_signal(name, key, json.dumps(json_of(payload), ensure_ascii=False))
+    except InvalidJob as error:
+        raise click.UsageError(str(error)) from None
+    with operator.store() as store:
+        sent, is_new = store.signals.send(new)
+    words = f"the signal {name} of key {key} is sent"
+    if not is_new:
+        words = f"it was sent before, at {local_time(sent.at_ms)}, with {sent.payload}"
+    operator.answer(signal_of(sent, is_new=is_new), words)
+
+
+def print_steps(steps: list[Step]) -> None:
+    """Print what a durable function has kept."""
+    rows = [
+        (
+            step.name,
+            step.kind,
+            step.state.replace("_", " "),
+            ago(step.at_ms),
+            duration(step.took_ms / 1000) if step.took_ms else None,
+            step.attempt,
+            _result_of(step),
+        )
+        for step in steps
+    ]
+    print_table(_OF_STEPS, rows)
+
+
+def _result_of(step: Step) -> str | None:
+    """Return the result, or what a wait waits for."""
+    if step.result is not None:
+        return first_line(step.result, _LONGEST_RESULT)
+    if step.state is not StepState.WAITING:
+        return None if step.until_ms is None else f"until {local_time(step.until_ms)}"
+    until = "" if step.until_ms is None else f" until {local_time(step.until_ms)}"
+    if step.signal is None:
+        return f"for {len(step.children)} jobs"
+    return f"for the signal {step.signal} of key {step.key}{until}"

@@ -73,9 +73,12 @@ def test_an_error_without_frames_has_no_location(text: str | None) -> None:
     assert location_of(text) == ""
 
 
-def test_what_a_dead_worker_was_doing_is_no_location() -> None:
-    stack = 'Current thread 0x7f (most recent call first):\n  File "a.py", line 3 in f\n'
-    assert location_of(stack) == ""
+def test_what_a_dead_worker_was_doing_begins_with_its_location() -> None:
+    files = ("/usr/lib/python3.11/json/decoder.py", "a.py", "orpheus/worker/attempt/executor.py")
+    frames = "".join(f'  File "{file}", line {n} in f{n}\n' for n, file in enumerate(files))
+    fence = 'Thread 0x6f (most recent call first):\n  File "b.py", line 9 in f\n\n'
+    stack = f"Fatal Python error: Aborted\n\n{fence}Current thread 0x7f (most …):\n{frames}"
+    assert location_of(stack) == "a.py:1 in f1"
 
 
 def test_of_an_exception_raised_while_another_was_handled_it_is_the_later_location() -> None:

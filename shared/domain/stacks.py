@@ -4,13 +4,24 @@ import re
 
 _THREAD = re.compile(r"^(?=(?:Current thread|Thread) 0x)", re.MULTILINE)
 _RUNS_JOBS = "worker/attempt/executor.py"
+_MAIN = "in <module>"
+_ASKED = "worker/control/"
+"""The thread that writes the stacks when it is asked for them."""
 _OF_WORKER = re.compile(r"orpheus/(?:shared/job_types|worker/(?:attempt|leasing|process|__main__))")
 
 
 def job_first(stacks: str) -> str:
-    """Return the stacks, beginning with those of the threads that run the code of jobs."""
+    """Return the stacks, beginning with those of the threads that run the code of jobs.
+
+    Then comes the thread that crashed, then the main thread.
+    """
+
+    def rank(thread: str) -> tuple[bool, bool, bool]:
+        crashed = thread.startswith("Current") and _ASKED not in thread
+        return _RUNS_JOBS not in thread, not crashed, _MAIN not in thread
+
     head, *threads = _THREAD.split(stacks)
-    threads.sort(key=lambda thread: (_RUNS_JOBS not in thread, not thread.startswith("Current")))
+    threads.sort(key=rank)
     return "\n\n".join(part.strip() for part in (head, *threads)).strip()
 
 

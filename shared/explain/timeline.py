@@ -16,6 +16,8 @@ _PAGES = {
     "schedule": "/ui/schedules", "type": "/ui/types", "jobs": "/ui/audit", "all": "/ui/audit",
 }  # fmt: skip
 """By the first word of a kind or a target; of all others, the overview."""
+_ACTIONS = {"configure": "changed the", "acknowledge": "acknowledged"}
+"""An action in words; all others as they are."""
 _WITH_ROWS = ("queue", "schedule", "type")
 """Their pages have a row for each, with its name as an anchor."""
 
@@ -48,7 +50,8 @@ def _text_of(kind: str, body: Mapping[str, Any]) -> str:
 
 
 def _done(entry: AuditRow) -> str:
-    text = f"{entry.action} {entry.target}"
+    action = _ACTIONS.get(entry.action, entry.action)
+    text = f"{action} {entry.target.removeprefix('problem ')}"
     change = audit_entry_of(entry).change
     if change:
         text += f" ({change})"

@@ -90,7 +90,8 @@ def unacknowledge(store: Store, actor: Actor, code: str, subject: str) -> None:
 
 
 def _problem(code: str, subject: str) -> str:
-    return f"problem {code} {subject}".rstrip()
+    words = code.replace("_", " ")
+    return f"problem {subject} ({words})" if subject else f"problem {words}"
 
 
 _PAUSE = {True: "pause", False: "resume"}

@@ -85,7 +85,7 @@ def test_an_acknowledged_problem_is_no_news_until_it_gets_worse(system: Any) -> 
     known = answer.json()["concerns"][0]["acknowledged"]
     assert (known["by"], known["reason"]) == ("api:127.0.0.1", "the card network is down")
     entry = system.client.get("/audit").json()["items"][0]
-    assert (entry["action"], entry["target"]) == ("acknowledge", "problem type_failing add")
+    assert (entry["action"], entry["target"]) == ("acknowledge", "problem add (type failing)")
     undo = "/concerns/type_failing/unacknowledge"
     assert system.client.post(undo, json={"subject": "add"}).status_code == 200
     assert system.client.post(undo, json={"subject": "add"}).status_code == 404

@@ -1,12 +1,12 @@
 // Sentences of the server, with links to the jobs, queues and quarantined types that they name.
 import { html, nothing } from "./lit.js";
-import { timeOf } from "./time.js";
+import { secondsTo, timeOf } from "./time.js";
 
 const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
 
-/** A text with its links; the first letter becomes a capital. @param {string} text @returns {any[]} */
+/** A text with its links; its first letter becomes a capital, unless a name begins it. @param {string} text @returns {any[]} */
 export function linked(text) {
-  const parts = [], whole = text.charAt(0).toUpperCase() + text.slice(1);
+  const parts = [], whole = /^(?:after|\S+ is quarantined)/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
   let end = 0;
   for (const match of whole.matchAll(new RegExp(LINKED, "gi"))) {
     const [all, job, queue, type] = match;
@@ -18,4 +18,4 @@ export function linked(text) {
 }
 
 /** A reason with its links, and until when it holds. @param {{text: string, until?: string | null}} reason */
-export const told = ({ text, until }) => html`${linked(text)}${until ? html`<span class="until"> until ${timeOf(until, "short")} (${timeOf(until, "relative")})</span>` : nothing}`;
+export const told = ({ text, until }) => html`${linked(text)}${until && secondsTo(until) ? html`<span class="until"> until ${timeOf(until, "short")} (${timeOf(until, "relative")})</span>` : nothing}`;

@@ -3,7 +3,7 @@
 import { byId, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, nothing } from "../base/lit.js";
-import { now, timeOf } from "../base/time.js";
+import { momentOf, now, timeOf } from "../base/time.js";
 import { count, duration, plural, tidy } from "../base/words.js";
 import { startChrome } from "../frame/chrome.js";
 import { followStream } from "../frame/refresh.js";
@@ -11,11 +11,12 @@ import { pastChart } from "./past-chart.js";
 
 const HOUR_MS = 3_600_000;
 const RANGES = { "1h": 1, "6h": 6, "1d": 24, "2d": 48, "7d": 168, "30d": 720, "90d": 2160 };
-const AROUND_MS = HOUR_MS / 2; // a click shows so much before and after it
+const AROUND_MS = HOUR_MS / 2, LEAST_AROUND_MS = HOUR_MS / 12; // a click shows so much before and after it: an hour, or less of a short span
 const MARKED = "config,supervisor.started,supervisor.degraded,worker.fatal,operator,alert.fired";
 /** What happens all day long is not shown unless it is asked for. */
 const NOT_ROUTINE = "config,supervisor,worker.exited,worker.hung,worker.fatal,operator,alert,schedule.missed,type";
 const MOST = 200;
+const MOST_ALIKE = 3; // neighbours of one kind; the others are folded
 const TYPING_MS = 350;
 const COUNTED = ["submitted", "done", "failed", "cancelled", "retried", "worker_s"];
 const TIMES = ["wait_p50_s", "wait_p95_s", "run_p50_s", "run_p95_s"];
@@ -30,7 +31,7 @@ let typing;
 startChrome();
 const field = byId("search");
 field.value = asked().q;
-field.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => go({ q: field.value.trim() }, true), TYPING_MS); });
+field.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => find(field.value.trim()), TYPING_MS); });
 addEventListener("popstate", () => { field.value = asked().q; refresh.now(); });
 const refresh = followStream(load, (kind) => !kind.startsWith("job."), 15_000);
 
@@ -53,6 +54,18 @@ function go(changes, isTyped = false) {
   if (isTyped) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
   refresh.now();
+}
+
+/** Search for a text, or go to a time of the day or a date. @param {string} text */
+function find(text) {
+  const at = /^\d\d:\d\d|^\d{4}-\d\d-\d\d/.test(text) ? momentOf(text) : NaN;
+  go(at ? around(at) : { q: text }, true);
+}
+
+/** The address of what happened around a time. @param {number} at @param {number} [ms] before and after it */
+function around(at, ms = AROUND_MS) {
+  const until = Math.min(now(), at + ms);
+  return { range: "", q: "", since: new Date(until - 2 * ms).toISOString(), until: new Date(until).toISOString() };
 }
 
 /** @param {AbortSignal} signal */
@@ -97,7 +110,7 @@ function show() {
   const series = (/** @type {string} */ words, /** @type {string} */ kind, /** @type {string} */ field) => ({ name: words, kind, values: points.map((point) => point[field]) });
   const how = (/** @type {(value: number) => string} */ format, stacked = false) => ({
     format, stacked, hovered, hover: (/** @type {number | null} */ at) => { hovered = at; show(); },
-    pick: (/** @type {number} */ at) => go({ range: "", since: new Date(at - AROUND_MS).toISOString(), until: new Date(at + AROUND_MS).toISOString() }),
+    pick: (/** @type {number} */ at) => go({ ...around(at, Math.max(LEAST_AROUND_MS, Math.min(AROUND_MS, (until - since) / 12))), q }),
   });
   const slowest = name || names.length < 2 ? "" : `, slowest ${by}`, whole = (/** @type {number} */ value) => count(Math.round(value));
   draw(html`
@@ -106,10 +119,26 @@ function show() {
     ${pastChart(`Wait${slowest}`, [series("p50", "in_progress", "wait_p50_s"), series("p95", "pending", "wait_p95_s")], span, how(duration))}
     ${pastChart(`Run${slowest}`, [series("p50", "in_progress", "run_p50_s"), series("p95", "pending", "run_p95_s")], span, how(duration))}
     ${pastChart("Worker time", [series("ran", "done", "worker_s")], span, how(duration, true))}`, byId("charts"));
-  draw(hovered === null ? "Point at a chart for its figures; click to zoom in on that hour." : timeOf(new Date(hovered).toISOString(), "exact"), byId("pointed"));
-  draw(items.map(({ at, kind, text, by: who, link, subject }) => html`<li data-kind=${kind.split(".")[0]}>
-    ${timeOf(at, "exact")}<span class="kind">${kind}</span><span>${link ? html`<a href=${link}>${text}</a>` : text || subject}${who ? html` <small>by ${who}</small>` : nothing}</span></li>`), byId("events"));
+  draw(hovered === null ? "Point at a chart for its figures; click to zoom in." : timeOf(new Date(hovered).toISOString(), "exact"), byId("pointed"));
+  draw(grouped(items).map((alike) => (alike.length <= MOST_ALIKE ? alike.map(line) : html`${line(alike[0])}
+    <li class="alike"><details><summary>${count(alike.length - 1)} more ${alike[0].kind} since ${timeOf(alike.at(-1).at, "exact")}</summary><ol>${alike.slice(1).map(line)}</ol></details></li>`)), byId("events"));
   draw(button("include starts and schedules", isWhole, { all: isWhole ? "" : "yes" }), byId("routine"));
-  showOrHide(byId("no-events"), items.length ? "" : q ? "No event in this span contains this text." : "No events in this span.");
+  showOrHide(byId("no-events"), items.length ? "" : q ? "No events match." : "No events in this span.");
   showOrHide(byId("summary"), `${plural(items.length, "event")}${more ? ", older ones left out: choose a shorter span" : ""}`);
 }
+
+/** Neighbours of one kind together. What operators did stands alone. @param {any[]} items @returns {any[][]} */
+function grouped(items) {
+  /** @type {any[][]} */
+  const groups = [];
+  for (const item of items) {
+    const last = groups.at(-1);
+    if (last && last[0].kind === item.kind && !item.by) last.push(item);
+    else groups.push([item]);
+  }
+  return groups;
+}
+
+/** @param {any} item */
+const line = ({ at, kind, text, by: who, link, subject }) => html`<li data-kind=${kind.split(".")[0]}>
+  ${timeOf(at, "exact")}<span class="kind">${kind}</span><span>${link ? html`<a href=${link}>${text}</a>` : text || subject}${who ? html` <small>by ${who}</small>` : nothing}</span></li>`;

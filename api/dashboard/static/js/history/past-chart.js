@@ -1,7 +1,8 @@
 // One chart of the history: bars or lines over a span of time, with marks of what happened and the figures at the pointer.
 import { html, nothing, svg } from "../base/lit.js";
+import { timeOf } from "../base/time.js";
 
-const WIDTH = 1000, HEIGHT = 100;
+const WIDTH = 1000, HEIGHT = 100, MINUTE_MS = 60_000;
 
 /**
  * @typedef {object} Series
@@ -37,7 +38,7 @@ export function pastChart(title, series, span, { stacked = false, format, hovere
     return html`<span class=${kind}>${name}${shown === null ? nothing : html` <b>${format(shown)}</b>`}</span>`;
   });
   return html`<figure class="past">
-    <figcaption><h2>${title}</h2>${figures}<span class="top-value">${top ? format(top) : "nothing"}</span></figcaption>
+    <figcaption><h2>${title}</h2>${figures}<span class="top-value">${top ? `max ${format(top)}` : "nothing"}</span></figcaption>
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${title}, at most ${top ? format(top) : "nothing"}"
       @pointermove=${(/** @type {PointerEvent} */ event) => hover(timeAt(event))} @pointerleave=${() => hover(null)} @click=${(/** @type {PointerEvent} */ event) => pick(timeAt(event))}>
       ${svg`<path class="ground" d="M0 ${HEIGHT}H${WIDTH}" />`}
@@ -45,6 +46,7 @@ export function pastChart(title, series, span, { stacked = false, format, hovere
       ${stacked ? bars(series, span, x, y) : series.map(({ kind, values }) => svg`<path class="edge ${kind}" d=${edge(values, span, x, y)} />`)}
       ${hovered === null ? nothing : svg`<path class="pointer" d="M${x(hovered).toFixed(1)} 0V${HEIGHT}" />`}
     </svg>
+    <div class="axis" aria-hidden="true">${[since, (since + until) / 2, until].map((at) => timeOf(new Date(Math.round(at / MINUTE_MS) * MINUTE_MS).toISOString(), "short"))}</div>
   </figure>`;
 }
 

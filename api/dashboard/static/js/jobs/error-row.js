@@ -28,7 +28,7 @@ export function errorCells(group, changed) {
 function ask(name, { type, error, where, count: n, max_id: most }, changed) {
   confirm({
     ...questionOf(name, n),
-    text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. ${WORDS[name].text} Nothing happens if the count changes first.`,
+    text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. ${WORDS[name].text} If the count changes before you confirm, nothing is changed.`,
     body: { action: name, filter: { status: "failed", type, error, where: where ?? "" }, max_id: most, expected_count: n },
     done: ({ changed: done }) => { setText(byId("result"), `${doneText(name, done, ` of ${type}`)}.`); changed(); },
   });

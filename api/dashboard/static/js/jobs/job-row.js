@@ -43,7 +43,7 @@ function describe(job, isHeld) {
   const failure = error && `${error.type}: ${error.message}`, waits = Date.parse(job.run_at) - now();
   const after = (/** @type {any} */ text) => [text, payload].filter(Boolean).join(" · ");
   switch (status) {
-    case "failed": return failure ?? "";
+    case "failed": return [payload, failure].filter(Boolean).join(" · ");
     case "cancelled": return after(endedWithAnother(job) && error.message);
     case "blocked": return after(needs.length && `after job${needs.length > 1 ? "s" : ""} ${listed(needs, MOST_NAMED)}`);
     case "in_progress": return job.message || payload;

@@ -61,9 +61,9 @@ export class Figures {
     const failing = share(throughput.last_5_min);
     const waiting = [["pending", pending], ["blocked", blocked]].filter(([, n]) => n).map(([status, n], i) => html`${i ? " · " : ""}<a href=${jobsWith({ status })}>${count(n)} ${status}</a>`);
     draw(html`
-      ${figure("Done", "in an hour", html`<a href=${jobsWith({ status: "done" })}>${count(hour.done)}</a>`, `${rate(throughput.ended_per_minute)} per min now`,
+      ${figure("Done", "last hour", html`<a href=${jobsWith({ status: "done" })}>${count(hour.done)}</a>`, `${rate(throughput.ended_per_minute)} per min now`,
         line("Jobs done in each of the last 60 minutes", minutes.map((/** @type {any} */ { done }) => done), { kind: "done" }))}
-      ${figure("Failed", "in an hour", hour.failed ? html`<a href="/ui/errors">${count(hour.failed)}</a>` : "0", hour.failed ? `${percent(share(hour))} of jobs · ${failing ? `${percent(failing)} in 5 min` : "none lately"}` : "no failure",
+      ${figure("Failed", "last hour", hour.failed ? html`<a href="/ui/errors">${count(hour.failed)}</a>` : "0", hour.failed ? `${percent(share(hour))} of jobs · ${failing ? `${percent(failing)} in 5 min` : "none lately"}` : "no failure",
         line("Failed jobs in each of the last 60 minutes", minutes.map((/** @type {any} */ { failed }) => failed), { kind: "failed", least: 1 }), failing >= ALARMING_SHARE)}
       ${figure("Oldest wait", "now", oldest === null ? "–" : brief(oldest), queue === null ? "no job is due" : html`in <a href="/ui/queues#queue-${queue}" title="Queue ${queue}">${queue}</a>`,
         line("The longest wait in each of the last 60 minutes", series("wait"), { least: 1, kind: "wait" }))}

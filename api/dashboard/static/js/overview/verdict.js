@@ -42,7 +42,7 @@ export class Verdict {
   open() {
     room.classList.add("open");
     byId("show-problems").hidden = true;
-    room.style.setProperty("--height", `${Math.min(byId("concerns").scrollHeight, 320)}px`);
+    room.style.setProperty("--height", `${Math.min(byId("concerns").scrollHeight, innerHeight)}px`);
   }
 
   /** @param {any} concern */

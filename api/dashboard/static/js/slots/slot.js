@@ -48,12 +48,15 @@ export class Slot {
     if (this.isOpen && before?.last_exit?.at !== worker.last_exit?.at) this.readExits(); // there may have been others before it
   }
 
+  /** Of its row. */
+  get id() { return idOfSlot(this.several ? `${this.worker.slot} on ${this.worker.host}` : this.worker.slot); }
+
   get isProgram() { return this.worker.role === "program"; }
 
   /** The row, and what is unfolded below it. */
   row() {
-    const { slot, host, message = this.worker.job?.message } = this.worker, look = lookOf(this.worker), why = this.why();
-    const id = idOfSlot(this.several ? `${slot} on ${host}` : slot), fold = this.several ? `more-${host}-${slot}` : `more-${slot}`;
+    const { slot, host, message = this.worker.job?.message } = this.worker, look = lookOf(this.worker), why = this.why(), { id } = this;
+    const fold = this.several ? `more-${host}-${slot}` : `more-${slot}`;
     return html`<div class="slot ${location.hash === `#${id}` ? "target" : ""} ${why ? "unwell" : ""}" id=${id} data-state=${look}>
       <span class="name" title=${slot}><span class="mark">${icon(iconOf(look))}</span><b>${slot}</b></span>
       <span class="now" title=${why || message || nothing}>${why ? html`<span class="why">${why}</span>` : this.work()}</span>

@@ -19,6 +19,7 @@ export class Slots {
     this.configured = [];
     /** The numbers that are typed, and what became of them, by group. @type {Map<string, {typed?: string, result?: string}>} */
     this.forms = new Map();
+    addEventListener("hashchange", () => this.openTarget());
   }
 
   /** Read the pools and programs. */
@@ -46,8 +47,15 @@ export class Slots {
     if (!this.workers || document.hidden || document.documentElement.classList.contains("lost")) return;
     draw(this.groups().map((group) => this.group(group)), byId("slots"));
     setText(byId("workers-summary"), this.summary(this.workers));
-    if (!this.isShown && location.hash.startsWith("#slot-")) byId(location.hash.slice(1))?.scrollIntoView({ block: "center" });
+    if (!this.isShown) this.openTarget();
     this.isShown = true;
+  }
+
+  /** Show the slot that the address names, with its details. */
+  openTarget() {
+    const slot = [...this.slots.values()].find(({ id }) => location.hash === `#${id}`);
+    if (slot && !slot.isOpen) slot.toggle();
+    if (slot) byId(slot.id)?.scrollIntoView({ block: "center" });
   }
 
   /** @returns {Group[]} */
@@ -77,7 +85,7 @@ export class Slots {
     const ask = (/** @type {number} */ next) => confirm({
       title: `Scale ${kind} ${name} to ${many(next)}?`,
       text: `It has ${many(wanted)} now. ${next < wanted ? kind === "program" ? "The surplus instances are asked to stop. " : "The surplus workers finish their jobs first. " : ""}This lasts until the number in the configuration changes or the supervisor restarts.`,
-      yes: "Scale it", path: `/pools/${name}/scale${onHost(host, this.several)}`, body: { workers: next },
+      yes: `Scale ${kind}`, path: `/pools/${name}/scale${onHost(host, this.several)}`, body: { workers: next },
       closed: () => { form.typed = undefined; this.draw(); },
       done: () => { form.result = `${many(next)} requested`; this.draw(); },
     });

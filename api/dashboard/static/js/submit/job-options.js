@@ -19,7 +19,7 @@ const optionsOf = ({ queue, max_retries, timeout }) => ({
   run_at: { ...TEXT, hint: "a time such as 2026-12-31T12:00:00Z, instead of a delay" },
   max_retries: { type: "integer", minimum: 0, maximum: 100, default: max_retries, hint: "after the first attempt" },
   timeout: { ...TEXT, default: asWritten(+timeout), hint: "for each attempt" },
-  unique_key: { ...TEXT, hint: "while a job with this key waits or runs, submitting again returns that job" },
+  unique_key: { ...TEXT, hint: "while a job with this key waits or runs, submitting again returns the existing job" },
   concurrency_key: { ...TEXT, hint: "jobs with the same key share the limits per key of their queue" },
   depends_on: { type: "list", of: "integer", hint: "ids of jobs that must be done first, separated by commas" },
   on_dependency_failure: { enum: ["cancel", "run", "fail"], default: "cancel", hint: "if one of them fails or is cancelled" },

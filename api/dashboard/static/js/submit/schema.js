@@ -79,7 +79,7 @@ export function describeField({ schema: part, defs }) {
 }
 
 /** @param {any} schema */
-export const defaultOf = ({ default: preset }) => (preset === undefined || preset === null ? "" : `default ${writeExact(preset)}`);
+export const defaultOf = ({ default: preset }) => (preset === undefined || preset === null ? "" : `default: ${typeof preset === "string" && preset ? preset : writeExact(preset)}`);
 
 /** What a value must be, in words; its default stands apart. @param {Shape} shape @param {any} [defs] */
 export function hintOf({ kind, schema }, defs = {}) {

@@ -3,6 +3,8 @@ import { startChrome } from "../frame/chrome.js";
 import { postCurl } from "../base/curl.js";
 import { byId, copyOnClick, h, icon, isReadOnly, setAttr, setText, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
+import { told } from "../base/linked.js";
+import { draw, html } from "../base/lit.js";
 import { JobOptions } from "./job-options.js";
 import { Live } from "../frame/live.js";
 import { Payload } from "./payload.js";
@@ -55,7 +57,7 @@ async function start() {
   }
   choose();
   if (from && isKnown) fillFrom(from);
-  showOrHide(byId("problem"), problem);
+  if (problem) showOrHide(byId("problem"), problem);
   suggestQueues();
 }
 
@@ -83,7 +85,7 @@ function choose() {
   setText(byId("type-hint"), type.description || "\u00a0");
   payload.setSchema(type.schema);
   options.setDefaults(type.defaults);
-  showOrHide(byId("problem"), "");
+  showOrHide(byId("problem"), type.quarantine && `${type.name} is quarantined ${type.quarantine.text}`);
   changed();
 }
 
@@ -139,6 +141,15 @@ function showSent(job) {
   }
   showStatus(early.get(job.id) ?? job);
   early.clear();
+  showWhy(job.id).catch(() => {}); // the page of the job says it, too
+}
+
+/** Say why it waits, below it: no pool serves its queue, its type is quarantined. @param {number} id */
+async function showWhy(id) {
+  const { reasons } = await request(`/jobs/${id}/why`), waits = reasons.filter((/** @type {any} */ { code }) => code !== "ended");
+  const hint = h("p", { class: "hint" });
+  draw(waits.map((/** @type {any} */ reason) => html`${told(reason)} `), hint);
+  if (waits.length) sent.get(id)?.after(hint);
 }
 
 /** @param {any} job */

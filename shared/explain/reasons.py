@@ -157,7 +157,8 @@ def _held(facts: Facts, job: NextJob) -> Iterator[Reason]:
     if queue.rule.paused:
         who = (queue.pause and queue.pause.by) or "the configuration"
         data = {"queue": job.queue, "who": who, "why": queue.pause and queue.pause.reason}
-        yield Reason(Code.QUEUE_PAUSED, data, by=who)
+        since_ms = queue.pause and queue.pause.at_ms
+        yield Reason(Code.QUEUE_PAUSED, data, by=who, since_ms=since_ms)
     if job.quarantine is not None:
         data = {"type": job.type, "evidence": job.quarantine.evidence}
         is_over = {"is_released": job.quarantine.is_released}
@@ -275,7 +276,8 @@ def _of_queues(facts: Facts) -> Iterator[Reason]:
         }
         first = reasons[0]
         by = first.by if first.code is ConcernCode.QUEUE_LATE else f"queue {names[0]}"
-        since_ms = min(queue.due.since_ms or facts.now_ms for queue in queues)
+        oldest_ms = min(queue.due.since_ms or facts.now_ms for queue in queues)
+        since_ms = first.since_ms or oldest_ms
         yield Reason(first.code, {**first.data, **data}, by=by, since_ms=since_ms)
 
 
@@ -311,7 +313,7 @@ def _is_limited(rule: QueueRow) -> bool:
 
 
 def _as_concern(reason: Reason) -> Reason:
-    return Reason(_HELD[Code(reason.code)], reason.data, by=reason.by)
+    return msgspec.structs.replace(reason, code=_HELD[Code(reason.code)])
 
 
 def _watched_s(facts: Facts) -> float:

@@ -226,7 +226,7 @@ def test_of_several_hosts_each_has_its_rows_and_its_actions_and_a_lost_one_says_
     expect(form).to_contain_text("1 worker")
     form.get_by_label("Workers of pool default").fill("3")
     form.get_by_label("Scale pool default").click()
-    page.get_by_role("button", name="Scale pool").click()
+    page.get_by_role("button", name="Scale pool", exact=True).click()
     expect(form).to_contain_text("3 workers requested")
     assert len(scaled) == 1
     why = "lost: nothing was heard of beta since 2026-01-31T12:00:00.000Z"

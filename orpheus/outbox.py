@@ -1,4 +1,4 @@
-"""Writes a job into an outbox, as a row of the application's own transaction.
+"""Writes a job or a signal into an outbox, as a row of the application's own transaction.
 
 The connection is whatever the application has: of a DB-API driver (sqlite3, psycopg, apsw, Django's
 `connection`), or a Connection or Session of SQLAlchemy. None of them is imported here.
@@ -12,8 +12,10 @@ from inspect import isawaitable
 from typing import Any, Unpack
 
 from orpheus.shared.application_connections import is_of_sqlalchemy, is_session, unwrapped
+from orpheus.shared.domain.steps import new_signal
+from orpheus.shared.errors import OrpheusError
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
-from orpheus.shared.outbox.table import DEFAULT_TABLE, quoted
+from orpheus.shared.outbox.table import DEFAULT_TABLE, SIGNAL, quoted
 
 _COLUMNS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
 _NOT_CARRIED = ("max_retries", "timeout", "depends_on", "on_dependency_failure", "ref")
@@ -49,15 +51,34 @@ def add(
     is unknown or asynchronous (see `insert`; of SQLAlchemy: `await connection.run_sync(outbox.add,
     job)`), and ValueError for a job that an outbox cannot carry.
     """
-    request = request_of(job, payload, options)
+    _write(connection, _row_of(request_of(job, payload, options)), table)
+
+
+def signal(
+    connection: Any,
+    name: str,
+    key: str | int,
+    payload: Any = None,
+    *,
+    table: str = DEFAULT_TABLE,
+) -> None:
+    """Write a signal into the outbox; it is sent if and when the application commits.
+
+    The first payload of a name and a key stays. Nothing is committed here. Raises TypeError as
+    `add` does, and ValueError for a signal that is not valid.
+    """
+    _write(connection, _signal_row(name, key, payload), table)
+
+
+def _write(connection: Any, row: dict[str, Any], table: str) -> None:
     if is_session(connection):
         connection = unwrapped(connection)
         _refuse_async(connection, _IN_SQLALCHEMY)
     if is_of_sqlalchemy(connection):
-        statement = insert(request, paramstyle=connection.dialect.paramstyle, table=table)
+        statement = _statement(row, connection.dialect.paramstyle, table)
         _refuse_async(connection.exec_driver_sql(*statement), _IN_SQLALCHEMY)
         return
-    statement = insert(request, paramstyle=_paramstyle_of(connection), table=table)
+    statement = _statement(row, _paramstyle_of(connection), table)
     cursor = connection.cursor()
     _refuse_async(cursor)
     try:
@@ -79,9 +100,24 @@ def insert(
     `paramstyle` is one of those of the DB-API, or `numeric_dollar` (asyncpg): the values are a
     tuple, or a dictionary for `named` and `pyformat`. Raises ValueError as `add` does.
     """
+    return _statement(_row_of(request_of(job, payload, options)), paramstyle, table)
+
+
+def insert_signal(
+    name: str,
+    key: str | int,
+    payload: Any = None,
+    *,
+    paramstyle: str,
+    table: str = DEFAULT_TABLE,
+) -> tuple[str, Any]:
+    """Return the INSERT that writes a signal, and its values, as `insert` does."""
+    return _statement(_signal_row(name, key, payload), paramstyle, table)
+
+
+def _statement(row: dict[str, Any], paramstyle: str, table: str) -> tuple[str, Any]:
     if paramstyle not in _PLACEHOLDERS:
         raise ValueError(f"paramstyle: {paramstyle!r} is none of {', '.join(_PLACEHOLDERS)}")
-    row = _row_of(request_of(job, payload, options))
     if "run_at" in row and paramstyle != _OF_ASYNCPG:
         row["run_at"] = row["run_at"].isoformat()
     placeholder = _PLACEHOLDERS[paramstyle]
@@ -97,7 +133,7 @@ def _row_of(job: JobRequest) -> dict[str, Any]:
     for name in _NOT_CARRIED:
         if getattr(job, name) not in (None, ()):
             raise ValueError(f"{job.type}: {name} has no column in an outbox")
-    row: dict[str, Any] = {"type": job.type, "payload": _json(job)}
+    row: dict[str, Any] = {"type": job.type, "payload": _json(job.type, dict(job.payload))}
     values = {name: getattr(job, name) for name in _COLUMNS}
     run_at = job.run_at
     if job.delay is not None:
@@ -107,11 +143,20 @@ def _row_of(job: JobRequest) -> dict[str, Any]:
     return row | {name: value for name, value in values.items() if value is not None}
 
 
-def _json(job: JobRequest) -> str:
+def _signal_row(name: str, key: str | int, payload: Any) -> dict[str, Any]:
+    """Return the columns of a signal. Raises ValueError for one that is not valid."""
     try:
-        return json.dumps(dict(job.payload), ensure_ascii=False, allow_nan=False)
+        new = new_signal(name, key, _json(name, payload))
+    except OrpheusError as error:
+        raise ValueError(f"signal {name!r}: {error}") from None
+    return {"type": f"{SIGNAL}{new.name}", "payload": new.payload, "unique_key": new.key}
+
+
+def _json(what: str, payload: Any) -> str:
+    try:
+        return json.dumps(payload, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{job.type}: payload is not JSON: {error}") from None
+        raise ValueError(f"{what}: payload is not JSON: {error}") from None
 
 
 def _paramstyle_of(connection: Any) -> str:

@@ -49,7 +49,7 @@ class CallsInTransaction(DatabaseCalls):
 
 _WAKES = (
     "it would lock the functions that wait for it until your transaction ends, and hold up their "
-    "workers: call it after"
+    "workers: call it after, or write it into an outbox (orpheus.outbox.signal)"
 )
 _CHANGES = (
     "it would lock the job until your transaction ends, and hold up its worker: call it before or "

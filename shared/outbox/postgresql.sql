@@ -2,12 +2,12 @@
 -- that is committed, and deletes the row. It needs SELECT, UPDATE and DELETE on the table.
 CREATE TABLE "orpheus_outbox" (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,  -- no id is ever used again
-    type text NOT NULL,                                  -- the job type
-    payload text NOT NULL DEFAULT '{}',                  -- a JSON object
+    type text NOT NULL,                                  -- the job type, or 'signal:NAME'
+    payload text NOT NULL DEFAULT '{}',                  -- a JSON object; of a signal any JSON
     queue text,                                          -- this and the next five may be NULL
     priority integer,
     run_at timestamptz,
-    unique_key text,
+    unique_key text,                                     -- of a signal: its key
     concurrency_key text,
     tags text,                                           -- a JSON list: '["invoice"]'
     refused_at timestamptz,                              -- set by Orpheus if the row is no valid job;

@@ -11,6 +11,8 @@ from orpheus.shared.resources import folder_of
 
 DEFAULT_TABLE = "orpheus_outbox"
 DATABASES = ("sqlite", "postgresql")
+SIGNAL = "signal:"
+"""The type of a row that is a signal begins so, and its name follows. No job type has a colon."""
 TABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 """The names of tables, with a schema or without."""
 TABLE_RULE = "must be the name of a table, such as orpheus_outbox or shop.orpheus_outbox"

@@ -1,4 +1,4 @@
-"""Drains one outbox: a batch of rows becomes jobs, exactly once, then the next.
+"""Drains one outbox: a batch of rows becomes jobs and signals, exactly once, then the next.
 
 The rows and the jobs are in two databases, so no transaction covers both. A batch takes three
 steps, and a drainer that is killed between any two of them repeats nothing and loses nothing:
@@ -207,19 +207,25 @@ class Drainer:
             types = {row.name: row for row in store.types.all()}
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             with store.write(durable=True):
+                # First, as workers lock them: signals, then keys.
+                store.signals.lock((new.name, new.key) for _, new in batch.signals)
                 holders, contended = store.jobs.key_holders_within(batch.jobs, _KEY_WAIT_MS)
                 held_keys |= contended
                 batch = in_turn(batch, holders, contended)
-                if not batch.accepted and not batch.refused:
+                drained = batch.drained
+                if not drained and not batch.refused:
                     return True  # all of them wait for keys; there may be others behind them
                 refused, held = len(batch.refused), batch.held
                 number = store.outboxes.remember(
-                    name, source.digest, after, batch.accepted, refused=refused, held=held
+                    name, source.digest, after, drained, refused=refused, held=held
                 )
-                store.jobs.submit_many(batch.jobs)
+                if batch.jobs:
+                    store.jobs.submit_many(batch.jobs)
+                for _, signal in batch.signals:
+                    store.signals.send(signal)
                 failpoint("outbox.before_commit")
             failpoint("outbox.jobs_committed")
-            source.finish(batch.accepted, batch.refused)
+            source.finish(drained, batch.refused)
         failpoint("outbox.rows_deleted")
         store.outboxes.forget(name, source.digest, number)
         if batch.refused:
@@ -227,7 +233,7 @@ class Drainer:
             log.warning(
                 "outbox_rows_refused", outbox=name, rows=refused, first_id=first_id, reason=reason
             )
-        log.debug("outbox_drained", outbox=name, rows=len(batch.accepted))
+        log.debug("outbox_drained", outbox=name, rows=len(drained))
         return True
 
     def _note_trouble(self, reason: str) -> None:

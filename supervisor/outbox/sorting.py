@@ -1,4 +1,4 @@
-"""Turns rows of an outbox into jobs: with the same checks as every other submission.
+"""Turns rows of an outbox into jobs and signals: with the same checks as every other way in.
 
 It is imported when the first row comes: the checks take 4 MB, and a waiting drainer needs none.
 """
@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.json_values import unique_keys
-from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.domain.json_values import json_problems, not_storable, unique_keys
+from orpheus.shared.domain.steps import NewSignal, new_signal
+from orpheus.shared.errors import FieldProblem, InvalidJob, TooLarge
 from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.job_types.request import field_problems
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import parse_time_ms
+from orpheus.shared.outbox.table import SIGNAL
 from orpheus.shared.storage import KeyHolder, RowId, TypeRow
 from orpheus.shared.text import storable
 from orpheus.supervisor.outbox.rows import RefusedRow, Row
@@ -32,6 +34,13 @@ class SortedBatch(NamedTuple):
     refused: list[RefusedRow]
     held: int = 0
     """How many of the accepted ones make no job: a job of the same type has their unique key."""
+    signals: Sequence[tuple[RowId, NewSignal]] = ()
+    """The signals of the other rows, with the ids of these."""
+
+    @property
+    def drained(self) -> list[RowId]:
+        """The ids of the rows that leave the outbox."""
+        return [*self.accepted, *(row_id for row_id, _ in self.signals)]
 
 
 def sort_out(
@@ -40,13 +49,17 @@ def sort_out(
     defaults: JobDefaults,
     max_payload_bytes: int,
 ) -> SortedBatch:
-    """Return the jobs of the rows, and which rows are not valid jobs."""
-    batch = SortedBatch([], [], [])
+    """Return the jobs and signals of the rows, and which rows are not valid."""
+    signals: list[tuple[RowId, NewSignal]] = []
+    batch = SortedBatch([], [], [], 0, signals)
     for row in rows:
         try:
+            if isinstance(row.type, str) and row.type.startswith(SIGNAL):
+                signals.append((row.id, _signal_of(row, max_payload_bytes)))
+                continue
             batch.jobs.append(_job_of(row, types, defaults, max_payload_bytes))
             batch.accepted.append(row.id)
-        except InvalidJob as error:
+        except (InvalidJob, TooLarge) as error:
             batch.refused.append(RefusedRow(row.id, _shortened(str(error))))
         except Exception as error:  # an error of ours, and no reason to stop the rows behind it
             log.exception("outbox_row_failed", row=row.id)
@@ -81,7 +94,7 @@ def in_turn(
             held += holder is not own
         jobs.append(job)
         accepted.append(row_id)
-    return SortedBatch(jobs, accepted, refused, held)
+    return SortedBatch(jobs, accepted, refused, held, batch.signals)
 
 
 def _job_of(
@@ -90,11 +103,14 @@ def _job_of(
     """Return the job to store. Raises InvalidJob, which names each field that is not valid."""
     for problem in field_problems({"run_at": row.run_at}):
         raise _invalid(problem.pointer[1:], problem.detail)
+    payload = _payload(row, max_payload_bytes, {})
+    if not isinstance(payload, dict):
+        raise _invalid("payload", "must be a JSON object")
     job = prepare_job(
         types,
         defaults,
         type=row.type,
-        payload=_payload(row, max_payload_bytes),
+        payload=payload,
         queue=row.queue,
         priority=0 if row.priority is None else row.priority,
         unique_key=row.unique_key,
@@ -104,20 +120,26 @@ def _job_of(
     return job if row.run_at is None else job._replace(run_at_ms=parse_time_ms(row.run_at))
 
 
+def _signal_of(row: Row, max_payload_bytes: int) -> NewSignal:
+    """Return the signal to send. Raises InvalidJob and TooLarge."""
+    payload = _payload(row, max_payload_bytes, None)
+    for _, problem in json_problems(payload, not_storable):
+        raise _invalid("payload", problem)
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return new_signal(row.type.removeprefix(SIGNAL), row.unique_key, text)
+
+
 def _shortened(text: str) -> str:
     """Return a reason as any column can hold it."""
     text = storable(text)
     return text if len(text) <= _MOST_REASON_CHARS else text[: _MOST_REASON_CHARS - 1] + "…"
 
 
-def _payload(row: Row, max_bytes: int) -> Any:
+def _payload(row: Row, max_bytes: int, default: Any) -> Any:
     if row.payload_bytes > max_bytes:
         reason = f"has {row.payload_bytes:,} bytes, and api.max_body allows {max_bytes:,}"
         raise _invalid("payload", reason)
-    payload = _json(row.payload, "payload", {})
-    if not isinstance(payload, dict):
-        raise _invalid("payload", "must be a JSON object")
-    return payload
+    return _json(row.payload, "payload", default)
 
 
 def _json(text: Any, field: str, default: Any) -> Any:

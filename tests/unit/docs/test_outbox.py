@@ -80,3 +80,11 @@ def test_the_examples_write_an_order_and_its_job(
     assert shop("SELECT path FROM orders") == [(path,)]
     query = f"SELECT type, payload ->> 'path', {column} IS NOT NULL FROM orpheus_outbox"
     assert shop(query) == [("resize", path, 1)]
+
+
+def test_the_last_example_writes_an_order_and_its_signal(shop: Callable[[str], list[Any]]) -> None:
+    names: dict[str, Any] = {}
+    exec(PYTHON[-1], names)
+    names["connection"].close()
+    query = "SELECT type, unique_key, payload ->> 'by' FROM orpheus_outbox"
+    assert shop(query) == [("signal:approval", "1", "ada")]

@@ -89,6 +89,18 @@ def test_a_row_belongs_to_the_transaction_of_the_connection(
     }
 
 
+def test_a_signal_is_a_row_of_the_transaction(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        outbox.signal(connection, "approved", 42, ["ü"])
+    approved = {"type": "signal:approved", "payload": '["ü"]', "unique_key": "42"}
+    assert rows(database) == [{"id": 1, **approved}]
+    _, values = outbox.insert_signal("approved", "42", ["ü"], paramstyle="named")
+    assert values == approved
+    for name, key, payload in (("a b", "42", 1), ("a", "", 1), ("a", "42", float("nan"))):
+        with pytest.raises(ValueError, match=r"a"):
+            outbox.insert_signal(name, key, payload, paramstyle="qmark")
+
+
 def test_apsw_writes_a_row_in_its_transaction(database: Path) -> None:
     connection = apsw.Connection(str(database))
     with suppress(ZeroDivisionError), connection:

@@ -203,6 +203,18 @@ class DrainingTests:
         assert job.concurrency_key == "customer 7"
         assert job.run_at_ms == 1_896_091_200_000
 
+    def test_a_row_of_a_signal_is_sent_beside_jobs_and_is_deleted(
+        self, running: Draining, application: Application
+    ) -> None:
+        with application.transaction() as connection:
+            outbox.signal(connection, "approved", 42, {"größe": [2**62]})
+            outbox.add(connection, "count", {"n": 1}, unique_key="42")
+            outbox.signal(connection, "approved", "42", "again")
+        running.until_empty()
+        sent = running.store.signals.find("approved", "42")
+        assert sent is not None and json.loads(sent.payload) == {"größe": [2**62]}
+        assert running.numbers() == [1]
+
     def test_rows_that_are_rolled_back_or_not_committed_yet_are_no_jobs(
         self, running: Draining, application: Application
     ) -> None:

@@ -120,6 +120,46 @@ def test_a_row_whose_unique_key_is_of_another_type_is_refused_and_one_of_the_sam
     assert store.outboxes.counts() == {"shop": OutboxCounts(accepted=3, held=2, refused=2)}
 
 
+def test_rows_of_signals_are_sent_and_those_that_are_not_valid_are_refused(store: Store) -> None:
+    def signal(n: int, name: str, key: str | None, payload: str | None, size: int = 9) -> Row:
+        return row(n, f"signal:{name}", key)._replace(payload=payload, payload_bytes=size)
+
+    rows = Rows(
+        signal(1, "approved", "a", "[1]"),
+        row(2, "mail", "a"),
+        signal(3, "approved", "a", "[2]"),
+        signal(4, "approved", None, "[1]"),
+        signal(5, "a b", "a", "[1]"),
+        signal(6, "approved", "b", "["),
+        signal(7, "approved", "b", None, 100),
+        signal(8, "approved", "c", "NaN"),
+    )
+    drain(store, rows)
+    sent = store.signals.find("approved", "a")
+    assert sent is not None and sent.payload == "[1]"
+    assert store.signals.find("approved", "b") is None
+    assert [job.type for job in store.jobs.page(JobFilter(), 9)] == ["mail"]
+    assert [(refused.id, refused.reason.partition(":")[0]) for refused in rows.marked] == [
+        (4, "key"),
+        (5, "name"),
+        (6, "payload"),
+        (7, "payload"),
+        (8, "payload"),
+    ]
+    assert store.outboxes.counts() == {"shop": OutboxCounts(accepted=3, held=0, refused=5)}
+
+
+def test_a_signal_of_a_batch_is_sent_once_however_often_its_drainer_dies(store: Store) -> None:
+    signal = row(1, "signal:approved", "a")
+    rows = Rows(signal)
+    with pytest.raises(Died):
+        drain(store, OwnRows(rows, before_finish=die))
+    assert store.outboxes.last_batch("shop", "here").ids == [1]
+    drain(store, rows)
+    assert rows.rows == []
+    assert store.signals.find("approved", "a") is not None
+
+
 # Two drainers: one that stood still, and one that took over meanwhile
 
 

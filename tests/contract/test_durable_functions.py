@@ -281,14 +281,15 @@ def test_a_lost_lease_makes_no_children(
     assert store.steps.of(job_id) == []
 
 
-def test_a_child_that_would_be_the_parent_itself_fails_it(
-    store: Store, submit: Submit, lease: LeaseSome
+@pytest.mark.parametrize(
+    "child", [NewJob("noop", unique_key="me"), NewJob("noop", depends_on=(1,))]
+)
+def test_a_child_that_waits_for_the_parent_or_is_the_parent_fails_it(
+    store: Store, submit: Submit, lease: LeaseSome, child: NewJob
 ) -> None:
     job_id = submit(unique_key="me")
     (held,) = lease()
-    store.leases.finish(
-        [Finished(held, Ending.SNOOZED, wait=gather(NewJob("noop", unique_key="me")))]
-    )
+    store.leases.finish([Finished(held, Ending.SNOOZED, wait=gather(child))])
     failed = job(store, job_id)
     assert failed.status is Status.FAILED
     assert failed.error is not None

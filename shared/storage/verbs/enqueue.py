@@ -325,9 +325,11 @@ class Children:
         refuse_clashes(children, taken, _CHILD)
         for position, child in enumerate(children if parent.wait is not None else ()):
             holder = taken.get(child.unique_key) if child.unique_key is not None else None
-            if holder is not None and holder.id == parent.lease.job_id:
-                why = "is that of this job itself, which would wait for itself"
-                raise InvalidJob.of([FieldProblem(f"{_CHILD.format(position)}/unique_key", why)])
+            is_itself = holder is not None and holder.id == parent.lease.job_id
+            if is_itself or parent.lease.job_id in child.depends_on:
+                field = "unique_key" if is_itself else "depends_on"
+                why = "names this job itself, which would wait for itself"
+                raise InvalidJob.of([FieldProblem(f"{_CHILD.format(position)}/{field}", why)])
 
 
 def _together(groups: Iterable[Sequence[NewJob]]) -> list[list[NewJob]]:

@@ -1,7 +1,8 @@
 """The jobs of the shop.
 
 After a crash a job runs again. So each of them either asks whether its work is done already, or
-does the same work again: the key of a mail, a file that is replaced.
+does the same work again: the key of a mail, a file that is replaced. `fulfil_order` keeps what it
+has done, and goes on there.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -13,11 +14,14 @@ import config
 import database
 import files
 import mail
+import partners
 import pictures
-from orpheus import Context, job
+from orpheus import Context, SignalTimeout, job
 
 Product = Annotated[str, Field(pattern="^[a-z0-9-]{1,40}$")]
 Width = Annotated[int, Field(ge=1, le=512)]
+CENTS_A_PIECE = 25_00
+APPROVE_OVER = 500_00
 
 
 @job(queue="mail", max_retries=5, timeout="30s")
@@ -32,14 +36,38 @@ def send_mail(ctx: Context, order: int, subject: str) -> dict[str, bool]:
 
 
 @job(max_retries=10, timeout="30s")
-def ship_order(ctx: Context, order: int) -> None:
-    """Ship an order; the mail about it is submitted if, and only if, this succeeds."""
+def fulfil_order(ctx: Context, order: int) -> str:
+    """Charge, ship and mail an order: a durable function, which does each of them once.
+
+    A person approves what costs more than APPROVE_OVER, by the signal `approval` with the order as
+    its key. It may come hours later, and no worker waits for it.
+    """
+    amount = ctx.step("price", price, order)
+    ctx.step("charge", partners.charge, ctx.idempotency_key("charge"), order, amount)
+    if amount > APPROVE_OVER and not is_approved(ctx, order):
+        ctx.step("refund", partners.refund, ctx.idempotency_key("refund"), order)
+        ctx.gather("mails", [send_mail.new(order, "We cannot take your order")])
+        return "refused"
+    parcel = ctx.step("ship", partners.ship, ctx.idempotency_key("ship"), order)
+    mails = ("Your invoice", "Your order is on its way")
+    ctx.gather("mails", [send_mail.new(order, subject) for subject in mails])
+    return parcel
+
+
+def is_approved(ctx: Context, order: int) -> bool:
+    """Return what a person has decided; nobody decided within a week: no."""
+    try:
+        decision = ctx.wait_signal("approval", key=order, timeout="7d")
+    except SignalTimeout:
+        return False
+    return bool(decision["approved"])
+
+
+def price(order: int) -> int:
+    """Return what an order costs, in cents."""
     with database.transaction() as shop:
-        shop.execute(
-            "UPDATE orders SET shipped_at = CURRENT_TIMESTAMP WHERE id = ? AND shipped_at IS NULL",
-            (order,),
-        )
-    ctx.enqueue(send_mail.new(order=order, subject="Your order is on its way"))
+        [(count,)] = shop.execute("SELECT count FROM orders WHERE id = ?", (order,)).fetchall()
+    return int(count) * CENTS_A_PIECE
 
 
 @job(queue="pictures", timeout="2m", permanent=(pictures.NotAPicture,))

@@ -3,8 +3,18 @@ CREATE TABLE orders (
     customer TEXT NOT NULL,
     product TEXT NOT NULL,
     count INTEGER NOT NULL,
-    ordered_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    shipped_at TEXT
+    ordered_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE payments (
+    key TEXT PRIMARY KEY,  -- nothing is charged twice with the same key
+    order_id INTEGER NOT NULL,
+    amount INTEGER NOT NULL,  -- in cents; below 0: a refund
+    requests INTEGER NOT NULL DEFAULT 1
+);
+CREATE TABLE parcels (
+    key TEXT PRIMARY KEY,  -- nothing is shipped twice with the same key
+    order_id INTEGER NOT NULL,
+    requests INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE mails (
     key TEXT PRIMARY KEY,  -- no mail is sent twice with the same key

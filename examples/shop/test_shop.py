@@ -13,7 +13,7 @@ import database
 import files
 import mail
 from api import app, client
-from jobs import daily_report, make_thumbnail, send_mail, ship_order
+from jobs import daily_report, fulfil_order, make_thumbnail, send_mail
 from orpheus.testing import Harness, run
 
 RED_AND_BLUE = b"P6 128 2 255\n" + 2 * (64 * b"\xff\0\0" + 64 * b"\0\0\xff")
@@ -34,8 +34,9 @@ def rows(query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def order(shop: TestClient) -> Any:
-    answer = shop.post("/orders", json={"customer": "ada@example.com", "product": "tea-pot"})
+def order(shop: TestClient, count: int = 1) -> Any:
+    body = {"customer": "ada@example.com", "product": "tea-pot", "count": count}
+    answer = shop.post("/orders", json=body)
     assert answer.status_code == 201, answer.text
     return answer.json()["order"]
 
@@ -49,23 +50,51 @@ def test_an_order_is_confirmed(shop: TestClient, orpheus: Harness) -> None:
     ]
 
 
-def test_an_order_and_the_job_that_ships_it_are_one_commit(shop: TestClient) -> None:
+def test_an_order_and_the_job_that_fulfils_it_are_one_commit(shop: TestClient) -> None:
     number = order(shop)
     assert rows("SELECT type, payload FROM orpheus_outbox") == [
-        ("ship_order", f'{{"order": {number}}}')
+        ("fulfil_order", f'{{"order": {number}}}')
     ]
 
 
 def test_an_order_is_taken_while_orpheus_is_away(shop: TestClient) -> None:
     app.dependency_overrides.clear()  # the real client, and no database of Orpheus
     order(shop)
-    assert rows("SELECT type FROM orpheus_outbox") == [("ship_order",)]
+    assert rows("SELECT type FROM orpheus_outbox") == [("fulfil_order",)]
 
 
-def test_a_shipped_order_is_mailed(shop: TestClient) -> None:
-    ran = run(ship_order, order=order(shop))
-    assert ran.children == (send_mail.new(1, "Your order is on its way"),)
-    assert rows("SELECT count(*) FROM orders WHERE shipped_at IS NOT NULL") == [(1,)]
+def test_an_order_is_charged_shipped_and_mailed(shop: TestClient, orpheus: Harness) -> None:
+    job = orpheus.submit(fulfil_order.new(order=order(shop)))
+    orpheus.advance("1s")  # the queue of the mails has a rate
+    assert orpheus.get(job).status == "done"
+    assert rows("SELECT amount, requests FROM payments") == [(25_00, 1)]
+    assert rows("SELECT requests FROM parcels") == [(1,)]
+    orpheus.assert_submitted(send_mail, subject="Your order is on its way")
+
+
+def test_a_large_order_waits_for_a_person(shop: TestClient, orpheus: Harness) -> None:
+    number = order(shop, count=21)
+    job = orpheus.submit(fulfil_order.new(order=number))
+    orpheus.advance("2d")
+    assert orpheus.get(job).status == "blocked"
+    shop.put(f"/orders/{number}/approval", json={"approved": False})
+    orpheus.run_until_idle()
+    assert orpheus.get(job).result == "refused"
+    assert rows("SELECT sum(amount) FROM payments") == [(0,)]
+    assert rows("SELECT * FROM parcels") == []
+
+
+def test_an_order_that_nobody_approves_is_refused(shop: TestClient, orpheus: Harness) -> None:
+    job = orpheus.submit(fulfil_order.new(order=order(shop, count=21)))
+    orpheus.advance("8d")
+    assert orpheus.get(job).result == "refused"
+
+
+def test_an_order_goes_on_where_it_stopped(shop: TestClient) -> None:
+    ran = run(fulfil_order.new(order(shop)), steps={"price": 25_00, "charge": "payment-1"})
+    assert ran.waits_for == "mails"
+    assert [*ran.steps] == ["price", "charge", "ship"]
+    assert rows("SELECT * FROM payments") == []
 
 
 def test_a_mail_is_sent_once_however_often_its_job_runs(shop: TestClient) -> None:

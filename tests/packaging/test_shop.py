@@ -22,7 +22,55 @@ from tests.packaging.test_application import ended
 pytestmark = pytest.mark.xdist_group("packaging")
 
 ORDERS = 12
-THANKS, SHIPPED = "Thank you for your order", "Your order is on its way"
+THANKS = "Thank you for your order"
+INVOICE, SHIPPED = "Your invoice", "Your order is on its way"
+REFUSED = "We cannot take your order"
+DEADLY = """
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import jobs
+import partners
+
+FUNCTIONS = [jobs.fulfil_order, jobs.is_approved, jobs.price]
+FUNCTIONS += [partners.charge, partners.refund, partners.ship]
+LINES = [
+    (code, line)
+    for code in (function.__code__ for function in FUNCTIONS)
+    for line in sorted({line for *_, line in code.co_lines() if line} - {code.co_firstlineno})
+]
+
+
+def at_line(frame, event, _argument):
+    order = frame.f_locals.get("order")
+    code, line = LINES[(order - 1) // 2 % len(LINES)]
+    if event == "line" and (frame.f_code, frame.f_lineno) == (code, line):
+        with contextlib.suppress(FileExistsError):
+            Path("killed", f"{order} {code.co_name} {line}").touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+    return at_line
+
+
+CODES = {code for code, _ in LINES}
+
+
+@contextlib.contextmanager
+def lines_kill(ctx):
+    sys.settrace(lambda frame, *_: at_line if frame.f_code in CODES else None)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+
+
+if __name__ == "__main__":
+    for code, line in LINES:
+        print(code.co_name, line)
+"""
+"""Kills the worker when an order comes to a line, once: two orders for each line."""
 PICTURE = b"P6 256 256 255\n" + bytes(range(256)) * 768
 
 
@@ -38,11 +86,11 @@ def shop(application: Installed, tmp_path: Path) -> Installed:
 
 @contextmanager
 def open_for_business(
-    shop: Installed, wait_for: Callable[..., Any]
+    shop: Installed, wait_for: Callable[..., Any], *settings: str
 ) -> Iterator[tuple[httpx2.Client, httpx2.Client]]:
     """Run Orpheus and the shop's website; yield a client of each."""
     orpheus: list[Path | str] = [shop.orpheus, "--set", "api.port=0"]
-    orpheus += ["--set", "pools.default.workers=1"]
+    orpheus += [f"--set={setting}" for setting in settings or ("pools.default.workers=1",)]
     web: list[Path | str] = [shop.python, "-m", "uvicorn", "api:app", "--port", "0"]
     with (
         serving(shop, orpheus, shop.folder / "orpheus.log", wait_for) as url,
@@ -92,8 +140,8 @@ def kill_while_mails_are_sent(shop: Installed, jobs: httpx2.Client) -> None:
     pytest.fail("no mail was sent")
 
 
-def order(website: httpx2.Client, customer: int) -> int:
-    body = {"customer": f"customer-{customer}@example.com", "product": "tea-pot"}
+def order(website: httpx2.Client, customer: int, count: int = 1) -> int:
+    body = {"customer": f"customer-{customer}@example.com", "product": "tea-pot", "count": count}
     answer = website.post("/orders", json=body)
     assert answer.status_code == 201, answer.text
     return int(answer.json()["order"])
@@ -108,13 +156,14 @@ def test_a_killed_worker_loses_no_order_and_sends_no_mail_twice(
         with ThreadPoolExecutor(4) as customers:
             orders = customers.map(lambda customer: order(website, customer), range(ORDERS))
             kill_while_mails_are_sent(shop, jobs)
-        expected = {"send_mail": 2 * ORDERS, "ship_order": ORDERS, "make_thumbnail": 2}
+        expected = {"send_mail": 3 * ORDERS, "fulfil_order": ORDERS, "make_thumbnail": 2}
         total = sum(expected.values())
         wait_for(lambda: jobs.get("/stats").json()["counts"]["done"] >= total, "all jobs done")
         assert {name: len(jobs_of(jobs, name)) for name in expected} == expected
 
         mails = rows(shop, "SELECT key, order_id, subject FROM mails")
-        wanted = Counter((number, subject) for number in orders for subject in (THANKS, SHIPPED))
+        subjects = THANKS, INVOICE, SHIPPED
+        wanted = Counter((number, subject) for number in orders for subject in subjects)
         assert Counter((number, subject) for _, number, subject in mails) == wanted
         sent_by = {f"job-{one['id']}": one for one in jobs_of(jobs, "send_mail")}
         assert {key: sent_by[key]["payload"]["order"] for key, _, _ in mails} == {
@@ -128,7 +177,9 @@ def test_a_killed_worker_loses_no_order_and_sends_no_mail_twice(
         assert attempts[-1]["outcome"] == "succeeded"
 
         assert rows(shop, "SELECT count(*) FROM orpheus_outbox") == [(0,)]
-        assert rows(shop, "SELECT count(*) FROM orders WHERE shipped_at IS NULL") == [(0,)]
+        once = [(number,) for number in range(1, ORDERS + 1)]
+        assert rows(shop, "SELECT order_id FROM payments ORDER BY 1") == once
+        assert rows(shop, "SELECT order_id FROM parcels ORDER BY 1") == once
         assert website.get("/pictures/tea-pot/64").content.startswith(b"\x89PNG")
 
         rows(shop, "UPDATE orders SET ordered_at = datetime('now', '-1 day')")
@@ -136,6 +187,53 @@ def test_a_killed_worker_loses_no_order_and_sends_no_mail_twice(
         assert report["result"] == {"tea-pot": ORDERS}
         [written] = (shop.folder / "data" / "reports").iterdir()
         assert written.read_text() == f"product,count\ntea-pot,{ORDERS}\n"
+
+
+def test_a_worker_killed_at_every_line_charges_and_ships_each_order_once(
+    shop: Installed, wait_for: Callable[..., Any]
+) -> None:
+    (shop.folder / "deadly.py").write_text(DEADLY)
+    (shop.folder / "killed").mkdir()
+    lines = shop.run(shop.python, "deadly.py").stdout.splitlines()
+    assert len(lines) > 30
+    settings = (
+        *("pools.default.workers=2", "jobs.around=['deadly:lines_kill']", "jobs.backoff_base=0"),
+        *("jobs.quarantine_after=0", "supervisor.crash_loop_failures=1000000"),
+        "supervisor.restart_backoff_max=0.1",
+    )
+    approved, refused = range(1, 2 * len(lines), 2), range(2, 2 * len(lines) + 1, 2)
+    with open_for_business(shop, wait_for, *settings) as (jobs, website):
+        for number in range(1, 2 * len(lines) + 1):
+            assert order(website, number, count=21) == number
+            body = {"approved": number in approved}
+            assert website.put(f"/orders/{number}/approval", json=body).status_code == 202
+        wait_for(
+            lambda: (
+                [job["status"] for job in jobs_of(jobs, "fulfil_order")]
+                == ["done"] * 2 * len(lines)
+            ),
+            "all orders done",
+            240,
+        )
+    killed = [path.name.split(" ", 1) for path in (shop.folder / "killed").iterdir()]
+    missed = {*lines} - {line for _, line in killed}
+    assert sorted(line.split()[0] for line in missed) == ["is_approved"] * 2, "the timeout alone"
+    cents = 21 * 25_00
+    charged = [(number, cents) for number in (*approved, *refused)]
+    paid = rows(shop, "SELECT order_id, amount, requests FROM payments")
+    assert sorted((number, amount) for number, amount, _ in paid) == sorted(
+        [*charged, *((number, -cents) for number in refused)]
+    )
+    parcels = rows(shop, "SELECT order_id, requests FROM parcels ORDER BY 1")
+    assert [number for number, _ in parcels] == [*approved]
+    assert max(requests for *_, requests in paid) == 2, "killed between the effect and the commit"
+    assert max(requests for *_, requests in parcels) == 2
+    mails = Counter(rows(shop, "SELECT order_id, subject FROM mails"))
+    assert mails == {
+        **{(number, THANKS): 1 for number in (*approved, *refused)},
+        **{(number, subject): 1 for number in approved for subject in (INVOICE, SHIPPED)},
+        **{(number, REFUSED): 1 for number in refused},
+    }
 
 
 def test_the_outbox_in_the_schema_is_the_one_that_the_command_prints(shop: Installed) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 import config
 import database
 import files
-from jobs import Product, Width, make_thumbnail, send_mail, ship_order
+from jobs import Product, Width, fulfil_order, make_thumbnail, send_mail
 from orpheus import Client, outbox
 from orpheus.client import Unavailable
 
@@ -38,7 +38,7 @@ class Order(BaseModel):
 def place_order(wanted: Order, orpheus: Orpheus) -> dict[str, int | None]:
     """Take an order.
 
-    No order may stay unshipped, so the order and the job that ships it are one commit. The mail is
+    No order may be forgotten, so the order and the job that fulfils it are one commit. The mail is
     no part of that: without Orpheus, the order is taken all the same.
     """
     with database.transaction() as shop:
@@ -47,12 +47,18 @@ def place_order(wanted: Order, orpheus: Orpheus) -> dict[str, int | None]:
             (wanted.customer, wanted.product, wanted.count),
         ).lastrowid
         assert order is not None
-        outbox.add(shop, ship_order.new(order=order))
+        outbox.add(shop, fulfil_order.new(order=order))
     try:
         mail = orpheus.submit(send_mail.new(order=order, subject="Thank you for your order"))
     except Unavailable:
         return {"order": order, "mail": None}
     return {"order": order, "mail": mail.id}
+
+
+@app.put("/orders/{order}/approval", status_code=202)
+def approve(order: int, approved: Annotated[bool, Body(embed=True)], orpheus: Orpheus) -> None:
+    """Approve or refuse a large order. The first decision counts."""
+    orpheus.signal("approval", order, {"approved": approved})
 
 
 @app.put("/pictures/{product}", status_code=202)

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     batch,
     drain,
+    functions,
     hosts,
     idle,
     machine,
@@ -21,13 +22,14 @@ from benchmarks import (
     steady,
     stream,
 )
-from benchmarks.catalog import ENTRIES, PEERS
+from benchmarks.catalog import ENTRIES, FUNCTIONS, PEERS
 from benchmarks.results import Results
 from benchmarks.run import Run
 
 MEASURES: dict[str, Callable[[Run], None]] = {
     "drain": drain.measure,
     "hosts": hosts.measure,
+    "functions": functions.measure,
     "pickup": pickup.measure,
     "idle": idle.measure,
     "post": post.measure,
@@ -85,7 +87,8 @@ def measured(asked: argparse.Namespace) -> Results:
     """Measure what is asked for."""
     entries = tuple(e for e in ENTRIES if e.name not in PEERS or e.name in asked.peers)
     about = {**machine.describe(), "rounds": str(asked.rounds)}
-    results = Results(about, machine.versions(entries))
+    versions = machine.versions(entries + FUNCTIONS * ("functions" in asked.only))
+    results = Results(about, versions)
     run = Run(entries, asked.rounds, asked.size, results)
     for name in asked.only:
         MEASURES[name](run)

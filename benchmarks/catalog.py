@@ -124,6 +124,54 @@ ENTRIES = (
     ),
     Entry("dbos", "DBOS on SQLite", "dbos", "yes", "defaults", 1_000, packages=("dbos",)),
 )
+FUNCTIONS = (
+    Entry(
+        ORPHEUS, "Orpheus on SQLite", "orpheus", "yes", "defaults", 2_000, variant="type=ten_steps"
+    ),
+    Entry(
+        "dbos",
+        "DBOS on SQLite",
+        "dbos",
+        "yes",
+        "defaults",
+        100,
+        variant="steps",
+        packages=("dbos",),
+    ),
+    Entry(
+        ON_POSTGRESQL,
+        "Orpheus on PostgreSQL",
+        "orpheus",
+        "yes",
+        "defaults",
+        1_000,
+        server="postgresql",
+        variant="type=ten_steps",
+        packages=("psycopg",),
+    ),
+    Entry(
+        "dbos-postgresql",
+        "DBOS on PostgreSQL",
+        "dbos",
+        "yes",
+        "defaults",
+        200,
+        server="postgresql",
+        variant="steps",
+        packages=("dbos", "psycopg"),
+    ),
+    Entry(
+        "absurd",
+        "Absurd on PostgreSQL",
+        "absurd",
+        "yes",
+        "4 tasks at once",
+        200,
+        server="postgresql",
+        packages=("absurd-sdk", "absurdctl", "psycopg"),
+    ),
+)
+"""The systems that have durable functions, of ten steps each, for the measure `functions`."""
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 PEERS = tuple(entry.name for entry in ENTRIES if entry.module != "orpheus" or entry.server)
 """What may be left out of a run: the peers, and what needs a server."""

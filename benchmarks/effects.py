@@ -17,6 +17,8 @@ from pathlib import Path
 
 FOLDER = "BENCHMARK_EFFECTS"
 JOBS = "BENCHMARK_JOBS"
+STEPS = 10
+"""The steps of a durable function, of which each records a number of its own."""
 _TIME = struct.Struct("d")
 
 

@@ -3,7 +3,7 @@
 
 import time
 
-from benchmarks.effects import record
+from benchmarks.effects import STEPS, record
 from orpheus import Context, job
 
 
@@ -31,3 +31,25 @@ def hold(ctx: Context, n: int, seconds: float) -> int:
     record(n)
     time.sleep(seconds)
     return n
+
+
+@job
+def ten_steps(ctx: Context, n: int) -> int:
+    """Record each of its steps."""
+    for step in range(STEPS):
+        ctx.step(f"step {step}", record, STEPS * n + step)
+    return n
+
+
+@job
+def wait(ctx: Context, n: int) -> int:
+    """Wait for its signal, then record."""
+    ctx.wait_signal("go", key=n)
+    return record(n)
+
+
+@job
+def rest(ctx: Context, n: int) -> None:
+    """Record, then sleep for a day."""
+    record(n)
+    ctx.sleep("rest", "1d")

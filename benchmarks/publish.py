@@ -35,6 +35,7 @@ def sections(results: Results, render: Callable[[Table], str], heading: str) -> 
         yield render(compared)
     yield from remarks(results)
     for title, table in (
+        ("Durable functions of ten steps", tables.functions(results)),
         ("Where a peer is better", tables.losses(results)),
         ("What only Orpheus is measured for", tables.details(results)),
         ("Goals", tables.goals(results)),

@@ -90,6 +90,17 @@ ROWS = {
         for ms in JOBS_MS
         for workers in POOLS
     },
+    "steps": Row("Durable functions of ten steps", "steps/s", more_is_better=True),
+    "begin_to_wait": Row("Functions that begin to wait", "functions/s", more_is_better=True),
+    **{
+        f"{figure}_{what}": Row(f"{title}, {condition}", unit)
+        for what, condition in (("alone", "nothing waits"), ("waiting", "100,000 functions wait"))
+        for figure, title, unit in (
+            ("idle", "CPU while idle", "% of a core"),
+            ("pick_up", "Pick-up, p50", "ms"),
+        )
+    },
+    "signal_to_line": Row("Signal to the function's next line, p50", "ms"),
     "scale_lease": Row("Lease and finish with 1M + 1M jobs", "× an empty file"),
     "scale_read": Row("Slowest other call with 1M + 1M jobs", "× an empty file"),
     "scale_queues": Row("Lease and finish with 1,000 queues that have work", "× three queues"),

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from benchmarks.catalog import ALONE, CEILING, ENTRIES, ON_POSTGRESQL, ORPHEUS
+from benchmarks.catalog import ALONE, CEILING, ENTRIES, FUNCTIONS, ON_POSTGRESQL, ORPHEUS
+from benchmarks.effects import STEPS
 from benchmarks.results import NOT_MEASURED, Figure, Results
 from benchmarks.rows import COMPARED, GOALS, SINGLE, row
 
@@ -10,7 +11,7 @@ Table = list[list[str]]
 """The head, then the rows."""
 
 TITLES = {
-    **{entry.name: entry.title for entry in ENTRIES},
+    **{entry.name: entry.title for entry in (*FUNCTIONS, *ENTRIES)},
     CEILING: "Ceiling: bare SQLite, 64 at a time",
     SINGLE: "Ceiling, one at a time",
 }
@@ -41,7 +42,7 @@ def comparison(results: Results) -> Table:
     ]  # fmt: skip
     return [
         head,
-        *(_compared(results, subject) for subject in TITLES if _is_known(results, subject)),
+        *(_compared(results, subject) for subject in DURABLE if _is_known(results, subject)),
     ]
 
 
@@ -96,6 +97,22 @@ def losses(results: Results) -> Table:
     return table
 
 
+def functions(results: Results) -> Table:
+    """Return the systems with durable functions side by side, each database for itself."""
+    table = [["system", "steps/s", "functions/s", "Orpheus ÷ it"]]
+    for entry in FUNCTIONS:
+        figure = results.figure("steps", entry.name)
+        mine = ON_POSTGRESQL if entry.server else ORPHEUS
+        ratio = results.ratio("steps", mine, ("steps", entry.name))
+        if figure is not None:
+            cells = [entry.title, spread(figure), number(figure.median / STEPS)]
+            is_peer = entry.name != mine and ratio is not None
+            table.append([*cells, spread(ratio) if ratio and is_peer else "–"])
+        elif entry.name in results.skipped:
+            table.append([entry.title, f"{NOT_MEASURED}: {results.skipped[entry.name]}"])
+    return table
+
+
 def goals(results: Results) -> Table:
     """Return each goal with what was measured."""
     table = [["goal", "measured", "bound", ""]]
@@ -112,7 +129,7 @@ def details(results: Results) -> Table:
     table = [["measure", "Orpheus", "unit"]]
     for name in results.figures:
         figure = results.figure(name, ORPHEUS) or results.figure(name, ON_POSTGRESQL)
-        if figure is not None and name not in COMPARED:
+        if figure is not None and name not in (*COMPARED, "steps"):
             table.append([row(name).title, spread(figure), row(name).unit])
     return table
 

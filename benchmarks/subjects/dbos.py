@@ -1,4 +1,7 @@
-"""DBOS on SQLite, two processes that take workflows from one queue without a limit."""
+"""DBOS, two processes that take workflows from one queue without a limit.
+
+With the setting `steps`, each workflow has ten steps.
+"""
 
 import os
 import sys
@@ -7,12 +10,23 @@ from functools import cache
 
 from dbos import DBOS, DBOSClient, DBOSConfig
 
-from benchmarks.effects import record
+from benchmarks.effects import STEPS, record
 
-URL = f"sqlite:///{os.environ['BENCHMARK_FOLDER']}/dbos.db"
+URL = os.environ.get("BENCHMARK_SERVER") or f"sqlite:///{os.environ['BENCHMARK_FOLDER']}/dbos.db"
 QUEUE = "benchmark"
 VERSION = "1"
 WORKERS = [[sys.executable, "-m", "benchmarks.subjects.dbos", name] for name in ("one", "two")]
+
+
+@DBOS.step()
+def step(n: int) -> int:
+    return record(n)
+
+
+def ten_steps(n: int) -> int:
+    for number in range(STEPS):
+        step(STEPS * n + number)
+    return n
 
 
 def launch(name: str) -> None:
@@ -25,7 +39,8 @@ def launch(name: str) -> None:
         "log_level": "ERROR",
     }
     DBOS(config=config)
-    DBOS.workflow(name="effect")(record)
+    has_steps = os.environ["BENCHMARK_SETTINGS"] == "steps"
+    DBOS.workflow(name="effect")(ten_steps if has_steps else record)
     DBOS.launch()
     DBOS.register_queue(QUEUE)
 

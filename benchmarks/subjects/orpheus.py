@@ -1,6 +1,7 @@
 """Orpheus as a user starts it: the supervisor with the API and two workers.
 
 On PostgreSQL, the setting `hosts=N` makes it as many hosts, of which the first has the API.
+`type=NAME` submits jobs of another type.
 """
 
 import functools
@@ -16,6 +17,7 @@ VARIANT = dict(
     setting.split("=", 1) for setting in os.environ.get("BENCHMARK_SETTINGS", "").split()
 )
 HOSTS = int(VARIANT.pop("hosts", "1"))
+TYPE = VARIANT.pop("type", "effect")
 SETTINGS = {
     "api.port": "0",
     "pools.default.workers": "2",
@@ -62,4 +64,4 @@ def left() -> int:
 
 
 def _new(n: int) -> NewJob:
-    return NewJob("effect", payload=f'{{"n":{n}}}')
+    return NewJob(TYPE, payload=f'{{"n":{n}}}')

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.catalog import BY_NAME, ENTRIES, PEERS, Entry
+from benchmarks.catalog import BY_NAME, ENTRIES, FUNCTIONS, PEERS, Entry
 from benchmarks.systems import missing
 
 ROOT = Path(__file__).parents[3]
@@ -15,7 +15,7 @@ NAMES = ("prepare", "enqueue_one", "enqueue_many", "left", "WORKERS")
 SERVERS = {"": "", "redis": "redis://127.0.0.1:1/0", "postgresql": "postgresql://127.0.0.1:1/none"}
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [*ENTRIES, *FUNCTIONS], ids=lambda entry: entry.title)
 def test_a_system_can_be_imported_or_says_why_not(entry: Entry, tmp_path: Path) -> None:
     if lacks := missing(entry):
         assert "not installed" in lacks
@@ -37,7 +37,7 @@ def test_a_system_can_be_imported_or_says_why_not(entry: Entry, tmp_path: Path) 
 def test_every_module_of_a_system_is_in_the_catalog() -> None:
     folder = ROOT / "benchmarks" / "subjects"
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "client"}
-    assert {entry.module for entry in ENTRIES} == modules
+    assert {entry.module for entry in (*ENTRIES, *FUNCTIONS)} == modules
 
 
 def test_orpheus_is_no_peer() -> None:

@@ -1,10 +1,6 @@
 """The tables of a run: nothing is left out that speaks against Orpheus."""
 
-from benchmarks.tables import (
-    comparison,
-    goals,
-    losses,
-)
+from benchmarks.tables import comparison, functions, goals, losses
 from tests.unit.benchmarks.some_results import some_results
 
 
@@ -17,6 +13,19 @@ def test_a_peer_that_was_not_measured_is_shown_with_the_reason() -> None:
 def test_where_a_peer_is_better_is_shown() -> None:
     assert losses(some_results())[1:] == [
         ["CPU of all processes while idle, % of a core", "Huey on SQLite", "0.20", "0.30"]
+    ]
+
+
+def test_durable_functions_are_compared_on_the_same_database() -> None:
+    found = some_results()
+    for subject, steps in (("orpheus", 3_000), ("dbos", 300), ("orpheus-postgresql", 900)):
+        found.add("steps", subject, steps)
+    found.skipped["absurd"] = "package absurd-sdk not installed"
+    assert functions(found)[1:] == [
+        ["Orpheus on SQLite", "3,000", "300", "–"],
+        ["DBOS on SQLite", "300", "30.0", "10.0"],
+        ["Orpheus on PostgreSQL", "900", "90.0", "–"],
+        ["Absurd on PostgreSQL", "not measured: package absurd-sdk not installed"],
     ]
 
 

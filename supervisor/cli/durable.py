@@ -5,6 +5,7 @@ import json
 import click
 
 from orpheus.shared.domain.steps import Step, StepState, new_signal
+from orpheus.shared.domain.words import plural
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.messages.steps import signal_of
 from orpheus.shared.text import first_line
@@ -64,9 +65,9 @@ def _result_of(step: Step) -> str | None:
     """Return the result, or what a wait waits for."""
     if step.result is not None:
         return first_line(step.result, _LONGEST_RESULT)
+    if step.children:
+        return plural(len(step.children), "job")
     if step.state is not StepState.WAITING:
         return None if step.until_ms is None else f"until {local_time(step.until_ms)}"
     until = "" if step.until_ms is None else f" until {local_time(step.until_ms)}"
-    if step.signal is None:
-        return f"for {len(step.children)} jobs"
     return f"for the signal {step.signal} of key {step.key}{until}"

@@ -254,11 +254,13 @@ def test_children_are_made_once_and_the_parent_is_free_when_all_have_ended(
 ) -> None:
     parent = suspend(gather(NewJob("noop"), NewJob("noop", max_retries=0)))
     assert job(store, parent).status is Status.BLOCKED
+    assert state_of(store, parent)[0] is StepState.WAITING
     first, second = lease(2)
     end(store, first)
     assert job(store, parent).status is Status.BLOCKED
     end(store, second, Ending.FAILED)
     assert job(store, parent).status is Status.PENDING
+    assert state_of(store, parent)[0] is StepState.KEPT
     (held,) = lease()
     (row,) = store.steps.kept(parent).steps
     assert row.children == (first.job_id, second.job_id)
@@ -330,7 +332,8 @@ def test_a_retry_looks_again_at_children_and_may_forget_from_a_step_on(
     with pytest.raises(NotFound):
         store.jobs.retry(parent, from_step="mail")
     store.jobs.retry(parent)
-    assert store.steps.of(parent)[0].state is StepState.WAITING
+    kept = {row.name: row.state for row in store.steps.kept(parent).steps}
+    assert kept["mails"] is StepState.WAITING
     (held,) = lease()
     end(store, held, Ending.FAILED_PERMANENTLY)
     store.jobs.retry(parent, from_step="mails")

@@ -3,8 +3,14 @@
 name, position, kind, state, attempt, at_ms, took_ms, until_ms, signal, key, children
 
 -- name: steps-of
--- What a job has kept, in the order of keeping; a longer result only up to a number of characters.
-SELECT {step-columns}, substr(result, 1, CAST(?2 AS integer)) FROM orpheus.steps
+-- What a job has kept, in the order of keeping; a longer result only up to a number of characters. A gather
+-- waits as long as one of its children has not ended.
+SELECT name, position, kind,
+    CASE WHEN kind = 'gather' AND NOT EXISTS (
+        SELECT 1 FROM orpheus.job_dependencies
+        WHERE job_dependencies.job_id = ?1 AND waits = 1 AND child IS NOT NULL)
+    THEN 'kept' ELSE state END,
+    attempt, at_ms, took_ms, until_ms, signal, key, children, substr(result, 1, CAST(?2 AS integer)) FROM orpheus.steps
 WHERE job_id = ?1 ORDER BY position, name;
 
 -- name: last-wait

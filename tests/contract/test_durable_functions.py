@@ -100,6 +100,21 @@ def test_a_cursor_moves_on_and_deletes_the_steps_of_its_items(
     assert state_of(store, held.job_id) == (StepState.KEPT, '{"done":3}')
 
 
+def test_long_results_are_cut_to_be_shown_and_more_so_if_there_are_many(
+    store: Store, submit: Submit, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit()
+    (held,) = lease()
+    for n in range(4):
+        store.steps.keep(held, step(f"step {n}", '"ü' + "x" * n + '"', n))
+    for of_all, chars in ((100, 5), (16, 4)):
+        monkeypatch.setattr("orpheus.shared.storage.verbs.steps._SHOWN_CHARS", 5)
+        monkeypatch.setattr("orpheus.shared.storage.verbs.steps._SHOWN_CHARS_OF_ALL", of_all)
+        rows, most_chars = store.steps.shown(held.job_id)
+        shown = [len(row.result or "") for row in rows]
+        assert (most_chars, shown) == (chars, [min(3 + n, chars + 1) for n in range(4)])
+
+
 # Sleeps
 
 

@@ -20,9 +20,9 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple, NoReturn
 
+from orpheus.shared.domain import steps as domain
 from orpheus.shared.domain.jobs import Dependency, JobError, NewJob, Status
 from orpheus.shared.domain.steps import (
-    MAX_SIGNAL_BYTES,
     MAX_STEPS,
     NewSignal,
     NewStep,
@@ -30,10 +30,10 @@ from orpheus.shared.domain.steps import (
     StepKind,
     StepState,
     Suspension,
-    signal_problem,
     step_name_problem,
 )
 from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import InvalidJob, TooLarge
 from orpheus.shared.job_types.context import (
     ChildFailed,
     JobCancelled,
@@ -428,14 +428,10 @@ _ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
 
 def new_signal(name: object, key: object, payload: object) -> NewSignal:
     """Return a signal to send. Raises PermanentError, which names the field."""
-    text_key = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
-    problem = signal_problem(name, text_key)
-    if problem is not None:
-        raise PermanentError(f"signal {name!r}: {problem[0]} {problem[1]}")
-    text = payload_text(payload)
-    if len(text.encode()) > MAX_SIGNAL_BYTES:
-        raise PermanentError(f"signal {name!r}: the payload has over {MAX_SIGNAL_BYTES:,} bytes")
-    return NewSignal(str(name), str(text_key), text)
+    try:
+        return domain.new_signal(name, key, payload_text(payload))
+    except (InvalidJob, TooLarge) as error:
+        raise PermanentError(f"signal {name!r}: {error}") from None
 
 
 def _failure(child: int, job: Dependency | None) -> ChildFailed:

@@ -242,15 +242,23 @@ def of_queue(facts: Facts, queue: QueueFacts) -> Reason | None:
         return None
     held = [*_held(facts, job)]
     if not held and room.max_running and room.rate and (room.is_full or room.is_spent):
-        # Which of the two has no room changes with each job: both are named, so the text stays.
-        data = {"whose": f"queue {job.queue}", "most": room.max_running, "rate": room.rate}
-        return Reason(Code.QUEUE_LIMIT, data)
+        return _limited(job.queue, room)
     if found := held or [*_limits(facts, job)]:
         return found[0]
     serving = [pool for pool in facts.serving(job.queue) if pool.ready]
     if serving and not any(pool.free for pool in serving):
         return _busy(facts, serving[0])
-    return None
+    is_late = (facts.age_s(queue.name) or 0.0) >= LATE_S
+    return _limited(job.queue, room) if is_late and (room.max_running or room.rate) else None
+
+
+def _limited(queue: str, room: Room) -> Reason:
+    """Return that a queue waits for its limits: all of them, so that the text stays.
+
+    Which of them has no room changes with each job; between two jobs each may have some.
+    """
+    code = Code.QUEUE_LIMIT if room.max_running else Code.QUEUE_RATE
+    return Reason(code, {"whose": f"queue {queue}", "most": room.max_running, "rate": room.rate})
 
 
 _HELD = {

@@ -196,6 +196,18 @@ def test_a_pool_of_another_host_may_serve_any_queue() -> None:
     assert of_job(facts(pools=[unknown]), job()) == []
 
 
+@pytest.mark.parametrize(("running", "tokens"), [(1, 5), (0, 0), (0, 5)])
+def test_the_reason_of_a_late_queue_names_its_limits_whether_they_have_room_or_not(
+    running: int, tokens: float
+) -> None:
+    room = Room(max_running=1, running=running, rate=Rate(2, 60), tokens=tokens)
+    found = facts(room=room)
+    mail = msgspec.structs.replace(found.queues["mail"], due=DueInQueue(1, NOW_MS - 60_000, NEXT))
+    reason = of_queue(msgspec.structs.replace(found, queues={"mail": mail}), mail)
+    assert reason
+    assert text_of(reason) == "queue mail is at its limit (1 running and 2/m)"
+
+
 @pytest.mark.parametrize(
     ("found", "first", "code"),
     [

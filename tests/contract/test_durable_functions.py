@@ -287,6 +287,16 @@ def test_children_are_made_once_and_the_parent_is_free_when_all_have_ended(
     assert store.stats.counts()[Status.PENDING] == 1
 
 
+def test_a_parent_is_due_when_its_children_have_ended_although_the_clock_was_set_back(
+    store: Store, suspend: Suspend, lease: LeaseSome, clock: FakeClock
+) -> None:
+    parent = suspend(gather(NewJob("noop")))
+    (child,) = lease()
+    clock.wall -= 3_600_000
+    end(store, child)
+    assert [held.job_id for held in lease()] == [parent]
+
+
 def test_a_lost_lease_makes_no_children(
     store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
 ) -> None:

@@ -13,10 +13,12 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
+from orpheus.shared.domain.steps import NewSignal, Signal
 from orpheus.shared.errors import InvalidJob, NotFound, StorageError, TransitionRefused
 from orpheus.shared.storage import BulkAction, CountChanged, KeptAnswer
 from orpheus.shared.storage.data import IDEMPOTENCY_MS
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
+from tests.simulation.functions import KEYS, SIGNAL, FunctionLog, draw_calls
 from tests.simulation.histories import ClientLog, Request, check
 
 QUEUES = ("default",) * 4 + ("mail", "mail", "slow", "thin", "keyed", "keyed", "paced")
@@ -60,13 +62,16 @@ class Client:
         self._left = requests
 
     def steps(self) -> Steps:
-        chance = self._chance
         deeds = (
             [self._submit] * 5
             + [self._batch] * 2
             + [self._bundle, self._cancel, self._cancel, self._retry, self._retry]
             + [self._run_now, self._delete, self._bulk, self._pause, self._reload, self._release]
         )
+        yield from self._do(deeds)
+
+    def _do(self, deeds: Sequence[Callable[[], Steps]]) -> Steps:
+        chance = self._chance
         for _ in range(self._left):
             yield from chance.choice(deeds)()
             yield Wait(chance.choice((0, 0, 50, 500, 2_000, 4_000)))
@@ -290,3 +295,77 @@ class Client:
         for name in ("asked", "asked_fragile"):
             self._ask("release", lambda name=name: self._store.quarantines.release(name))  # type: ignore[misc]
             yield Wait(0)
+
+
+class FunctionClient(Client):
+    """Submits durable functions, sends them signals, and cancels and retries them and children."""
+
+    def __init__(
+        self, simulation: Simulation, log: ClientLog, functions: FunctionLog, requests: int
+    ) -> None:
+        super().__init__(simulation, log, requests)
+        self._functions = functions
+
+    def steps(self) -> Steps:
+        """What it does, in any order."""
+        yield from self._do(
+            [self._submit] * 6
+            + [self._send] * 3
+            + [self._cancel] * 3
+            + [self._retry, self._retry_from, self._retry_from, self._run_now, self._delete]
+        )
+
+    def _new(self) -> NewJob:
+        chance = self._chance
+        payload: dict[str, object] = {"does": "function", "ms": 0, "calls": draw_calls(chance)}
+        if chance.random() < 0.3:
+            payload["sends"] = chance.choice(KEYS)
+        new = super()._new()
+        return new._replace(type="asked_function", payload=json.dumps(payload), delay_ms=0)
+
+    def _cancel(self) -> Steps:
+        """Often a function that waits; perhaps it is retried while its children end."""
+        waiting = self._simulation.world.look(
+            "SELECT id FROM jobs WHERE status = 'blocked' AND type LIKE '%function' ORDER BY id"
+        )
+        if not waiting or self._chance.random() < 0.3:
+            yield from super()._cancel()
+            return
+        job_id = self._chance.choice(waiting)[0]
+        self._ask("cancel", lambda: self._store.jobs.cancel(job_id))
+        yield Wait(0)
+        if self._chance.random() < 0.5:
+            self._ask("retry", lambda: self._store.jobs.retry(job_id))
+
+    def _some_id(self) -> int:
+        """A function, or some child."""
+        kids = self._simulation.world.look("SELECT id FROM jobs WHERE type LIKE 'kid%' ORDER BY id")
+        if kids and self._chance.random() < 0.4:
+            return int(self._chance.choice(kids)[0])
+        return super()._some_id()
+
+    def _send(self) -> Steps:
+        """Once or twice, perhaps with another payload."""
+        key, store = self._chance.choice(KEYS), self._store
+        for _ in range(self._chance.choice((1, 1, 2))):
+            payload = json.dumps({"sent at": self._simulation.clock.now_ms, "left": self._left})
+            signal = self._functions.sends(NewSignal(SIGNAL, key, payload))
+            state, answer = self._ask("signal", lambda signal=signal: store.signals.send(signal))  # type: ignore[misc]
+            if state == "answered":
+                assert isinstance(answer, tuple)
+                sent, is_new = answer
+                assert isinstance(sent, Signal)
+                self._functions.answered(sent, is_new=is_new)
+            yield Wait(0)
+
+    def _retry_from(self) -> Steps:
+        """An operator lets a function forget what it has kept from a step on."""
+        found = self._simulation.world.look(
+            "SELECT job_id, name FROM steps JOIN jobs ON id = job_id "
+            "WHERE status IN ('failed', 'cancelled') ORDER BY job_id, name"
+        )
+        if found:
+            job_id, name = self._chance.choice(found)
+            self._functions.retried_from[job_id] += 1
+            self._ask("retry from", lambda: self._store.jobs.retry(job_id, from_step=name))
+        yield Wait(0)

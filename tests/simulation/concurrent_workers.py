@@ -17,7 +17,7 @@ from orpheus.worker.leasing.alone import AloneChoice
 from orpheus.worker.leasing.concurrent_leases import runs_alone
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import EffectLog, Run, check
-from tests.simulation.workers import Life, Worker, _Rank, finished_as
+from tests.simulation.workers import Life, Worker, _Rank
 
 _RETRY_DATABASE_MS = 50
 
@@ -152,7 +152,7 @@ class ConcurrentWorker(Worker):
             self._effects.ended(one.run)
             self._running.remove(one)
             self._write_cell()
-            self._unreported.append(finished_as(one.lease, end.value, one.payload))
+            self._unreported.append(self._finished_as(one.lease, end.value, one.payload))
             if one.payload.get("does") == "spoils":
                 raise Crashed from None
         else:

@@ -21,6 +21,11 @@ LIVE = frozenset({"blocked", "pending", "in_progress"})
 TERMINAL = frozenset({"done", "failed", "cancelled"})
 
 
+def is_function(job_type: str) -> bool:
+    """Whether a job of the simulation keeps steps, from which its retries count anew."""
+    return job_type.endswith("function")
+
+
 def check(holds: object, invariant: str, *detail: object) -> None:
     """Raise Violation unless it holds."""
     if not holds:
@@ -160,7 +165,7 @@ _ENTERS = {  # kind -> the statuses after it
     "job.enqueued": {"blocked", "pending"},
     "job.started": {"in_progress"},
     "job.retrying": {"pending"},
-    "job.snoozed": {"pending"},
+    "job.snoozed": {"pending", "blocked"},
     "job.released": {"pending"},
     "job.reclaimed": {"pending"},
     "job.done": {"done"},
@@ -201,6 +206,8 @@ class FoldedJob:
     """Attempts lost in a row."""
     first_attempt: int = 1
     """Of this life: an operator's retry begins another."""
+    retried: int = 0
+    """How often by an operator."""
     due_ms: int | None = None
     """The wall time it waits for; None: for none."""
     waits_since_seq: int = 0
@@ -274,7 +281,8 @@ class Fold:
         self._wait(at_ms, kind, job, body)
         if kind in ("job.unblocked", "job.requeued") and body["status"] == "pending":
             waits_for = [one for one in body["depends_on"] if self._is_live(one)]
-            check(before == "pending" or not waits_for, "unblocked too early", job_id, waits_for)
+            may_wait = before == "pending" or (is_function(body["type"]) and body["attempt"] > 0)
+            check(may_wait or not waits_for, "unblocked too early", job_id, waits_for)
             was_held = kind == "job.unblocked" and before == "pending"
             check(not was_held or body["type"] in self.released, "let go too early", job_id)
         elif kind == "job.deleted":
@@ -313,6 +321,7 @@ class Fold:
             self._spend(kind, job, body)
         elif kind == "job.requeued" and before != "pending":
             job.spent, job.crashes, job.losses, job.first_attempt = 0, 0, 0, number + 1
+            job.retried += 1
 
     def _spend(self, kind: str, job: FoldedJob, body: dict[str, Any]) -> None:
         error = (body["error"] or {}).get("type")
@@ -330,6 +339,8 @@ class Fold:
         job.losses = job.losses + 1 if is_lost else 0
         job.spent += spends
         job.crashes += is_free or (spends and error in _IS_CRASH)
+        if is_function(body["type"]):
+            return  # no event tells of a kept step: see retries_are_counted
         limit = body["max_retries"] + 1
         if body["status"] == "pending" and spends:
             check(job.spent < limit, "I7 retried past its limit", body, job.spent)
@@ -341,16 +352,21 @@ class Fold:
         if kind == "job.enqueued":
             is_delayed = body["run_at_ms"] > body["created_at_ms"]
             self._waits_until(job, body["run_at_ms"] if is_delayed else None)
+        elif is_function(body["type"]) and kind == "job.requeued":
+            self._waits_until(job, body["run_at_ms"] if body["run_at_ms"] > at_ms else None)
+        elif is_function(body["type"]) and kind == "job.reclaimed":
+            self._waits_until(job, at_ms)  # no event tells which of its retries this is
         elif kind in ("job.started", "job.requeued"):
             self._waits_until(job, None)
         elif kind == "job.snoozed":
-            self._waits_until(job, body["run_at_ms"])
+            self._waits_until(job, None if body["status"] == "blocked" else body["run_at_ms"])
         elif kind in ("job.retrying", "job.reclaimed"):
             error = body["error"]["type"]
             is_first_crash = error in _IS_CRASH and job.crashes == 1
             spends = error in _SPENDS or job.losses > 1
             if kind == "job.retrying" or (spends and not is_first_crash):
-                steps = BACKOFF.base_s * BACKOFF.factor ** (job.spent - 1)
+                spent = 1 if is_function(body["type"]) else job.spent
+                steps = BACKOFF.base_s * BACKOFF.factor ** (spent - 1)
                 shortest = min(BACKOFF.max_s, steps) * (1 - BACKOFF.jitter) * 1000
                 if self.ended_ms is not None:
                     at_ms = self.ended_ms.get((body["id"], body["attempt"]), at_ms)

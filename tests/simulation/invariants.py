@@ -44,7 +44,8 @@ def blocked_jobs_wait_for_what_is_live_or_has_a_cascade(tables: Tables, fold: Fo
         f"JOIN jobs AS other ON other.id = one.value WHERE other.status IN {_LIVE_SQL}) "
         "AS live, (SELECT count(*) FROM json_each(jobs.depends_on) "
         "JOIN cascades ON job_id = value) AS ended "
-        "FROM jobs WHERE status = 'blocked' AND waits_for NOT BETWEEN live AND live + ended"
+        "FROM jobs WHERE status = 'blocked' AND type NOT LIKE '%function' "
+        "AND waits_for NOT BETWEEN live AND live + ended"
     )
     check(not rows, "waits for another number of jobs than are live", rows)
 
@@ -191,7 +192,8 @@ def attempts_are_numbered(tables: Tables) -> None:
 
 
 def retries_are_counted(tables: Tables, fold: Fold) -> None:
-    """I7, by the attempts' outcomes."""
+    """I7, by the attempts' outcomes. A kept step begins the count anew, and so does a wait."""
+    kept = dict(tables.look("SELECT job_id, max(attempt) FROM steps GROUP BY job_id"))
     spent: Counter[int] = Counter()
     losses: Counter[int] = Counter()
     crashes: Counter[int] = Counter()
@@ -202,7 +204,10 @@ def retries_are_counted(tables: Tables, fold: Fold) -> None:
         TOGETHER,
     )
     for job_id, number, outcome, error_type, max_retries, together, spent_retry in rows:
-        if number < fold.jobs[job_id].first_attempt:
+        if number < max(fold.jobs[job_id].first_attempt, kept.get(job_id, 0)):
+            continue
+        if outcome == "snoozed" and job_id in kept:
+            spent[job_id] = losses[job_id] = crashes[job_id] = 0
             continue
         is_crash = outcome == "crashed" or error_type == "LeaseExpired"
         is_free = together and max_retries and not crashes[job_id]

@@ -20,9 +20,12 @@ from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.verbs import ended_leases
 from orpheus.shared.storage.verbs import leases as leases_module
+from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.leases import Leases
 from orpheus.shared.storage.verbs.schedules import Schedules
+from orpheus.shared.storage.verbs.signals import Signals
+from orpheus.shared.storage.verbs.steps import Steps
 from tests.simulation.engine import Faults
 from tests.simulation.world import SimulatedClock, Tap, World
 
@@ -294,6 +297,54 @@ def held_jobs_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
     rewrite(patch, "quarantines.sql", "AND type = ?", "AND type = ? || 's'", "held-jobs")
 
 
+def step_kept_without_a_token(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "steps.sql", "lease_token = ?", "? IS NOT NULL", "held")
+    rewrite(patch, "steps.sql", "lease_expires_mono_ms > ?", "? IS NOT NULL", "held")
+
+
+def signal_lost_before_the_wait(patch: pytest.MonkeyPatch, world: World) -> None:
+    wait_for_signal = Steps._wait_for_signal
+
+    def wait_unseeing(self: Steps, *arguments: Any) -> Any:
+        with pytest.MonkeyPatch.context() as inside:
+            inside.setattr(Signals, "find", lambda self, name, key: None)
+            return wait_for_signal(self, *arguments)
+
+    patch.setattr(Steps, "_wait_for_signal", wait_unseeing)
+
+
+def children_made_again(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "steps.sql", "AND name = ?", "AND name = ? || '!'", "one-step")
+
+
+def received_signal_timed_out(patch: pytest.MonkeyPatch, world: World) -> None:
+    queries = ("timed-out", "waiting-job")
+    rewrite(patch, "signals.sql", "= steps.signal", "= steps.signal || '!'", *queries)
+    rewrite(patch, "signals.sql", "INDEXED BY steps_by_timeout", "", "timed-out")
+    rewrite(patch, "signals.sql", "state = 'waiting'", "state <> 'timed_out'", *queries)
+    rewrite(patch, "signals.sql", "AND state = 'waiting'", "", "time-out")
+
+
+def waiters_beyond_the_first_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "signals.sql", "wakes = ?", "wakes = 0 * ?", "set-wakes")
+
+
+def children_of_a_cancelled_function_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(Dependencies, "_cancel_children", lambda self, *arguments: 0)
+
+
+OF_FUNCTIONS: dict[str, tuple[Plant, str]] = {
+    "a step kept without a token": (step_kept_without_a_token, "I5 a step was kept"),
+    "a signal lost before the wait": (signal_lost_before_the_wait, "I24"),
+    "children made again": (children_made_again, "I27"),
+    "a received signal timed out": (received_signal_timed_out, "I25"),
+    "waiters beyond the first forgotten": (waiters_beyond_the_first_forgotten, "I24"),
+    "children of a cancelled function forgotten": (
+        children_of_a_cancelled_function_forgotten,
+        "I28",
+    ),
+}
+"""Faults that schedules with durable functions find."""
 PLANTS: dict[str, tuple[Plant, str]] = {
     "late renewal of anything": (late_renewal_of_anything, "I3|I5|I6|I14|P3|P8"),
     "token check dropped": (token_check_dropped, "I5|I6"),
@@ -334,6 +385,7 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     ),
     "held jobs forgotten": (held_jobs_forgotten, "I22|I18 not drained"),
     "tokens of keys not spent": (tokens_of_keys_not_spent, "more starts than a key's rate"),
+    **OF_FUNCTIONS,
 }
 FIRST_SEEDS = {
     "late finish accepted": 48,
@@ -343,6 +395,9 @@ FIRST_SEEDS = {
     "late renewal of anything": 57,
     "quarantined types leased": 29,
     "held jobs forgotten": 34,
+    "a step kept without a token": 46,
+    "a signal lost before the wait": 11,
+    "children of a cancelled function forgotten": 85,
 }
 """Where the search for a fault begins that no earlier schedule finds: each would cost 80 ms."""
 ONLY_STOPS = Faults(stop=0.25)
@@ -350,6 +405,7 @@ ONLY_PREEMPTION = Faults(preempt=0.06)
 ONLY_WAITS = Faults(slow=0.1)
 STOPS_AND_WAITS = Faults(stop=0.2, slow=0.05)
 CRASHES_AND_REBOOTS = Faults(crash=0.01, reboot=0.03)
+STOPS_AND_PREEMPTION = Faults(preempt=0.06, stop=0.1)
 WALL_CLOCK_JUMPS = Faults(wall_jump=0.03)
 FAULTS = {
     "notify before commit": ONLY_PREEMPTION,  # a crash may lose a ring: it hides this one
@@ -366,5 +422,10 @@ FAULTS = {
     "limits of keys ignored": STOPS_AND_WAITS,
     "quarantined types leased": ONLY_WAITS,
     "held jobs forgotten": ONLY_WAITS,
+    "a step kept without a token": STOPS_AND_WAITS,
+    "children made again": STOPS_AND_WAITS,
+    "a signal lost before the wait": STOPS_AND_PREEMPTION,
+    "a received signal timed out": STOPS_AND_PREEMPTION,
+    "children of a cancelled function forgotten": STOPS_AND_PREEMPTION,
 }
 """What makes a fault show itself soon, where the mixture of all takes dozens of schedules."""

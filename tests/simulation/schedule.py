@@ -3,14 +3,22 @@
 import random
 from dataclasses import dataclass, field
 
+from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.errors import StorageError
-from tests.simulation import invariants
-from tests.simulation.clients import MOST_OF_A_KEY, PACE, THIN, Client, rules_with
+from tests.simulation import functions, invariants
+from tests.simulation.clients import (
+    MOST_OF_A_KEY,
+    PACE,
+    THIN,
+    Client,
+    FunctionClient,
+    rules_with,
+)
 from tests.simulation.engine import Faults, Simulation, Steps, Violation, Wait, draw_faults
 from tests.simulation.histories import LIVE, ClientLog, EffectLog, Fold, check
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.whys import why_tells_what_is_leased_next
-from tests.simulation.world import POOLS, World
+from tests.simulation.world import POOLS, Tables, World
 
 _FAULTY_MS = 20_000
 _DRAINED_WITHIN_MS = 600_000
@@ -33,6 +41,8 @@ class Ran:
 class Schedule:
     """Wires the actors together and looks at the database after each step."""
 
+    has_functions = False
+
     def __init__(self, world: World, seed: int, faults: Faults | None = None) -> None:
         world.empty(seed)
         chance = random.Random(f"plan {seed}")
@@ -46,6 +56,8 @@ class Schedule:
         self.supervisor = Supervisor(
             self.simulation, self.effects, _SLOTS[: chance.choice((1, 2, 3, 3))]
         )
+        self.functions = functions.FunctionLog() if self.has_functions else None
+        self.supervisor.functions = self.functions
         self._configure()
         most_at_once, quarantine_after = chance.choice((1, 2, 500)), chance.choice((0, 2, 3))
         for store in world.stores.values():
@@ -118,11 +130,17 @@ class Schedule:
             with self.world.tables() as tables:
                 for invariant in invariants.CHEAP:
                     invariant(tables, self.fold)
+                self._look_at_functions(tables)
             self._changes += 1
             if self._changes % _CHANGES_A_QUESTION == 0:
                 why_tells_what_is_leased_next(self.world)
         if self.world.clock.now_ms > self.simulation.rings_lost_until_ms:
             self._nobody_oversleeps()
+
+    def _look_at_functions(self, tables: Tables) -> None:
+        if self.functions is not None:
+            self.functions.look(tables, self.fold)
+            functions.no_child_outlives_a_cancelled_parent(tables)
 
     def _nobody_oversleeps(self) -> None:
         """While every worker sleeps and no bell rings, no work is due."""
@@ -160,6 +178,9 @@ class Schedule:
         with self.world.tables() as tables:
             invariants.no_schedule_is_silent(tables, self.fold)
             invariants.at_the_end(tables, self.fold, self.clients, self.effects)
+            if self.functions is not None:
+                self.functions.look(tables, self.fold)
+                functions.children_are_there_once(tables, self.fold, self.functions)
         problems = self.world.stores["api"].maintenance.verify()
         check(not problems, "db verify finds what is not so", problems)
         if self._has_watcher:
@@ -178,6 +199,8 @@ class Schedule:
         latest = self.world.look(sql)[0][0]
         self.simulation.jump(max(0, (latest or 0) - self.world.clock.wall_ms()))
         self.simulation.spawn("operator", "api", self._release_types())
+        if self.functions is not None:
+            self.simulation.spawn("approver", "api", self._send_signals(self.functions))
         try:
             for queue in sorted(self.fold.paused):
                 self.world.stores["supervisor"].queues.resume(queue)
@@ -192,6 +215,14 @@ class Schedule:
                 quarantines.release(one.type)
             yield Wait(1_000)
 
+    def _send_signals(self, log: functions.FunctionLog) -> Steps:
+        """Whoever waits without a timeout gets a signal, so each function ends at last."""
+        while True:
+            for (key,) in self.world.look(functions.WAITED_FOR):
+                signal = log.sends(NewSignal(functions.SIGNAL, key, '"at last"'))
+                self.world.stores["api"].signals.send(signal)
+            yield Wait(1_000)
+
     def _has_drained(self) -> bool:
         return (
             not any(one.is_alive for one in self._client_actors)
@@ -199,6 +230,26 @@ class Schedule:
             and self.world.clock.now_ms >= self._healed_at_ms + _TICKS_ARE_CORRECT_MS
             and (not self._has_watcher or self._received[-1:] == [self.fold.last_seq])
         )
+
+
+class FunctionSchedule(Schedule):
+    """With durable functions, and clients that send them signals."""
+
+    has_functions = True
+
+    def client_steps(self, chance: random.Random) -> list[Steps]:
+        """See Schedule."""
+        assert self.functions is not None
+        simulation, clients = self.simulation, self.clients
+        return [
+            Client(simulation, clients, chance.randint(2, 5)).steps(),
+            FunctionClient(simulation, clients, self.functions, chance.randint(6, 14)).steps(),
+        ]
+
+
+def kind_of(seed: int) -> type[Schedule]:
+    """Return the kind of the schedule of a seed: every third has functions."""
+    return FunctionSchedule if seed % 3 == 2 else Schedule
 
 
 class ScheduleFailed(AssertionError):

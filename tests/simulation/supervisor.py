@@ -12,6 +12,7 @@ from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import LeaseHolder, Store
 from tests.simulation.concurrent_workers import ConcurrentWorker
 from tests.simulation.engine import Actor, Simulation, Steps, Wait
+from tests.simulation.functions import FunctionLog, no_wait_is_overdue
 from tests.simulation.histories import EffectLog, Run, check
 from tests.simulation.workers import Life, Worker
 
@@ -46,6 +47,8 @@ class Supervisor:
         self._born = 0
         self.concurrency: dict[str, int] = {}
         """How many jobs a worker of a pool runs at once; without an entry: one."""
+        self.functions: FunctionLog | None = None
+        """None: there are no durable functions in this schedule."""
         self._actor: Actor | None = None
         simulation.on_reboot = self._rebooted
 
@@ -90,12 +93,23 @@ class Supervisor:
                 goes_on = self._store.dependencies.continue_cascades()
                 goes_on |= self._store.keys.continue_sweep()
                 goes_on |= self._store.quarantines.continue_releases()
+                if self.functions is not None:
+                    goes_on |= self._wake_functions()
             except StorageError:
                 yield Wait(100)
                 continue
             self._start_missing()
             self._see_to_the_living()
             yield Wait(0 if goes_on else _TURN_MS)
+
+    def _wake_functions(self) -> bool:
+        goes_on = self._store.signals.continue_wakes()
+        undisturbed = self._simulation.undisturbed()
+        if self._store.signals.expire_waits():
+            return True
+        if undisturbed():
+            no_wait_is_overdue(self._simulation, self._store)
+        return goes_on
 
     def _void_other_boots(self) -> None:
         held = dict(self._leased())
@@ -187,6 +201,9 @@ class Supervisor:
         worker = Worker(self._simulation, self._effects, life, ahead)
         if places > 1:
             worker = ConcurrentWorker(self._simulation, self._effects, life, ahead, places)
+
+        if self.functions is not None:
+            worker.functions = self.functions
 
         def died() -> None:
             life.has_died = True

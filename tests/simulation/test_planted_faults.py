@@ -8,8 +8,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.simulation.engine import Faults
 from tests.simulation.machine import MACHINE_BACKOFF, machine_on, machine_settings
-from tests.simulation.planted import FAULTS, FIRST_SEEDS, PLANTS, stalls_unnoticed
+from tests.simulation.planted import FAULTS, FIRST_SEEDS, OF_FUNCTIONS, PLANTS, stalls_unnoticed
 from tests.simulation.schedule import (
+    FunctionSchedule,
+    Schedule,
     ScheduleFailed,
     nothing_expires_because_all_stand_still,
     run_schedule,
@@ -30,9 +32,9 @@ FOUND_BY_THE_MODEL = (
 SOON_FOUND_BY_THE_MODEL = ("unique key unchecked",)
 
 
-def run_many(world: World, faults: Faults | None, first_seed: int) -> None:
+def run_many(world: World, faults: Faults | None, first_seed: int, kind: type[Schedule]) -> None:
     for seed in range(first_seed, first_seed + MOST_SCHEDULES):
-        run_schedule(world, seed, faults)
+        run_schedule(world, seed, faults, kind)
 
 
 @pytest.mark.parametrize("name", PLANTS)
@@ -41,8 +43,9 @@ def test_a_planted_fault_is_found(
 ) -> None:
     plant, invariants = PLANTS[name]
     plant(monkeypatch, new_world)
+    kind = FunctionSchedule if name in OF_FUNCTIONS else Schedule
     with pytest.raises(ScheduleFailed, match=rf"seed \d+: .*({invariants})"):
-        run_many(new_world, FAULTS.get(name), FIRST_SEEDS.get(name, 0))
+        run_many(new_world, FAULTS.get(name), FIRST_SEEDS.get(name, 0), kind)
 
 
 def test_a_stall_that_is_not_noticed_expires_leases(

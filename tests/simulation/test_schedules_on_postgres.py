@@ -8,7 +8,7 @@ import os
 import pytest
 
 from tests.simulation.postgres_world import PostgresWorld
-from tests.simulation.schedule import run_schedule
+from tests.simulation.schedule import kind_of, run_schedule
 
 SCHEDULES = int(os.environ.get("SCHEDULES_ON_POSTGRES", "3"))
 FIRST_SEED = int(os.environ.get("SEED", "0"))
@@ -17,4 +17,4 @@ FIRST_SEED = int(os.environ.get("SEED", "0"))
 @pytest.mark.timeout(120 + 10 * SCHEDULES)
 def test_every_schedule_keeps_the_invariants(postgres_world: PostgresWorld) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + SCHEDULES):
-        run_schedule(postgres_world, seed)
+        run_schedule(postgres_world, seed, kind=kind_of(seed))

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.steps import NewSignal, Suspension
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from tests.simulation.engine import Actor, Crashed, Simulation, Steps, Wait
+from tests.simulation.functions import SIGNAL, Function, FunctionLog
 from tests.simulation.histories import PERMANENT, EffectLog, Run, check
 from tests.simulation.quarantines import nothing_is_quarantined_of
 from tests.simulation.world import POOLS
@@ -66,6 +68,7 @@ class Worker:
     """What a life does."""
 
     def __init__(self, simulation: Simulation, effects: EffectLog, life: Life, ahead: int) -> None:
+        self.functions = FunctionLog()
         self._simulation = simulation
         self._chance = simulation.chance
         self._store: Store = simulation.world.stores[life.slot]
@@ -79,6 +82,8 @@ class Worker:
         self._unreported: list[Finished] = []
         self._is_idle = True
         self._tends_again = False
+        self._waits: dict[int, Suspension] = {}
+        """What the functions of ended attempts wait for, by token."""
 
     def steps(self) -> Steps:
         while True:
@@ -303,7 +308,7 @@ class Worker:
         ending = yield from self._code(lease, payload, run)
         self._effects.ended(run)
         life.write_cell(CellState(lease.token, running=False))
-        self._unreported.append(finished_as(lease, ending, payload))
+        self._unreported.append(self._finished_as(lease, ending, payload))
         if payload.get("does") == "spoils":
             raise Crashed
         yield Wait(0)
@@ -332,9 +337,37 @@ class Worker:
                 return Ending.RELEASED
         if does == "poison":
             raise Crashed
+        if does == "function":
+            return (yield from self._function(lease, payload, run))
         ending = _ending_of(does, lease, payload)
         run.has_effect = ending is Ending.SUCCEEDED
         return ending
+
+    def _function(
+        self, lease: Lease, payload: dict[str, Any], run: Run
+    ) -> Generator[Wait, None, Ending]:
+        effects, store = self._effects, self._store
+        calls: list[list[Any]] = payload["calls"]
+        function = Function(self._simulation, effects, self.functions, store, lease, calls)
+        for wait in function.run():
+            yield wait
+            if self._tend(lease):
+                return Ending.CANCELLED
+        if function.suspension is not None:
+            self._waits[lease.token] = function.suspension
+            return Ending.SNOOZED
+        run.has_effect = not function.has_failed
+        return Ending.SUCCEEDED if run.has_effect else Ending.FAILED
+
+    def _finished_as(self, lease: Lease, ending: Ending, payload: dict[str, Any]) -> Finished:
+        finished = finished_as(lease, ending, payload)
+        if wait := self._waits.pop(lease.token, None):
+            return finished._replace(snooze_ms=0, wait=wait)
+        if ending is Ending.SUCCEEDED and "sends" in payload:
+            sent = json.dumps({"sent by": lease.token})
+            signal = self.functions.sends(NewSignal(SIGNAL, payload["sends"], sent))
+            return finished._replace(signals=(signal,))
+        return finished
 
     def _hang(self, lease: Lease) -> None:
         """Its supervisor ends it: the job is past its hard deadline."""

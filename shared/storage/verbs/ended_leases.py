@@ -205,10 +205,14 @@ class EndedLeases:
             )
         if ended.crash is not None:
             self._quarantines.note_crash(job.type, ended.job_id, ended.token, ended.crash)
+        # A blocked function waits for no time: whatever the clock says, it is due once unblocked.
+        is_due = status is Status.BLOCKED or (
+            status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)
+        )
         self._database.run(
             self._sql["end-lease"],
             status.value,
-            int(status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
+            int(is_due),
             run_at_ms,
             job_ended_ms if status in TERMINAL else None,
             follows.failures,
@@ -254,7 +258,7 @@ class EndedLeases:
         follows = after(ended.ending, spent)
         if ended.wait is None or follows.status is not Status.PENDING:
             return follows, self._due_again_ms(ended, follows, now_ms), 0
-        waits_for, run_at_ms = self._steps.suspend(ended.job_id, job.attempt, ended.wait)
+        waits_for, run_at_ms = self._steps.suspend(ended.job_id, job.attempt, ended.wait, now_ms)
         status = Status.BLOCKED if waits_for else Status.PENDING
         anew = msgspec.structs.replace(follows, status=status, failures=0, crashes=0, losses=0)
         return anew, run_at_ms, waits_for

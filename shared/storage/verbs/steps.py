@@ -104,9 +104,9 @@ class Steps:
             self._database.at_commit.ring_api()
         return True
 
-    def suspend(self, job_id: int, attempt: int, wait: Suspension) -> Wait:
+    def suspend(self, job_id: int, attempt: int, wait: Suspension, now_ms: int) -> Wait:
         """Store what a job waits for, inside the transaction that ends its attempt."""
-        now_ms, step = self._database.clock.wall_ms(), wait.step
+        step = wait.step
         if step.kind is StepKind.SLEEP:
             until_ms = now_ms + (wait.delay_ms or 0)
             self._store(job_id, attempt, step, StepState.KEPT, until_ms)

@@ -98,12 +98,20 @@ FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependenc
 WHERE job_dependencies.job_id = ? AND child IS NULL ORDER BY jobs.id;
 
 -- name: children-to-cancel
--- The first live children that a cancelled function has made. They stay locked.
+-- The first live children that a cancelled function has made. They stay locked. Those that others have
+-- locked are left out: who ends one may wait for the function itself, and both would wait for ever.
 SELECT jobs.id, jobs.status, jobs.queue, jobs.type, jobs.concurrency_key
 FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
 WHERE job_dependencies.job_id = ? AND child = 'own' AND jobs.cancel_requested = 0
     AND jobs.status IN ('blocked', 'pending', 'in_progress')
-ORDER BY jobs.id LIMIT ? FOR NO KEY UPDATE OF jobs;
+ORDER BY jobs.id LIMIT ? FOR NO KEY UPDATE OF jobs SKIP LOCKED;
+
+-- name: has-child-to-cancel
+-- Has a cancelled function a live child that is not asked to stop?
+SELECT 1
+FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
+WHERE job_dependencies.job_id = ? AND child = 'own' AND jobs.cancel_requested = 0
+    AND jobs.status IN ('blocked', 'pending', 'in_progress') LIMIT 1;
 
 -- name: order-of-cancel
 -- Of a JSON list of ids: a job, and one that waits for it and so is cancelled before it.

@@ -98,6 +98,7 @@ class Dependencies:
     def ended(self, jobs: Iterable[tuple[int, Status]]) -> None:
         """Unblock, cancel or fail the jobs that wait for these, which have ended."""
         queue = deque(jobs)
+        held_up: list[tuple[int, Status]] = []
         while queue and (room := self.most_at_once - self._database.at_commit.cascaded) > 0:
             job_id, status = queue.popleft()
             rows = self._database.all(self._sql["waiting-for"], job_id, room)
@@ -107,8 +108,11 @@ class Dependencies:
             left = room - len(waiting)
             if status is Status.CANCELLED and left:
                 left -= self._cancel_children(job_id, left, queue)
+                if left and self._database.one(self._sql["has-child-to-cancel"], job_id):
+                    held_up.append((job_id, status))  # others have locked it: upkeep goes on
             if not left:
                 queue.append((job_id, status))  # there may be more
+        queue.extend(held_up)
         if queue:
             self._database.run_many(self._sql["begin-cascade"], [(job_id,) for job_id, _ in queue])
 

@@ -56,3 +56,24 @@ def test_a_signal_is_sent_while_a_function_begins_to_wait(
         sends = begin_and_wait(admin, lambda: sender.signals.send(APPROVED))
     sends.join()
     assert was_received(worker, held)
+
+
+def test_a_child_ends_while_its_parent_is_cancelled(
+    pair: tuple[Store, Store], admin: psycopg.Connection
+) -> None:
+    worker, operator = pair
+    parent = leased(worker)
+    children = (NewJob("noop"), NewJob("noop"))
+    wait = Suspension(NewStep("mails", 1, StepKind.GATHER), children=children)
+    worker.leases.finish([Finished(parent, Ending.SNOOZED, wait=wait)])
+    first, second = worker.leases.lease(Holder("default-1", "life-1", 1), ("*",), 2, TTL_MS)
+    with worker.write(durable=True):
+        worker._database.lock_job(first.job_id, deletes=False)
+        cancels = begin_and_wait(admin, lambda: operator.jobs.cancel(parent.job_id))
+        worker.leases.finish([Finished(first, Ending.SUCCEEDED, "1")])
+    cancels.join()
+    while operator.dependencies.continue_cascades():
+        pass
+    assert operator.jobs.get(parent.job_id).status is Status.CANCELLED
+    assert operator.leases.cancel_requests({second.job_id: second.token}) == {second.job_id}
+    assert operator.maintenance.verify() == []

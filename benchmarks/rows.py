@@ -169,6 +169,8 @@ GOALS = (
     ),
     Goal("batch, jobs/s", "batch", 50_000, at_least=True),
     Goal("delay of others by a batch, ms", "batch_delay", 50),
+    Goal("steps of durable functions, steps/s", "steps", 2_000, at_least=True),
+    Goal("steps ÷ DBOS on SQLite", "steps", 10, versus=("steps", "dbos"), at_least=True),
     Goal("lease and finish with 1M + 1M ÷ empty", "scale_lease", 1.2),
     Goal("other calls with 1M + 1M ÷ empty", "scale_read", 1.5),
     Goal("lease and finish with 1,000 queues ÷ 3", "scale_queues", 2.0),

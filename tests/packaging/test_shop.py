@@ -205,6 +205,7 @@ def test_a_worker_killed_at_every_line_charges_and_ships_each_order_once(
     with open_for_business(shop, wait_for, *settings) as (jobs, website):
         for number in range(1, 2 * len(lines) + 1):
             assert order(website, number, count=21) == number
+        for number in range(1, 2 * len(lines) + 1):
             body = {"approved": number in approved}
             assert website.put(f"/orders/{number}/approval", json=body).status_code == 202
         wait_for(

@@ -20,7 +20,6 @@ from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.verbs import ended_leases
 from orpheus.shared.storage.verbs import leases as leases_module
-from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.leases import Leases
 from orpheus.shared.storage.verbs.schedules import Schedules
@@ -330,7 +329,8 @@ def waiters_beyond_the_first_forgotten(patch: pytest.MonkeyPatch, world: World) 
 
 
 def children_of_a_cancelled_function_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
-    patch.setattr(Dependencies, "_cancel_children", lambda self, *arguments: 0)
+    queries = ("children-to-cancel", "has-child-to-cancel")
+    rewrite(patch, "dependencies.sql", "child = 'own'", "child = 'none'", *queries)
 
 
 OF_FUNCTIONS: dict[str, tuple[Plant, str]] = {

@@ -204,7 +204,8 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
 
     def read(store: Store) -> Response:
         with store.snapshot():
-            job = job_of(store.jobs.get(number), store.jobs.attempts(number))
+            found, attempts = store.jobs.get(number), store.jobs.attempts(number)
+            job = job_of(found, attempts, has_steps=store.steps.any(number))
         return json_response(job)
 
     if not query.wait:

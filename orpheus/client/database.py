@@ -183,7 +183,8 @@ def _types(store: Store, names: Iterable[str]) -> dict[str, TypeRow]:
 def _with_attempts(store: Store, job_id: int) -> Job:
     with store.snapshot():
         job, attempts = store.jobs.get(job_id), store.jobs.attempts(job_id)
-    return as_decoded(job_of(job, attempts), Job)
+        has_steps = store.steps.any(job_id)
+    return as_decoded(job_of(job, attempts, has_steps=has_steps), Job)
 
 
 def _job(job: stored.Job) -> Job:

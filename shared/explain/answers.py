@@ -43,7 +43,8 @@ def is_known(queue: Queue) -> bool:
 def why_of(store: Store, facts: Facts, job_id: int) -> Why:
     """Return why a job does not run. Raises NotFound. The facts are about its queue."""
     found = reasons.of_job(facts, read_job(store, job_id))
-    return Why(runs=not found, reasons=[reason_of(reason) for reason in found])
+    told = [reason_of(reason) for reason in found]
+    return Why(runs=not found, reasons=told, has_steps=store.steps.any(job_id))
 
 
 def reason_of(reason: Reason) -> queues.WhyReason:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from orpheus.shared.domain import graph, jobs
@@ -116,6 +116,8 @@ class Job(ListedJob, frozen=True, kw_only=True):
 
     attempts: tuple[Attempt, ...] = ()
     """Oldest first. Of a client's methods, only `get` and `wait` read them."""
+    has_steps: bool | UnsetType = UNSET
+    """true: it is a durable function that has kept something (GET /jobs/{id}/steps)."""
 
 
 class RunningJob(Struct, frozen=True):
@@ -237,9 +239,11 @@ def listed_job_of(job: jobs.Job) -> ListedJob:
     return ListedJob(**_whole(job))
 
 
-def job_of(job: jobs.Job, attempts: Iterable[jobs.Attempt]) -> Job:
+def job_of(job: jobs.Job, attempts: Iterable[jobs.Attempt], *, has_steps: bool = False) -> Job:
     """Return a job with its attempts."""
-    return Job(**_whole(job), attempts=tuple(map(attempt_of, attempts)))
+    return Job(
+        **_whole(job), attempts=tuple(map(attempt_of, attempts)), has_steps=has_steps or UNSET
+    )
 
 
 def job_preview_of(job: jobs.Job) -> ListedJob:

@@ -59,12 +59,14 @@ class WhyReason(msgspec.Struct, frozen=True):
     """Who holds the job back: `job 7`, `default-1`, `cli:ada`."""
 
 
-class Why(msgspec.Struct, frozen=True):
+class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a job does not run."""
 
     runs: bool
     """It runs, or only others go before it: then there is no reason."""
     reasons: list[WhyReason]
+    has_steps: bool = False
+    """It is a durable function that has kept something (GET /jobs/{id}/steps)."""
 
 
 class Limits(msgspec.Struct, frozen=True):

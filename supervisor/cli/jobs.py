@@ -225,7 +225,7 @@ def show(operator: Operator, id: int) -> None:
     with operator.opened() as (store, handover):
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
         if operator.as_json:
-            print_json(job_of(job, attempts))
+            print_json(job_of(job, attempts, has_steps=store.steps.any(id)))
             return
         steps = store.steps.of(id, _LONGEST_NOTE + 1)
         status: str = job.status

@@ -80,6 +80,12 @@ def test_what_a_function_has_kept_is_listed_and_long_results_are_cut(api: Any) -
     problem(api.client.get("/jobs/77/steps"), 404)
 
 
+def test_a_job_and_its_why_say_whether_it_has_steps(api: Any) -> None:
+    for job_id, has_steps in ((kept(api, "1"), True), (api.submit(), False)):
+        for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/why"):
+            assert api.client.get(path).json().get("has_steps", False) is has_steps
+
+
 def test_a_wait_shows_what_it_waits_for(api: Any) -> None:
     signal = NewStep("yes?", 0, StepKind.SIGNAL, None, 0, "approved", "42")
     (wait,) = steps(api, waiting(api, signal, delay_ms=60_000)).items

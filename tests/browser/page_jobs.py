@@ -47,6 +47,19 @@ def publish(ctx: Context, pages: int, paper: int = 0) -> int:
 
 
 @job(max_retries=0)
+def onboard(ctx: Context, account: int, mailbox: str) -> str:
+    """Open an account, when a person has approved it."""
+    opened = ctx.step(
+        "open account", lambda: {"account": account, "plan": "starter", "a_day": {"mails": 10}}
+    )
+    decision = ctx.wait_signal("approval", key=account, timeout="7d")
+    ctx.gather("checks", [step.new() for _ in range(3)])
+    ctx.sleep("cool down", "1h")
+    ctx.step("welcome", Path(mailbox).read_text)
+    return f"{opened['account']} approved by {decision['by']}"
+
+
+@job(max_retries=0)
 def crash(ctx: Context) -> None:
     """Kill the worker."""
     ctypes.string_at(0)

@@ -142,6 +142,48 @@ def test_a_graph_goes_green_while_it_is_watched(lasting_dashboard: Any, tmp_path
     assert lasting_dashboard.never_reloaded()
 
 
+def test_a_durable_function_is_followed_signalled_woken_and_retried_from_a_step(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    mailbox = tmp_path / "mailbox"
+    payload = {"account": 42, "mailbox": str(mailbox)}
+    page = lasting_dashboard.page
+    job_id = lasting_dashboard.system.submit("onboard", payload)
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#why")).to_contain_text("It waits for the signal approval of key 42 until")
+    rows = page.locator("#timeline .step-row")
+    expect(rows).to_have_count(2)
+    rows.first.locator("summary").click()
+    expect(rows.first.locator(".tree")).to_contain_text("mails10")
+    expect(page.locator("#timeline .span").first).to_contain_text("then waited for the signal")
+
+    page.locator("[data-action=signal]").click()
+    page.locator("#confirm-payload").fill('{"by": ada}')
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm-problem")).to_contain_text("not valid JSON")
+    page.locator("#confirm-payload").fill('{"by": "ada"}')
+    page.locator("#confirm-yes").click()
+    expect(rows.nth(1)).to_contain_text("the signal approval of key 42 came")
+    expect(rows.nth(2)).to_contain_text("3 children ended")
+    expect(rows.nth(2).locator("a")).to_have_count(3)
+    expect(page.locator("#why")).to_contain_text("It sleeps (cool down) until")
+    act(page, "wake", "the customer waits")
+    expect(page.locator("#status")).to_have_text("failed")
+
+    mailbox.write_text("welcome")
+    rows.nth(2).get_by_role("button").click()
+    expect(page.locator("#confirm-text")).to_contain_text("what it kept afterwards (cool down)")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#why")).to_contain_text("It sleeps (cool down) until")
+    act(page, "wake", "the customer waits")
+    expect(page.locator("#status")).to_have_text("done")
+    expect(page.locator("#result")).to_contain_text("42 approved by ada")
+    expect(rows).to_have_count(5)
+    page.set_viewport_size({"width": 360, "height": 740})
+    wait_until(lambda: not small_targets(page), "the steps to be drawn for fingers")
+    assert lasting_dashboard.never_reloaded()
+
+
 def scroll_to(page: Page, part: float) -> None:
     page.locator("#log").evaluate(
         "(node, part) => { node.scrollTop = part * node.scrollHeight; }", part

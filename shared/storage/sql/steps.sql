@@ -13,6 +13,10 @@ SELECT name, position, kind,
     attempt, at_ms, took_ms, until_ms, signal, key, children, substr(result, 1, CAST(?2 AS integer)) FROM orpheus.steps
 WHERE job_id = ?1 ORDER BY position, name;
 
+-- name: has-steps
+-- Has a job kept anything?
+SELECT 1 FROM orpheus.steps WHERE job_id = ? LIMIT 1;
+
 -- name: last-wait
 -- The last sleep, wait for a signal or gather of a job.
 SELECT {step-columns}, NULL FROM orpheus.steps

@@ -53,6 +53,10 @@ class Steps:
         """Return what a job has kept, in order; of each result at most so many characters."""
         return [_step(row) for row in self._database.all(self._sql["steps-of"], job_id, most_chars)]
 
+    def any(self, job_id: int) -> bool:
+        """Return whether a job has kept anything."""
+        return self._database.one(self._sql["has-steps"], job_id) is not None
+
     def last_wait(self, job_id: int) -> Step | None:
         """Return the last sleep, wait for a signal or gather of a job, without its result."""
         row = self._database.one(self._sql["last-wait"], job_id)

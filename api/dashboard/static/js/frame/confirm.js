@@ -4,10 +4,16 @@
 // unless it asks something else by then.
 import { byId, copy, setText, showOrHide } from "../base/dom.js";
 import { curl } from "../base/curl.js";
+import { parseExact } from "../base/exact.js";
 import { request } from "../base/http.js";
 import { tidy } from "../base/words.js";
 
-const field = byId("confirm-reason"), span = byId("confirm-for"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
+const field = byId("confirm-reason"), span = byId("confirm-for"), size = byId("confirm-typed"), value = byId("confirm-payload"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
+
+/** The JSON that was typed. Throws an Error if it is not valid. */
+function payload() {
+  try { return value.value.trim() ? parseExact(value.value) : null; } catch (error) { throw new Error(`This is not valid JSON: ${error.message}`); }
+}
 
 /** The question that was asked last. @type {object | null} */
 let turn = null;
@@ -29,6 +35,7 @@ export async function killedAfter() {
  * @property {string} yes
  * @property {string} [no]
  * @property {boolean} [asksFor] it asks for how long, and a reason must be given
+ * @property {boolean} [asksForPayload] it asks for JSON, and for no reason
  * @property {() => void} [closed] called when the dialog is closed
  * @property {string} path
  * @property {string} [method] POST if not given
@@ -39,9 +46,10 @@ export async function killedAfter() {
  */
 
 /** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
-export function confirm({ title, text, yes: label, no = "Go back", path, method = "POST", body, typed, asksFor = false, send = request, closed = () => {}, done }) {
+export function confirm({ title, text, yes: label, no = "Go back", path, method = "POST", body, typed, asksFor = false, asksForPayload = false, send = request, closed = () => {}, done }) {
   const dialog = byId("confirm");
   const bodyNow = () => {
+    if (asksForPayload) return { ...body, payload: payload() };
     const more = { ...asksFor ? { for: span.value } : {}, ...field.value.trim() ? { reason: field.value.trim() } : {} };
     return body || Object.keys(more).length ? { ...body, ...more } : undefined;
   };
@@ -74,8 +82,12 @@ export function confirm({ title, text, yes: label, no = "Go back", path, method 
   setText(byId("confirm-no"), no);
   setText(byId("confirm-why"), asksFor ? "for your colleagues and the audit log" : "optional, for the audit log");
   byId("confirm-span").hidden = !asksFor;
-  byId("confirm-curl").onclick = () => copy(byId("confirm-curl"), curl(method, path, bodyNow()));
-  field.value = size.value = "";
+  byId("confirm-curl").onclick = () => {
+    try { copy(byId("confirm-curl"), curl(method, path, bodyNow())); } catch (error) { showOrHide(problem, error.message); }
+  };
+  field.value = size.value = value.value = "";
+  byId("confirm-value").hidden = !asksForPayload;
+  field.parentElement.hidden = asksForPayload;
   byId("confirm-size").hidden = !typed;
   setText(size.labels[0], typed ? `Type ${typed} to confirm` : "");
   showOrHide(problem, "");

@@ -75,7 +75,7 @@ function marksOf(events, entries) {
 
 function wordOf({ kind, job }, before) {
   switch (kind) {
-    case "job.unblocked": return before === "pending" ? "unblocked: its type was released" : "unblocked: dependencies finished";
+    case "job.unblocked": return before === "pending" ? "unblocked: its type was released" : `unblocked: ${+job.attempt ? "its wait is over" : "dependencies finished"}`;
     case "job.cancel_requested": return "cancel requested";
     case "job.requeued": return ["done", "failed", "cancelled"].includes(before) ? "retried" : "made due now";
     case "job.cancelled": case "job.failed":

@@ -2,7 +2,7 @@
 import { byId, copyOnClick, setAttr, setText, showOrHide } from "../base/dom.js";
 import { draw, html, icon, nothing } from "../base/lit.js";
 import { retitle, startChrome } from "../frame/chrome.js";
-import { showActions } from "./actions.js";
+import { askRetryFrom, showActions } from "./actions.js";
 import { postCurl } from "../base/curl.js";
 import { showErrors } from "./errors.js";
 import { parseExact, writeExact } from "../base/exact.js";
@@ -15,6 +15,7 @@ import { Live } from "../frame/live.js";
 import { Log } from "../frame/log.js";
 import { Refresh } from "../frame/refresh.js";
 import { sameRequest } from "./resubmit.js";
+import { Steps } from "./steps.js";
 import { everySecond, timeOf } from "../base/time.js";
 import { Timeline } from "./timeline.js";
 import { tree } from "../base/tree.js";
@@ -22,7 +23,9 @@ import { Why } from "./why.js";
 import { percent, spaced } from "../base/words.js";
 
 const id = byId("job").dataset.id;
-const timeline = new Timeline(), log = new Log(), graph = new Graph(id), why = new Why(), sides = new History(id);
+const log = new Log(), graph = new Graph(id), sides = new History(id), steps = new Steps(id, () => job && showStory());
+const why = new Why(() => { job = { ...job, has_steps: true }; steps.follow(job); });
+const timeline = new Timeline(steps, () => graph.shown?.nodes ?? [], (step) => askRetryFrom(job, steps.items, step, () => refresh.now()));
 /** @type {any} */
 let job = null;
 /** The values that are shown, as text. @type {Map<string, string>} */
@@ -35,7 +38,7 @@ startChrome();
 copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-everySecond(() => { timeline.draw(); if (job) { showActions(job, () => refresh.now()); showProgress(); } });
+everySecond(() => { timeline.draw(); if (job) { showActions(job, steps, () => refresh.now()); showProgress(); } });
 const refresh = new Refresh(read, { told });
 refresh.now();
 
@@ -43,8 +46,9 @@ refresh.now();
 async function read(signal) {
   const isFirst = !job;
   [job] = await Promise.all([request(`/jobs/${id}`, { exact: true, signal }), sides.read()]);
-  if (isFirst) await Promise.allSettled([why.begin(job, signal), graph.read(signal)]); // the page appears as a whole
+  if (isFirst) await Promise.allSettled([why.begin(job, signal), graph.read(signal), job.has_steps && steps.read(signal)]); // the page appears as a whole
   else why.show(job);
+  if (!isFirst || job.status === "in_progress") steps.follow(job);
   graph.refresh.soon();
   show();
   live ??= new Live(`/ws?job=${id}`, { hello, events: take, log: (lines) => log.take(lines), query: () => ({ log_after: log.last }), parse: parseExact });
@@ -80,6 +84,7 @@ function missing() {
   byId("known").hidden = !job;
   byId("actions").hidden = true;
   refresh.stop();
+  steps.refresh.stop();
   live?.stop();
 }
 
@@ -88,9 +93,8 @@ function show() {
   setAttr(byId("type"), "href", `/ui/jobs?${new URLSearchParams({ type: job.type })}`);
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
-  showActions(job, () => refresh.now());
   showProgress();
-  timeline.show(job, sides.marks, sides.dues);
+  showStory();
   showErrors(job.attempts, job.type);
   showValue("payload", job.payload);
   byId("result-section").hidden = job.status !== "done";
@@ -98,6 +102,12 @@ function show() {
   showDetails(job, sides.resubmitted);
   byId("known").hidden = false;
   setText(byId("curl"), postCurl("/jobs", sameRequest(job, sides.defaults[job.type])));
+}
+
+/** What a durable function keeps is read on its own. */
+function showStory() {
+  timeline.show(job, sides.marks, sides.dues);
+  showActions(job, steps, () => refresh.now());
 }
 
 function showStatus() {

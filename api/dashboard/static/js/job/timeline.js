@@ -1,33 +1,39 @@
 // A job's attempts on one time axis: how long each one waited, ran and backed off, and what it cost;
-// between them what operators did, and why.
+// between them what operators did, and why, and what a durable function kept.
 import { byId } from "../base/dom.js";
 import { linked } from "../base/linked.js";
 import { draw, html, icon, nothing } from "../base/lit.js";
 import { between, now, timeOf, waitsSince } from "../base/time.js";
-import { TERMINAL, WAITING, bytes, count, duration, spaced, ticking } from "../base/words.js";
+import { TERMINAL, WAITING, bytes, count, duration, plural, spaced, ticking } from "../base/words.js";
 import { targetLink, workerLink } from "../lists/targets.js";
+import { waitedFor } from "./steps.js";
 
-const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff", blocked: "blocked", running: "in_progress" };
+const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff", sleeping: "backoff", blocked: "blocked", running: "in_progress" };
 const FAILURES = new Set(["failed", "timed_out", "crashed", "lost"]);
 /** The words for a wait, while it lasts and when it is over, by the outcome of the attempt before it. */
-const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backed off"], blocked: ["blocked", "blocked"], none: ["waiting", "waited"] };
+const WAITS = { snoozed: ["snoozed", "snoozed"], sleep: ["sleeping", "slept"], failure: ["backing off", "backed off"], blocked: ["blocked", "blocked"], none: ["waiting", "waited"] };
 /** Actions of people and other jobs after which a job waits for a worker. */
 const STARTS_WAIT = /^(retried|unblocked)/;
 const WIDTH = 1000;
 const NARROWEST = 10;
 const LATE_S = 1; // any attempt waits a moment for a worker
-const MANY = 10, LAST = 5, FEWEST = 3; // of many attempts the middle ones are folded, unless they are fewer than FEWEST
+/** Of many attempts, or steps, the middle ones are folded, unless they are fewer than FEWEST. */
+const ATTEMPTS = { many: 10, last: 5 }, STEPS = { many: 40, last: 20 }, FEWEST = 3;
 
 export class Timeline {
-  /** The first attempts of the folds that are open. @type {Set<number>} */
+  /** The first attempt or step of each fold that is open. @type {Set<number | string>} */
   opened = new Set();
+
+  /** @param {import("./steps.js").Steps} steps @param {() => any[]} nodes of the graph @param {(step: any) => void} retry asks whether to retry the job from a step */
+  constructor(steps, nodes, retry) { Object.assign(this, { steps, nodes, retry }); }
 
   /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks @param {Map<number, string>} dues since when each attempt waited for a worker, as far as it is known */
   show(job, marks, dues) {
     this.job = job;
     this.entries = [
+      ...this.steps.items.map((step) => ({ at: Date.parse(step.at), step })),
       ...marks.map((mark) => ({ at: Date.parse(mark.at), mark })), // a mark is before an attempt that it started in the same millisecond
-      ...spansOf(job, marks, dues).map((span) => ({ at: span.attempt ? Date.parse(span.attempt.started_at) : Infinity, span })),
+      ...spansOf(job, marks, dues, this.steps).map((span) => ({ at: span.attempt ? Date.parse(span.attempt.started_at) : Infinity, span })),
     ].sort((a, b) => a.at - b.at);
     this.draw();
   }
@@ -38,23 +44,26 @@ export class Timeline {
     const { job } = this, first = firstOf(job), from = Date.parse(job.created_at);
     const to = Math.max(from + 1, TERMINAL.has(job.status) ? Date.parse(job.finished_at) : now());
     const x = (/** @type {number} */ ms) => Math.min(WIDTH, Math.max(0, ((ms - from) / (to - from)) * WIDTH));
-    const entryOf = ({ mark, span, fold }) => (mark ? markOf(mark) : span ? spanRow(span, x) : this.foldOf(fold.map((entry) => entry.span), x));
+    const nodes = this.nodes(), again = () => this.draw();
+    const entryOf = ({ mark, span, step, fold }) => (mark ? markOf(mark) : span ? spanRow(span, x) : step ? this.steps.row(step, job, nodes, again, this.retry) : this.foldOf(fold, entryOf));
     draw(html`${first > 1 ? html`<p class="gone-attempts">${first === 2 ? "Attempt 1 is" : `Attempts 1 to ${first - 1} are`} no longer kept.</p>` : nothing}${folded(this.entries).map(entryOf)}`, byId("timeline"));
     byId("timeline").style.setProperty("--digits", `${String(job.attempt).length}`);
   }
 
-  foldOf(spans, x) {
-    const { number } = spans[0], isOpen = this.opened.has(number);
-    const toggle = (/** @type {any} */ { target }) => { if (target.open !== this.opened.has(number)) { this.opened[target.open ? "add" : "delete"](number); this.draw(); } };
-    return html`<details class="attempts" .open=${isOpen} @toggle=${toggle}><summary>Attempts ${number} to ${spans.at(-1).number}: ${endsOf(spans)}</summary>${isOpen ? html`<div>${spans.map((span) => spanRow(span, x))}</div>` : nothing}</details>`;
+  foldOf(entries, entryOf) {
+    const spans = entries.flatMap(({ span }) => span ?? []), steps = entries.length - spans.length, first = entries[0].step?.name ?? spans[0].number, isOpen = this.opened.has(first);
+    const toggle = (/** @type {any} */ { target }) => { if (target.open !== this.opened.has(first)) { this.opened[target.open ? "add" : "delete"](first); this.draw(); } };
+    const which = spans.length > 1 ? `Attempts ${spans[0].number} to ${spans.at(-1).number}` : `Attempt ${spans[0]?.number}`;
+    const what = [spans.length ? `${which}: ${endsOf(spans)}` : "", steps ? plural(steps, "step") : ""].filter(Boolean).join(" · ");
+    return html`<details class="attempts" .open=${isOpen} @toggle=${toggle}><summary>${what}</summary>${isOpen ? html`<div>${entries.map(entryOf)}</div>` : nothing}</details>`;
   }
 }
 
-/** Put each run of attempts in the middle into a fold; marks are never folded. @param {any[]} entries in their order @returns {any[]} */
+/** Put each run of attempts and steps in the middle into a fold; marks are never folded. @param {any[]} entries in their order @returns {any[]} */
 function folded(entries) {
-  const spans = entries.filter(({ span }) => span);
-  if (spans.length <= MANY) return entries;
-  const middle = new Set(spans.slice(1, -LAST));
+  const rows = entries.filter(({ mark }) => !mark), { many, last } = rows.some(({ step }) => step) ? STEPS : ATTEMPTS;
+  if (rows.length <= many) return entries;
+  const middle = new Set(rows.slice(1, -last));
   /** @type {any[][]} */
   const runs = [];
   for (const entry of entries) {
@@ -72,9 +81,9 @@ const firstOf = (job) => job.attempts[0]?.number ?? 1;
 
 /**
  * Return a span for each attempt, and for the wait for the next one.
- * @returns {{number: number, attempt: any, waitFrom: string | null, dueAt: string | null, wait: string[]}[]} `waitFrom`: null if it is not known
+ * @returns {{number: number, attempt: any, waitFrom: string | null, dueAt: string | null, wait: string[], awaits: any}[]} `waitFrom`: null if it is not known; `awaits`: the step for which the attempt ended
  */
-function spansOf(job, marks, dues) {
+function spansOf(job, marks, dues, steps) {
   let end = firstOf(job) > 1 ? null : job.created_at, wait = WAITS.none;
   const starts = marks.filter(({ what }) => STARTS_WAIT.test(what)).map(({ at }) => at);
   const spanOf = (number, attempt, dueAt) => {
@@ -83,9 +92,9 @@ function spansOf(job, marks, dues) {
     return { number, attempt, waitFrom: began ?? end, dueAt, wait: began ? WAITS.none : wait };
   };
   const spans = job.attempts.map((attempt) => {
-    const span = spanOf(attempt.number, attempt, dues.get(attempt.number) ?? null);
+    const span = { ...spanOf(attempt.number, attempt, dues.get(attempt.number) ?? null), awaits: attempt.outcome === "snoozed" ? steps.waitOf(attempt.number) : undefined };
     end = attempt.finished_at;
-    wait = WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
+    wait = span.awaits?.kind === "sleep" ? WAITS.sleep : WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
     return span;
   });
   if (WAITING.has(job.status)) spans.push({ ...spanOf(job.attempt + 1, null, waitsSince(job)), ...(job.status === "blocked" && { wait: WAITS.blocked }) });
@@ -97,14 +106,14 @@ const markOf = ({ at, what, by, reason, target }) => html`<div class="mark-row">
   reason ? html`: <q>${reason}</q>` : nothing} <small>${timeOf(at)}</small></p></div>`;
 
 function spanRow(span, x) {
-  const { number, attempt, waitFrom, dueAt, wait } = span, isEarly = dueAt && Date.parse(dueAt) > now();
+  const { number, attempt, waitFrom, dueAt, wait, awaits } = span, isEarly = dueAt && Date.parse(dueAt) > now();
   const start = attempt ? Date.parse(attempt.started_at) : now(), end = attempt?.finished_at ? Date.parse(attempt.finished_at) : now();
   const middle = Math.min(x(start), WIDTH - NARROWEST), left = waitFrom ? Math.min(x(Date.parse(waitFrom)), middle) : middle;
   const word = attempt ? (attempt.outcome ?? "running") : wait === WAITS.blocked ? "blocked" : !isEarly ? "waiting" : wait === WAITS.none ? "scheduled" : wait[0];
-  return html`<div class="span" data-outcome=${word}><b class="number">${number}</b><span class="outcome">${icon(ICONS[word] ?? "pending")}${spaced(word)}</span>
+  return html`<div class="span" data-outcome=${word}><b class="number">${number}</b><span class="outcome">${icon(ICONS[word] ?? "pending")}${awaits ? (awaits.kind === "sleep" ? "slept" : "waited") : spaced(word)}</span>
     <svg class="bars" viewBox="0 0 ${WIDTH} 16" preserveAspectRatio="none" aria-hidden="true"><rect class="wait" y="7" height="2" x=${left.toFixed(1)} width=${(middle - left).toFixed(1)}></rect><rect
       class=${attempt ? "" : "gone"} y="2" height="12" rx="1" x=${middle.toFixed(1)} width=${Math.max(NARROWEST, x(end) - middle).toFixed(1)}></rect></svg>
-    <span class="span-facts"><span>${[...waitsOf(span), ...costsOf(attempt)].join(" · ")}</span>${attempt ? html`<span class="where">${timeOf(attempt.started_at, "exact")} on ${workerLink(attempt.worker)}, pid ${attempt.pid}</span>` : nothing}</span></div>`;
+    <span class="span-facts"><span>${[...waitsOf(span), ...costsOf(attempt), ...(awaits ? [`then ${waitedFor(awaits)}`] : [])].join(" · ")}</span>${attempt ? html`<span class="where">${timeOf(attempt.started_at, "exact")} on ${workerLink(attempt.worker)}, pid ${attempt.pid}</span>` : nothing}</span></div>`;
 }
 
 /** @returns {string[]} */

@@ -9,7 +9,9 @@ import { Refresh } from "../frame/refresh.js";
 const UNHEARD = new Set(["worker_gone", "worker_silent"]);
 
 export class Why {
-  constructor() {
+  /** @param {() => void} foundSteps called if the job has steps */
+  constructor(foundSteps) {
+    this.foundSteps = foundSteps;
     /** When the job ended whose end is shown. */
     this.end = "";
     this.refresh = new Refresh((signal) => this.read(signal), { every: 2000, told: () => {} }); // if the connection is lost, the stream says so
@@ -34,9 +36,10 @@ export class Why {
     const { id, status, finished_at: end, cancel_requested: isAsked } = this.job, isOver = TERMINAL.has(status);
     if (isOver && end === this.end) return;
     const asks = !isOver || endedWithAnother(this.job) || (status === "cancelled" && isAsked);
-    const { runs, reasons } = asks ? await request(`/jobs/${id}/why`, { signal }) : { runs: false, reasons: [] };
+    const { runs, reasons, has_steps: hasSteps } = asks ? await request(`/jobs/${id}/why`, { signal }) : { runs: false, reasons: [], has_steps: false };
     if (signal.aborted || (!isOver && reasons[0]?.code === "ended")) return;
     this.end = isOver ? end : "";
+    if (hasSteps && !this.job.has_steps) this.foundSteps();
     const shown = runs && status !== "in_progress" ? [{ text: "a free worker takes it next" }] : reasons;
     byId("why").hidden = !shown.length;
     setText(byId("why-title"), isOver ? `Why it is ${spaced(status)}` : UNHEARD.has(reasons[0]?.code) ? "Why it may not run" : "Why it waits");

@@ -178,6 +178,13 @@ def test_a_timeout_stays_the_outcome_although_the_signal_comes_later(
     assert not store.signals.expire_waits()
     store.signals.send(NewSignal("approved", "42", '"late"'))
     assert state_of(store, job_id) == (StepState.TIMED_OUT, None)
+    (held,) = lease()
+    assert held.job_id == job_id
+    # An attempt that had not seen it waits no longer.
+    retention = RetentionRules(signals_s=0)
+    clock.advance(1_000)
+    retain(store, retention)
+    store.leases.finish([Finished(held, Ending.SNOOZED, wait=Suspension(APPROVAL))])
     assert [held.job_id for held in lease()] == [job_id]
 
 

@@ -126,8 +126,11 @@ class Steps:
             self._store(job_id, attempt, step._replace(result=sent.payload), StepState.KEPT)
             return Wait(0, now_ms)
         until_ms = None if wait.delay_ms is None else now_ms + wait.delay_ms
-        if self._database.one(self._sql["one-step"], job_id, step.name) is None:
+        stored = self._database.one(self._sql["one-step"], job_id, step.name)
+        if stored is None:
             self._store(job_id, attempt, step, StepState.WAITING, until_ms)
+        elif stored[0] != StepState.WAITING:  # it has timed out: nobody would wake the job
+            return Wait(0, now_ms)
         return Wait(1)
 
     def _wait_for_children(self, job_id: int, attempt: int, wait: Suspension, now_ms: int) -> Wait:

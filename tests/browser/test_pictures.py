@@ -18,6 +18,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import intercept
 from tests.conftest import ROOT
+from tests.machine import wait_until
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 
@@ -65,7 +66,10 @@ BOTH = """
 
 @pytest.fixture
 def busy_system(lasting_system: Any) -> Any:
-    """With jobs of every status, a schedule that has run, and a queue that is paused."""
+    """With jobs of every status, a schedule that has run, and a queue that is paused.
+
+    And the ids of a job of a flow, and of a durable function that sleeps.
+    """
     submit, call = lasting_system.submit, lasting_system.client.post
     jobs = [submit("sum_range", {"n": 1000 + n}, tags=["report"]) for n in range(30)]
     jobs += [submit("flaky", {"failures": 1, "permanent": True}) for _ in range(2)]
@@ -75,16 +79,31 @@ def busy_system(lasting_system: Any) -> Any:
     waiting = [submit("wordcount", {"text": "good night"}, queue="mail") for _ in range(3)]
     for job in jobs:
         lasting_system.wait_for_job(job)
+    function = a_function(lasting_system)
     job_page = a_flow(lasting_system)
     after = {"depends_on": [job_page], "on_dependency_failure": "run"}
     running = [submit("sleep", {"seconds": 300}, **after) for _ in range(2)]
     running.append(submit("wordcount", {"text": "the end"}, depends_on=running))
-    yield lasting_system, job_page
-    for job in (*running, *waiting):
+    yield lasting_system, job_page, function
+    for job in (function, *running, *waiting):
         call(f"/jobs/{job}/cancel", json={})
     call("/queues/mail/resume", json={})
     for job in running:
         lasting_system.wait_for_job(job)
+
+
+def a_function(system: Any) -> int:
+    """Make a durable function that has got its signal, and sleeps; its id."""
+    job_id: int = system.submit("onboard", {"account": 4711, "mailbox": "/srv/mailbox"})
+    signal = {"name": "approval", "key": "4711", "payload": {"by": "ada"}}
+    system.client.post("/signals", json=signal)
+
+    def sleeps() -> bool:
+        reasons = system.client.get(f"/jobs/{job_id}/why").json()["reasons"]
+        return bool(reasons and reasons[0]["code"] == "sleep")
+
+    wait_until(sleeps, "the function to sleep")
+    return job_id
 
 
 def a_flow(system: Any) -> int:
@@ -161,9 +180,12 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     page.set_viewport_size(SIZE)
     both = page.context.new_page()
     both.set_viewport_size(SIZE)
-    _, job_page = busy_system
+    _, job_page, function = busy_system
     intercept(page, "**/stats/history?since=**", lambda route: route.fulfill(json=an_hour()))
-    own = {"job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]")}
+    own = {
+        "job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]"),
+        "durable": (f"/ui/jobs/{function}", "#timeline [data-kind=sleep]"),
+    }
     for name, (path, shown) in (PAGES | own).items():
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()

@@ -106,3 +106,12 @@ def test_a_job_is_retried_from_a_step_and_the_audit_log_names_it(api: Any) -> No
     assert [step.name for step in steps(api, job_id).items] == ["a"]
     (row,) = entries_of(api.store, 10)
     assert (row.after, row.reason) == ("pending, from the step 'b'", "the price was wrong")
+
+
+def test_a_function_that_waits_long_for_a_signal_is_a_concern(start: Any) -> None:
+    api = start(waits_long_s=-1)
+    job_id = waiting(api, NewStep("yes?", 0, StepKind.SIGNAL, None, 0, "approved", "42"))
+    concerns = api.client.get("/stats").json()["verdict"]["concerns"]
+    (found,) = [concern for concern in concerns if concern["code"] == "waits_long"]
+    assert (found["severity"], found["command"]) == ("cosmetic", f"orpheus why {job_id}")
+    assert found["about"] == {"kind": "job", "name": str(job_id)}

@@ -179,6 +179,7 @@ def test_a_durable_function_is_followed_signalled_woken_and_retried_from_a_step(
     expect(page.locator("#status")).to_have_text("done")
     expect(page.locator("#result")).to_contain_text("42 approved by ada")
     expect(rows).to_have_count(5)
+    expect(page.locator("#timeline")).to_contain_text("Retried from the step 'checks' by api:")
     page.set_viewport_size({"width": 360, "height": 740})
     wait_until(lambda: not small_targets(page), "the steps to be drawn for fingers")
     assert lasting_dashboard.never_reloaded()

@@ -67,8 +67,9 @@ function marksOf(events, entries) {
     if (event.kind !== "job.progress") before = event.job.status;
   }
   for (const entry of [...entries].reverse()) {
-    const { at, action, by, reason, target } = entry;
-    Object.assign(marks.find((mark) => !mark.by && isOf(entry, mark)) ?? add(at, AGAIN[action] ?? action), { by, reason, target: ONE_JOB.test(target) ? null : target });
+    const { at, action, by, reason, target, after } = entry, mark = marks.find((mark) => !mark.by && isOf(entry, mark)) ?? add(at, AGAIN[action] ?? action);
+    const step = / from the step .*$/s.exec(after ?? "")?.[0] ?? "";
+    Object.assign(mark, { by, reason, what: mark.what + step, target: ONE_JOB.test(target) ? null : target });
   }
   return marks.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

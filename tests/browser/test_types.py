@@ -72,7 +72,7 @@ def test_a_type_says_which_fields_it_has_and_a_quarantined_one_why_until_it_is_r
     expect(job).to_have_attribute("href", "/ui/jobs/7")
     expect(page.locator("#type-sleep .paused")).to_have_count(0)
     row.get_by_role("button", name="Release flaky").click()
-    page.locator("dialog input, dialog textarea").first.fill("mended")
+    page.locator("dialog input:visible, dialog textarea:visible").first.fill("mended")
     page.get_by_role("button", name="Release", exact=True).click()
     expect(row.locator(".paused")).to_have_count(0)
     expect(row.get_by_role("button", name="Release flaky")).to_be_hidden()

@@ -73,6 +73,7 @@ LONG = {
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
     "DAY_SECONDS": "180",
+    "DURABLE_FUNCTIONS": "500",
     "EXAMPLES": "250",
     "EXAMPLES_ON_POSTGRES": "250",
     "KILLED_JOBS": "1000",

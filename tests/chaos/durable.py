@@ -1,5 +1,6 @@
 """What durable functions have done and kept, read by the store and checked: docs/durable.md."""
 
+import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -7,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.steps import StepKind, StepState
+from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.steps import NewSignal, StepKind, StepState
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.storage import Store
 from tests.chaos.harness import Orpheus, until
@@ -105,3 +106,59 @@ def check_children(
 def count_effects(notes: list[Note]) -> Counter[str]:
     """Return how often each effect was there."""
     return Counter(note.name for note in notes)
+
+
+class LongStories:
+    """Functions of twenty steps, and the signals that they wait for."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._ids: list[int] = []
+        self._unsent: set[tuple[int, int, str]] = set()
+        """Signals for functions that do not wait yet: the number and id of each, and the name."""
+
+    def submit(self, orpheus: Orpheus, n: int) -> None:
+        """Submit functions. Every second one has got its signals before."""
+        for number in range(0, n, 2):
+            for name in _SIGNALS:
+                self._store.signals.send(NewSignal(name, str(number), f"{number}"))
+        self._ids = submit(
+            orpheus, [{"type": "long_story", "payload": {"number": number}} for number in range(n)]
+        )
+        self._unsent = {
+            (number, self._ids[number], name) for number in range(1, n, 2) for name in _SIGNALS
+        }
+
+    def send_signals(self) -> None:
+        """Send the signals of the functions that wait for them by now."""
+        with contextlib.suppress(OrpheusError):  # the database may have been struck
+            for number, job_id, name in sorted(self._unsent):
+                if waits_for_signal(self._store, job_id, name):
+                    self._store.signals.send(NewSignal(name, str(number), f"{number}"))
+                    self._unsent.discard((number, job_id, name))
+
+    def are_unsent(self) -> bool:
+        """Whether signals are to be sent."""
+        return bool(self._unsent)
+
+    def check(self, bound_s: float) -> None:
+        """Let all end, and check each of them."""
+        store = self._store
+
+        def all_sent() -> bool:
+            self.send_signals()
+            return not self._unsent
+
+        until(all_sent, "every function to wait for its signals", bound_s)
+        until_all_ended(store, bound_s)
+        notes = read_notes(self._folder)
+        for job_id in self._ids:
+            check_function(store, job_id, notes[job_id], [f"step {n}" for n in range(20)])
+            ends = [attempt.outcome for attempt in store.jobs.attempts(job_id)]
+            assert ends.count(Outcome.SUCCEEDED) == 1, (job_id, ends)
+        check_children(store, self._ids, 4, notes)
+        assert store.maintenance.verify() == []
+
+
+_SIGNALS = ("approval-0", "approval-1")

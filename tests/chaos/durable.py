@@ -123,8 +123,10 @@ class LongStories:
         for number in range(0, n, 2):
             for name in _SIGNALS:
                 self._store.signals.send(NewSignal(name, str(number), f"{number}"))
+        types = ["long_story", "long_story", "long_story_async"]
         self._ids = submit(
-            orpheus, [{"type": "long_story", "payload": {"number": number}} for number in range(n)]
+            orpheus,
+            [{"type": types[number % 3], "payload": {"number": number}} for number in range(n)],
         )
         self._unsent = {
             (number, self._ids[number], name) for number in range(1, n, 2) for name in _SIGNALS

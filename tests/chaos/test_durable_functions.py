@@ -158,13 +158,13 @@ def test_what_is_kept_stays_whatever_interrupts_the_function(
     orpheus = start(MODULES | quarantine | state)
     file = f"sqlite:///{orpheus.database}"
     with opened(orpheus, file) as store:
-        cancelled, timed_out, failed, moved = ids = submit(
+        cancelled, timed_out, failed, *moved = ids = submit(
             orpheus,
             [
                 _job("interrupted", how="wait"),
                 _job("interrupted", how="wait") | {"timeout": "500ms", "max_retries": 0},
                 _job("interrupted", how="fail"),
-                _job("interrupted", how="sleep"),
+                *(_job("interrupted", how=how) for how in ("sleep", "signal", "gather")),
             ],
         )
         until(lambda: _has_begun(orpheus, cancelled), "the step that is cancelled")
@@ -172,7 +172,8 @@ def test_what_is_kept_stays_whatever_interrupts_the_function(
         until_status(store, cancelled, Status.CANCELLED)
         until_status(store, timed_out, Status.FAILED)
         until_status(store, failed, Status.FAILED)
-        until(lambda: store.steps.sleeps_until_ms(moved), "the sleep")
+        for job_id in moved:
+            until(lambda: len(store.steps.of(job_id)) == 6, "the wait")  # noqa: B023 - at once
         [deadly] = submit(orpheus, [_job("deadly")])
         until(store.quarantines.all, "the quarantine")
         until_status(store, deadly, Status.PENDING)
@@ -183,7 +184,9 @@ def test_what_is_kept_stays_whatever_interrupts_the_function(
         orpheus.client.post("/types/deadly/release").raise_for_status()
         for job_id in (cancelled, timed_out, failed, deadly):
             until_status(store, job_id, Status.DONE)
-        assert [len(store.steps.of(job_id)) for job_id in (*ids, deadly)] == [10, 10, 10, 6, 10]
+        assert [len(store.steps.of(job_id)) for job_id in (*ids, deadly)] == [10] * 3 + [6] * 3 + [
+            10
+        ]
         assert store.maintenance.verify() == []
     assert orpheus.stop() == 0
     words = ("--set", f"database.state_dir={tmp_path}/state")
@@ -194,14 +197,20 @@ def test_what_is_kept_stays_whatever_interrupts_the_function(
         environment={"CHAOS_FOLDER": str(orpheus.folder)},
     )
     with opened(there, postgresql_url) as store:
-        there.client.post(f"/jobs/{moved}/run").raise_for_status()
-        until_status(store, moved, Status.DONE)
+        sleeping, waiting, gathering = moved
+        [child] = store.steps.of(gathering)[-1].children
+        for job_id in (sleeping, child):
+            there.client.post(f"/jobs/{job_id}/run").raise_for_status()
+        assert store.jobs.get(waiting).status is Status.BLOCKED
+        store.signals.send(NewSignal("go", str(waiting)))
+        for job_id in (*moved, child):
+            until_status(store, job_id, Status.DONE)
         notes = read_notes(orpheus.folder)
         for job_id in (*ids, deadly):
             check_function(store, job_id, notes[job_id], TEN)
             counts = count_effects(notes[job_id])
             assert {name for name in TEN if counts[name] > 1} <= {"step 5"}, counts
-        assert count_effects(notes[moved])["step 5"] == 1
+        assert all(count_effects(notes[job_id])["step 5"] == 1 for job_id in moved)
         assert count_effects(notes[cancelled])["step 5"] == 2
         assert store.maintenance.verify() == []
 

@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-from orpheus import Context, PermanentError, job
+from orpheus import AsyncContext, Context, PermanentError, job
 
 _FOLDER = Path(os.environ["CHAOS_FOLDER"])
 _POINTS = Path(os.environ.get("ORPHEUS_FAILPOINTS", _FOLDER))
@@ -20,7 +20,7 @@ _SECTIONS = 2
 """Parts of ten steps of `long_story`."""
 
 
-def note(ctx: Context, name: str) -> str:
+def note(ctx: Context | AsyncContext, name: str) -> str:
     """Append an effect, and wait until it is on the disk."""
     line = {"job": ctx.job_id, "attempt": ctx.attempt, "name": name}
     fd = os.open(_FOLDER / "notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -105,6 +105,28 @@ def long_story(ctx: Context, number: int) -> int:
     return n
 
 
+@job(max_retries=50)
+async def long_story_async(ctx: AsyncContext, number: int) -> int:
+    """The same as a coroutine."""
+    n = 0
+    for section in range(_SECTIONS):
+        for _ in range(4):
+            await ctx.step(f"step {n}", note, ctx, f"step {n}")
+            n += 1
+        await ctx.sleep("nap", 0.02 + number % 5 * 0.1)
+        await ctx.step(f"step {n}", note, ctx, f"step {n}")
+        await ctx.wait_signal(f"approval-{section}", number)
+        await ctx.step(f"step {n + 1}", note, ctx, f"step {n + 1}")
+        await ctx.gather("letters", [letter.new(ctx.job_id, child) for child in range(2)])
+        n += 2
+        async for page in ctx.resume("pages", range(n, n + 3)):
+            await ctx.step("load", note, ctx, f"step {page}")
+        n += 3
+        await ctx.step(f"step {n}", note, ctx, f"step {n}")
+        n += 1
+    return n
+
+
 def _interrupt(ctx: Context, how: str) -> str:
     name = note(ctx, "step 5")
     if not (_FOLDER / "mended").exists():
@@ -122,7 +144,11 @@ def _ten_steps(ctx: Context, how: str) -> str:
     for n in range(10):
         if n == 5 and how == "sleep":
             ctx.sleep("long", "1d")
-        if n == 5 and how != "sleep":
+        elif n == 5 and how == "signal":
+            ctx.wait_signal("go", ctx.job_id)
+        elif n == 5 and how == "gather":
+            ctx.gather("letters", [letter.new(ctx.job_id, 0).with_options(delay="1d")])
+        if n == 5 and how in ("wait", "fail", "die"):
             ctx.step("step 5", _interrupt, ctx, how)
         else:
             ctx.step(f"step {n}", note, ctx, f"step {n}")
@@ -131,7 +157,7 @@ def _ten_steps(ctx: Context, how: str) -> str:
 
 @job
 def interrupted(ctx: Context, how: str) -> str:
-    """Ten steps. Until it is mended, the sixth fails, or lasts until it is cancelled."""
+    """Ten steps. Before the sixth it waits, or that fails or lasts until it is mended."""
     return _ten_steps(ctx, how)
 
 

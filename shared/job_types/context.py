@@ -79,6 +79,13 @@ class JobCancelled(BaseException):
     """A cancel was requested. Not an Exception, so `except Exception` does not catch it."""
 
 
+class JobSuspended(BaseException):
+    """Ends the attempt of a durable function that waits: what it did so far is no failure.
+
+    Not an Exception, so `except Exception` does not catch it.
+    """
+
+
 class JobTimeout(BaseException):
     """The job is past its timeout. Not an Exception, so `except Exception` does not catch it."""
 

@@ -37,6 +37,7 @@ from orpheus.shared.errors import InvalidJob, TooLarge
 from orpheus.shared.job_types.context import (
     ChildFailed,
     JobCancelled,
+    JobSuspended,
     PermanentError,
     SignalTimeout,
 )
@@ -49,10 +50,6 @@ Duration = str | float | timedelta
 
 _running_step: ContextVar[str | None] = ContextVar("running_step", default=None)
 """The step whose function runs here."""
-
-
-class Suspended(BaseException):
-    """Ends the attempt of a function that waits. Not an Exception, so few handlers catch it."""
 
 
 class Kept(NamedTuple):
@@ -205,7 +202,7 @@ class DurableFunction:
     # Waits
 
     def sleep(self, name: str, duration: Duration) -> None:
-        """Suspend the function, unless it has slept. Raises Suspended."""
+        """Suspend the function, unless it has slept. Raises JobSuspended."""
         delay_ms = _milliseconds(name, duration)
         if self._find(name, StepKind.SLEEP) is None:
             step = NewStep(name, self._position(), StepKind.SLEEP)
@@ -247,7 +244,7 @@ class DurableFunction:
         if wait.step.name not in self._all() and len(self._all()) >= MAX_STEPS:
             raise PermanentError(f"{wait.step.name!r}: a job keeps at most {MAX_STEPS:,} steps")
         self._attempt.suspension = wait
-        raise Suspended(wait.step.name)
+        raise JobSuspended(wait.step.name)
 
     # Children
 

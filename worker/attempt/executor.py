@@ -15,7 +15,13 @@ from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import StorageError
-from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
+from orpheus.shared.job_types.context import (
+    JobCancelled,
+    JobSuspended,
+    JobTimeout,
+    PermanentError,
+    Snooze,
+)
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
 from orpheus.shared.logs import get_logger
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
@@ -319,9 +325,7 @@ def _success(attempt: RunningAttempt, result: str) -> Finished:
 
 
 def _only_suspends(error: BaseException) -> bool:
-    from orpheus.worker.attempt.durable import Suspended  # noqa: PLC0415 - for few jobs
-
-    return all(isinstance(leaf, Suspended) for leaf in leaves_of(error))
+    return all(isinstance(leaf, JobSuspended) for leaf in leaves_of(error))
 
 
 def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:

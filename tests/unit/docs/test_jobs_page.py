@@ -192,7 +192,7 @@ def test_every_exception_that_it_names_is_imported_from_orpheus() -> None:
         for name, found in vars(contexts).items()
         if isinstance(found, type) and issubclass(found, BaseException)
     ]
-    assert len(raised) == 6 and {*raised} <= {*orpheus.__all__}
+    assert len(raised) == 7 and {*raised} <= {*orpheus.__all__}
     for name in raised:
         assert f"`{name}" in PAGE or f"raise {name}" in PAGE
         assert getattr(orpheus, name) is getattr(contexts, name)

@@ -1,5 +1,6 @@
 """What a durable function keeps: steps, sleeps, signals, children and cursors (docs/adr/0041)."""
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +19,10 @@ MAX_SIGNAL_BYTES = 1_048_576
 """Of the payload, as JSON."""
 MOST_WAITS_COUNTED = 1000
 """A problem that is about so many jobs is about "at least" so many."""
+
+
+_TAKEN = re.compile(r"#\d+$|\[\d+\] ")
+"""Names that the second step of a name, and steps of items of a cursor, get."""
 
 
 class StepKind(StrEnum):
@@ -153,6 +158,8 @@ def step_name_problem(name: object) -> str | None:
         return "the name of a step must be a text"
     if len(name) > MAX_STEP_NAME_CHARS:
         return f"the name of a step has at most {MAX_STEP_NAME_CHARS} characters, not {len(name):,}"
+    if _TAKEN.search(name):
+        return f"the name of the step {name!r} is like a number that Orpheus gives: #2, or [3]"
     if storable(name) != name:
         return f"the name of the step {name!r} has characters that cannot be stored"
     return None

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.attempt.context import JobQueries, RunningAttempt
 from orpheus.worker.attempt.job_context import DurableContext
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class AsyncJobContext(DurableContext):
 
     __slots__ = ("_lock",)
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
+        super().__init__(attempt, queries, asyncio.current_task)
         self._lock = asyncio.Lock()
 
     async def _call(
@@ -114,8 +115,8 @@ class _AsyncItems(AsyncIterator[Any]):
             raise StopAsyncIteration
         if self._source is None:
             self._source = _asynchronous(cursor.source(self._items))
-            for _ in range(cursor.passed_over(self._items)):
-                await anext(self._source, None)
+            for n in range(cursor.passed_over(self._items)):
+                cursor.check_passed(n, await anext(self._source, cursor.MISSING))
         if cursor.is_open:
             await self._call(cursor.end)
         try:

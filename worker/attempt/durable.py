@@ -11,13 +11,12 @@ import json
 import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import count
 from typing import Any, NamedTuple, NoReturn
 
 from orpheus.shared.domain import steps as domain
@@ -52,6 +51,18 @@ _running_step: ContextVar[str | None] = ContextVar("running_step", default=None)
 """The step whose function runs here."""
 
 
+_open_cursors: ContextVar[tuple[int, ...]] = ContextVar("open_cursors", default=())
+"""The cursors in whose loops this code runs, from the outermost on; some may be left already."""
+
+
+class _Use:
+    """How often a name was asked for, and by which task or thread."""
+
+    def __init__(self, caller: object) -> None:
+        self.caller = caller
+        self.times = 0
+
+
 class Kept(NamedTuple):
     """The value that a function gets of what it has kept."""
 
@@ -61,39 +72,56 @@ class Kept(NamedTuple):
 class DurableFunction:
     """The steps of one attempt."""
 
-    def __init__(self, attempt: RunningAttempt, queries: JobQueries, thread: int) -> None:
-        """`thread`: that of the function, which alone can wait."""
+    def __init__(
+        self,
+        attempt: RunningAttempt,
+        queries: JobQueries,
+        thread: int,
+        caller: Callable[[], object],
+    ) -> None:
+        """`thread`: that of the function, which alone can wait. `caller`: the task or thread."""
         self._attempt = attempt
         self._queries = queries
         self._thread = thread
+        self._caller = caller
         self._steps: dict[str, Step] | None = None
         self._last_position = 0
         self._created_at_ms: int | None = None
-        self._used: dict[str, Counter[str]] = {}
-        """How often each name was asked for in this attempt, by what full names begin with."""
+        self._used: dict[str, dict[str, _Use]] = {}
+        """Each name that was asked for in this attempt, by what full names begin with."""
         self._cursors: dict[int, str] = {}
-        """What the names of steps begin with inside of cursors, from the outermost on."""
+        """What the names of the steps of an item begin with, by cursor."""
 
     # Names
 
     def name(self, name: str) -> str:
         """Return the full name of what the function asks for next under a name."""
         check_cancelled(self._attempt)
+        if self._attempt.suspension is not None:
+            # A `finally` runs when the function begins to wait; its step belongs to the real end.
+            raise JobSuspended(self._attempt.suspension.step.name)
         self._refuse_inside_step(name)
         if problem := step_name_problem(name):
             raise PermanentError(problem)
-        full = self._next(name)
-        self._used.setdefault(self._scope, Counter())[name] += 1
+        full, caller = self._next(name), self._caller()
+        use = self._used.setdefault(self._scope, {}).setdefault(name, _Use(caller))
+        if use.caller != caller:
+            raise PermanentError(
+                f"{name!r} was asked for by two tasks or threads, whose order may differ in the "
+                "next attempt: give each a name of its own"
+            )
+        use.times += 1
         return full
 
     def _next(self, name: str) -> str:
         scope = self._scope
-        n = self._used.get(scope, Counter())[name] + 1
-        return scope + (name if n == 1 else f"{name}#{n}")
+        use = self._used.get(scope, {}).get(name)
+        return scope + (name if use is None else f"{name}#{use.times + 1}")
 
     @property
     def _scope(self) -> str:
-        return "".join(self._cursors.values())
+        """What names begin with here: a task that an item starts belongs to the item, too."""
+        return "".join(self._cursors.get(cursor, "") for cursor in _open_cursors.get())
 
     def _refuse_inside_step(self, name: str) -> None:
         step = _running_step.get()
@@ -311,7 +339,9 @@ class DurableFunction:
 
     def cursor(self, name: str) -> "Cursor":
         """Return the cursor of a name."""
-        return Cursor(self, name, self._find(name, StepKind.CURSOR))
+        step = self._find(name, StepKind.CURSOR)
+        state = {} if step is None else self._value_of(step)
+        return Cursor(self, name, next(_numbers), state)
 
     def iterate(
         self, cursor: "Cursor", items: Iterable[Any] | Callable[[Any], Iterable[Any]]
@@ -320,8 +350,8 @@ class DurableFunction:
         if cursor.has_ended:
             return
         source = iter(cursor.source(items))
-        skipped = cursor.passed_over(items)
-        next(islice(source, skipped, skipped), None)
+        for n in range(cursor.passed_over(items)):
+            cursor.check_passed(n, next(source, cursor.MISSING))
         try:
             for item in source:
                 cursor.begin(item)
@@ -333,7 +363,12 @@ class DurableFunction:
 
     def store_cursor(self, cursor: "Cursor") -> None:
         """Keep how far a cursor has come, and forget the steps of its last item."""
-        state = {"done": cursor.done, "last": cursor.last, "ended": cursor.has_ended}
+        state = {
+            "done": cursor.done,
+            "last": cursor.last,
+            "mark": cursor.mark,
+            "ended": cursor.has_ended,
+        }
         step = self._all().get(cursor.name)
         position = self._position() if step is None else step.position
         inside = cursor.inside(cursor.done - 1)
@@ -342,13 +377,15 @@ class DurableFunction:
 
     def enter(self, cursor: "Cursor") -> None:
         """Let the steps that follow belong to the item of a cursor."""
-        self._cursors[id(cursor)] = cursor.inside(cursor.done).removeprefix(self._scope)
+        self._cursors.pop(cursor.number, None)
+        self._cursors[cursor.number] = cursor.inside(cursor.done).removeprefix(self._scope)
+        if cursor.number not in _open_cursors.get():
+            _open_cursors.set((*_open_cursors.get(), cursor.number))
 
     def leave(self, cursor: "Cursor") -> None:
         """Let the steps that follow belong to no item of a cursor."""
-        if id(cursor) in self._cursors:
-            self._used.pop(self._scope, None)
-            del self._cursors[id(cursor)]
+        if self._cursors.pop(cursor.number, None) is not None:
+            self._used.pop(cursor.inside(cursor.done), None)
 
 
 class Cursor:
@@ -358,11 +395,19 @@ class Cursor:
     longer do once the loop is left, by a `break` too: then the cursor is deleted.
     """
 
-    def __init__(self, function: DurableFunction, name: str, step: Step | None) -> None:
-        state = {} if step is None else function._value_of(step)  # noqa: SLF001 - same module
+    MISSING = object()
+    """Stands for an item that is not there."""
+
+    def __init__(
+        self, function: DurableFunction, name: str, number: int, state: Mapping[str, Any]
+    ) -> None:
+        """`state`: as `store_cursor` kept it. `number`: no other cursor of the process has it."""
         self.name = name
+        self.number = number
         self.done: int = state.get("done", 0)
         self.last: Any = state.get("last")
+        self.mark: str | None = state.get("mark")
+        """A digest of the last item that was done, if it is JSON."""
         self.has_ended: bool = state.get("ended", False)
         self._function = function
         self._item: Any = None
@@ -379,8 +424,21 @@ class Cursor:
             self._keeps_items = True
             return items(self.last)
         if isinstance(items, Sequence):
+            if self.done:
+                self.check_passed(
+                    self.done - 1, items[self.done - 1] if len(items) >= self.done else self.MISSING
+                )
             return items[self.done :]
         return items
+
+    def check_passed(self, n: int, item: Any) -> None:
+        """Raise PermanentError if item `n`, which was done, is not there or is another one now."""
+        is_last = n == self.done - 1
+        if item is self.MISSING or (is_last and self.mark and _mark_of(item) != self.mark):
+            raise PermanentError(
+                f"resume {self.name!r}: {self.done:,} items are done, but the items are others "
+                "now: give the same items in each attempt, or a function of the last item"
+            )
 
     def passed_over(self, items: Any) -> int:
         """Return how many items of `source(items)` are done already."""
@@ -399,6 +457,8 @@ class Cursor:
         self.done += 1
         if self._keeps_items:
             self.last = json.loads(result_text(self._item))
+        else:
+            self.mark = _mark_of(self._item)
         self._function.store_cursor(self)
 
     def finish(self) -> None:
@@ -415,6 +475,7 @@ class Cursor:
         self._function.leave(self)
 
 
+_numbers = count()
 _NUMBER = re.compile(r"#\d+$")
 _MOST_CHARS = 500
 """Of the error of a child that is kept."""
@@ -429,6 +490,13 @@ def new_signal(name: object, key: object, payload: object) -> NewSignal:
         return domain.new_signal(name, key, payload_text(payload))
     except (InvalidJob, TooLarge) as error:
         raise PermanentError(f"signal {name!r}: {error}") from None
+
+
+def _mark_of(item: object) -> str | None:
+    try:
+        return sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:16]
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _failure(child: int, job: Dependency | None) -> ChildFailed:

@@ -124,6 +124,7 @@ class Executor:
                 finally:
                     if os.getpid() != self._pid:
                         end_forked_child()
+                _refuse_gone_on(attempt)
                 result = result_text(value)
             finally:
                 self.alarm.disarm()
@@ -178,6 +179,7 @@ class Executor:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
         try:
             value = await self._run_coroutine(self.types[attempt.lease.type], attempt)
+            _refuse_gone_on(attempt)
             return _success(attempt, result_text(value))
         except BaseException as error:  # noqa: BLE001 - see the module
             return self.ended_by(error, attempt)
@@ -308,17 +310,20 @@ class MainThreadExecutor(Executor):
         return self.meter.end(attempt, finished)
 
 
-def _success(attempt: RunningAttempt, result: str) -> Finished:
-    """Return the success of an attempt.
+def _refuse_gone_on(attempt: RunningAttempt) -> None:
+    """Raise PermanentError if a function was suspended and has gone on.
 
-    Raises PermanentError if its function was suspended and has gone on: it would do what comes
-    after the wait before the wait is over.
+    It would do what comes after the wait before the wait is over.
     """
     if attempt.suspension is not None:
         raise PermanentError(
             f"the function went on while it waits for {attempt.suspension.step.name!r}: it must "
-            "not catch what ctx.sleep, ctx.wait_signal and ctx.gather raise (no bare `except:`)"
+            "not catch what ctx.sleep, ctx.wait_signal and ctx.gather raise (no bare `except:`, no "
+            "asyncio.gather with return_exceptions)"
         )
+
+
+def _success(attempt: RunningAttempt, result: str) -> Finished:
     signals = () if attempt.signals is None else tuple(attempt.signals)
     children = tuple(attempt.children)
     return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children, signals=signals)

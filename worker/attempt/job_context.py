@@ -19,10 +19,16 @@ _T = TypeVar("_T")
 class DurableContext(AttemptContext):
     """What both kinds of Contexts have."""
 
-    __slots__ = ("_durable", "_thread")
+    __slots__ = ("_caller", "_durable", "_thread")
 
-    def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
+    def __init__(
+        self,
+        attempt: RunningAttempt,
+        queries: JobQueries,
+        caller: Callable[[], object] = get_ident,
+    ) -> None:
         super().__init__(attempt, queries)
+        self._caller = caller
         self._durable: DurableFunction | None = None
         self._thread = get_ident()
 
@@ -44,7 +50,9 @@ class DurableContext(AttemptContext):
         if self._durable is None:
             from orpheus.worker.attempt.durable import DurableFunction  # noqa: PLC0415 - for few jobs
 
-            self._durable = DurableFunction(self._attempt, self._queries, self._thread)
+            self._durable = DurableFunction(
+                self._attempt, self._queries, self._thread, self._caller
+            )
         return self._durable
 
 

@@ -1,5 +1,6 @@
 """Durable functions, as their authors write and test them (docs/durable.md)."""
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -142,6 +143,86 @@ def test_a_function_that_went_on_without_a_child_does_not_change_its_mind(
     assert DID == ["refund for mail"]
 
 
+@job
+def locked(ctx: Context) -> list[Any]:
+    with contextlib.ExitStack() as stack:
+        ctx.step("lock", did, "lock")
+        stack.callback(lambda: ctx.step("unlock", did, "unlock"))
+        try:
+            ctx.sleep("rest", "1h")
+            ctx.step("work", did, "work")
+        finally:
+            ctx.step("tidy", did, "tidy")
+    return DID
+
+
+def test_a_step_of_a_clean_up_belongs_to_the_end_and_not_to_the_wait(orpheus: Harness) -> None:
+    sent = orpheus.submit(locked.new())
+    orpheus.advance("2h")
+    assert orpheus.get(sent).result == ["lock", "work", "tidy", "unlock"]
+
+
+@job(max_retries=1, backoff_base=0)
+async def beside_each_other(ctx: AsyncContext) -> list[Any]:
+    async def items(name: str) -> None:
+        async for n in ctx.resume(name, [1, 2]):
+            await ctx.step("load", did, f"{name} {n}")
+            await asyncio.sleep(0)
+
+    async def other() -> None:
+        await ctx.step("side", did, "side")
+
+    await asyncio.gather(items("a"), other(), items("b"))
+    if ctx.attempt == 1:
+        raise ValueError("again")
+    return sorted(DID)
+
+
+def test_a_step_beside_a_cursor_does_not_belong_to_its_item(orpheus: Harness) -> None:
+    sent = orpheus.submit(beside_each_other.new())
+    orpheus.advance("1m")
+    assert orpheus.get(sent).result == ["a 1", "a 2", "b 1", "b 2", "side"]
+
+
+@job
+async def same_names(ctx: AsyncContext, in_tasks: bool) -> list[Any]:
+    async def one(n: int) -> Any:
+        return await ctx.step("fetch", did, n)
+
+    if in_tasks:
+        return list(await asyncio.gather(one(0), one(1)))
+    return list(await asyncio.gather(*(ctx.step("fetch", did, n) for n in range(3))))
+
+
+def test_tasks_must_give_their_steps_names_of_their_own() -> None:
+    assert run(same_names.new(in_tasks=False)).result == [0, 1, 2]
+    refused = run(same_names.new(in_tasks=True))
+    assert refused.error is not None
+    assert "'fetch' was asked for by two tasks" in refused.error.message
+
+
+@job(max_retries=1, backoff_base=0)
+def shrinking(ctx: Context, first: list[int], then: list[int]) -> list[Any]:
+    items = first if ctx.attempt == 1 else then
+    for n in ctx.resume("items", items if len(first) % 2 else iter(items)):
+        if did(n) == 3 and ctx.attempt == 1:
+            raise ValueError("again")
+    return DID
+
+
+@pytest.mark.parametrize("first", [[1, 2, 3], [1, 2, 3, 4]], ids=["list", "iterator"])
+@pytest.mark.parametrize("then", [[3], [9, 1, 2, 3]], ids=["fewer", "others"])
+def test_a_cursor_is_told_of_items_that_have_changed(
+    orpheus: Harness, first: list[int], then: list[int]
+) -> None:
+    sent = orpheus.submit(shrinking.new(first=first, then=then))
+    orpheus.advance("1m")
+    failed = orpheus.get(sent)
+    assert failed.error is not None
+    assert "resume 'items': 2 items are done, but the items are others now" in failed.error.message
+    assert DID == [1, 2, 3]
+
+
 # One attempt, without a database
 
 
@@ -194,6 +275,8 @@ def misused(ctx: Context, how: str) -> Any:
         "a large signal": lambda: ctx.signal("approval", 1, "x" * 2_000_000),
         "no job": lambda: ctx.gather("mails", ["mail"]),  # type: ignore[list-item]
         "a coroutine": lambda: ctx.step("charge", coroutine),
+        "a number": lambda: ctx.step("charge#2", did, 1),
+        "an item": lambda: ctx.step("pages[0] load", did, 1),
     }
     return ways[how]()
 
@@ -216,6 +299,8 @@ async def coroutine() -> None: ...
         ("a large signal", "the payload is 2,000,002 bytes"),
         ("no job", "gather 'mails'"),
         ("a coroutine", "step 'charge'"),
+        ("a number", "is like a number that Orpheus gives"),
+        ("an item", "is like a number that Orpheus gives"),
     ],
 )
 def test_what_cannot_work_fails_at_once_and_says_why(how: str, why: str) -> None:

@@ -233,6 +233,8 @@ class SendSignal(_Body):
     key: str = Field(min_length=1, max_length=MAX_SIGNAL_KEY_CHARS, json_schema_extra=WITHOUT_NUL)
     payload: Any = None
     """What the function that waits gets: up to 1 MiB of JSON."""
+    replace: bool = False
+    """If it was sent before, functions that have not received it get this payload instead."""
 
 
 class Acknowledge(Reason):

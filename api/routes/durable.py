@@ -14,7 +14,7 @@ from orpheus.shared.storage import Store
 
 router = APIRouter(tags=["jobs"])
 
-_SENT_BEFORE = "It was sent before: this is the first payload, and nothing was changed."
+_SENT_BEFORE = "It was sent before: the payload as it is now, the first one if none replaced it."
 
 
 @router.post(
@@ -28,9 +28,13 @@ _SENT_BEFORE = "It was sent before: this is the first payload, and nothing was c
     openapi_extra=body(SendSignal),
 )
 async def send_signal(request: Request) -> Response:
-    """Send a signal, and wake the functions that wait for it. The first payload stays."""
+    """Send a signal, and wake the functions that wait for it.
+
+    The first payload stays, unless another one is to `replace` it.
+    """
     given = read_body(request, SendSignal)
     new = new_signal(given.name, given.key, encode(given.payload).decode())
+    new = new._replace(replaces=given.replace)
     signal, is_new = await services_of(request).writer.write(lambda store: store.signals.send(new))
     return json_response(signal_of(signal, is_new=is_new), 201 if is_new else 200)
 

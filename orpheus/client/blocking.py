@@ -170,14 +170,17 @@ class Client:
         """
         self._run(self._calls.delete(id_of(job), reason_of(reason)))
 
-    def signal(self, name: str, key: str | int, payload: Any = None) -> Signal:
+    def signal(
+        self, name: str, key: str | int, payload: Any = None, *, replace: bool = False
+    ) -> Signal:
         """Send a signal, and wake the durable functions that wait for it.
 
         The first payload of a name and a key stays: if the signal was sent before, it is returned
-        as it was, with `is_new` False. Raises InvalidJob for a name, a key or a payload that is not
-        valid, and TooLarge.
+        as it was, with `is_new` False. `replace`: functions that have not received it get this
+        payload instead. Raises InvalidJob for a name, a key or a payload that is not valid, and
+        TooLarge.
         """
-        return self._run(self._calls.signal(signal_to_send(name, key, payload)))
+        return self._run(self._calls.signal(signal_to_send(name, key, payload, replace=replace)))
 
     def steps(self, job: JobState | int) -> list[JobStep]:
         """Return what a durable function has kept, oldest first. Raises NotFound.

@@ -163,7 +163,7 @@ class HttpCalls:
     def signal(self, new: NewSignal) -> Steps[Signal]:
         """Send a signal, or return it as it was sent first."""
         fields = {"name": new.name, "key": new.key, "payload": msgspec.Raw(new.payload)}
-        body = msgspec.json.encode(fields)
+        body = msgspec.json.encode(fields | ({"replace": True} if new.replaces else {}))
         send = Send("POST", "/signals", body=body, is_same_again=True)
         return (yield from self._read(Signal, send))
 

@@ -58,12 +58,12 @@ def batch_body(requests: Sequence[JobRequest]) -> bytes:
     return _encode({"jobs": [_fields(request) for request in requests]}).encode()
 
 
-def signal_to_send(name: str, key: str | int, payload: Any) -> NewSignal:
+def signal_to_send(name: str, key: str | int, payload: Any, *, replace: bool) -> NewSignal:
     """Return a signal. Raises InvalidJob for what is not valid, and TooLarge."""
     problems = _json_problems(payload, "/payload", depth=1)
     if problems:
         raise InvalidJob.of(problems)
-    return new_signal(name, key, _encode(payload))
+    return new_signal(name, key, _encode(payload))._replace(replaces=replace)
 
 
 def id_of(job: JobState | int) -> int:

@@ -102,6 +102,8 @@ class NewSignal(NamedTuple):
     name: str
     key: str
     payload: str = "null"
+    replaces: bool = False
+    """If it was sent before, functions that have not received it get this payload instead."""
 
 
 class Signal(msgspec.Struct, frozen=True):

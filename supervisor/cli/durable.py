@@ -29,17 +29,20 @@ _OF_STEPS = (
 @click.argument("name", type=Text())
 @click.argument("key", type=Text())
 @click.argument("payload", type=Text(), metavar="[JSON]", default="null")
+@click.option("--replace", is_flag=True, help="Correct a signal that was sent before.")
 @for_operator
-def signal(operator: Operator, name: str, key: str, payload: str) -> None:
+def signal(operator: Operator, name: str, key: str, payload: str, replace: bool) -> None:
     """Send the signal NAME of KEY to the durable functions that wait for it."""
     try:
         new = new_signal(name, key, json.dumps(json_of(payload), ensure_ascii=False))
     except InvalidJob as error:
         raise click.UsageError(str(error)) from None
     with operator.store() as store:
-        sent, is_new = store.signals.send(new)
+        sent, is_new = store.signals.send(new._replace(replaces=replace))
     words = f"the signal {name} of key {key} is sent"
-    if not is_new:
+    if replace and not is_new:
+        words = f"{words} instead of the earlier one"
+    elif not is_new:
         words = f"it was sent before, at {local_time(sent.at_ms)}, with {sent.payload}"
     operator.answer(signal_of(sent, is_new=is_new), words)
 

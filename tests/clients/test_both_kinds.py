@@ -198,6 +198,8 @@ def test_a_signal_is_sent_once_and_what_a_function_has_kept_is_read(
         True,
     )
     assert (again.payload, again.at, again.is_new) == (first.payload, first.at, False)
+    assert client.signal("approved", 42, "bob", replace=True).payload == "bob"
+    assert client.signal("approved", 42).payload == "bob"
     for name, key, payload in (("a b", "k", 1), ("a", "", 1), ("a", "k", float("nan"))):
         with pytest.raises(InvalidJob):
             client.signal(name, key, payload)

@@ -159,6 +159,22 @@ def test_a_signal_wakes_who_waits_and_the_first_payload_stays(
     assert store.maintenance.verify() == []
 
 
+def test_a_wrong_signal_is_replaced_for_a_function_that_runs_again_from_its_wait(
+    store: Store, suspend: Suspend, lease: LeaseSome
+) -> None:
+    job_id = suspend(Suspension(APPROVAL))
+    store.signals.send(NewSignal("approved", "42", '"adda"'))
+    (held,) = lease()
+    end(store, held, Ending.FAILED_PERMANENTLY)
+    sent, is_new = store.signals.send(NewSignal("approved", "42", '"ada"', replaces=True))
+    assert (sent.payload, is_new) == ('"ada"', False)
+    assert state_of(store, job_id) == (StepState.KEPT, '"adda"')
+    store.jobs.retry(job_id, from_step="approval")
+    (held,) = lease()
+    store.leases.finish([Finished(held, Ending.SNOOZED, wait=Suspension(APPROVAL))])
+    assert state_of(store, job_id) == (StepState.KEPT, '"ada"')
+
+
 def test_a_signal_that_comes_before_its_waiter_is_not_missed(
     store: Store, suspend: Suspend
 ) -> None:

@@ -7,6 +7,10 @@ SELECT payload, at_ms FROM orpheus.signals WHERE name = ? AND key = ?;
 INSERT INTO orpheus.signals (name, key, payload, at_ms) VALUES (?, ?, ?, ?)
 ON CONFLICT (name, key) DO NOTHING;
 
+-- name: replace
+-- Give a signal another payload, for functions that have not received it.
+UPDATE orpheus.signals SET payload = ?, at_ms = ? WHERE name = ? AND key = ?;
+
 -- name: waiting
 -- The first jobs that wait for a signal, and the steps in which they do. The jobs stay locked.
 SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,

@@ -32,18 +32,23 @@ class Signals:
     def send(self, new: NewSignal) -> tuple[Signal, bool]:
         """Send a signal, and wake those who wait; return it as it is stored, and if it is new.
 
-        If it was sent before, the first payload stays, and nothing is changed.
+        If it was sent before, the first payload stays, and nothing is changed, unless it `replaces`
+        that.
         """
+        sent = (new.name, new.key, new.payload)
         with self._database.write(durable=True):
             self.lock([(new.name, new.key)])
             before = self.find(new.name, new.key)
-            if before is not None:
-                return before, False
             now_ms = self._database.clock.wall_ms()
-            self._database.run(self._sql["send"], *new, now_ms)
-            if self._wake(*new):
+            if before is not None:
+                if not new.replaces:
+                    return before, False
+                self._database.run(self._sql["replace"], new.payload, now_ms, new.name, new.key)
+                return Signal(*sent, now_ms), False
+            self._database.run(self._sql["send"], *sent, now_ms)
+            if self._wake(*sent):
                 self._database.run(self._sql["set-wakes"], 1, new.name, new.key)
-            return Signal(*new, now_ms), True
+            return Signal(*sent, now_ms), True
 
     def _wake(self, name: str, key: str, payload: str) -> bool:
         """Wake some of the jobs that wait for a signal; return whether there may be more."""

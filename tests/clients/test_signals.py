@@ -112,6 +112,30 @@ except OrpheusError as error:
     print(error, flush=True)
 """
 
+FORKED_IN_A_HANDSHAKE = """
+import os, sys
+import psycopg.waiting
+from orpheus import Client
+
+class Selector(psycopg.waiting.DefaultSelector):
+    def select(self, timeout=None):
+        global child
+        if child is None:
+            child = os.fork()
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+        return super().select(timeout)
+
+child = None
+psycopg.waiting.DefaultSelector = Selector
+client = Client(config=sys.argv[1])
+for _ in range(2):
+    try:
+        print(client.submit("add").id, flush=True)
+    except RuntimeError as error:
+        print(error, flush=True)
+"""
+
 
 IN_USE = "the client is in use by the call that was interrupted"
 
@@ -194,3 +218,12 @@ def test_a_child_that_is_forked_in_a_commit_leaves_it_to_its_parent(
     assert len(store.maintenance.verify()) == 0
     assert sum(store.stats.counts().values()) == max(map(int, of_parent))
     store.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_child_that_is_forked_while_a_connection_is_opened_leaves_that_to_its_parent(
+    url: str, config: Path
+) -> None:
+    of_child, *ids = run(FORKED_IN_A_HANDSHAKE, config).splitlines()
+    assert "forked inside of this call" in of_child
+    assert ids == ["1", "2", "3"]

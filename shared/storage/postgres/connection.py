@@ -6,7 +6,8 @@ after 20 s. Behind a pooler, another program may be next to get the session: set
 each transaction there, and no statement is prepared.
 
 A forked child opens a connection of its own at the next use. It is cut off from the connections of
-its parent, whose answers come through them.
+its parent, whose answers come through them. If a signal handler forks while a connection is being
+opened, the child leaves that to its parent.
 """
 
 import os
@@ -14,9 +15,10 @@ import socket
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import psycopg
+from psycopg.abc import PQGenConn
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq.abc import PGresult
 
@@ -283,8 +285,9 @@ class Connection:
             os.dup2(dead, self._connection.fileno(), inheritable=False)
 
     def _open(self) -> None:
+        process = os.getpid()
         try:
-            connection = psycopg.connect(
+            connection = _Opening.connect(
                 **cast("dict[str, Any]", self._parameters),
                 autocommit=True,
                 cursor_factory=psycopg.RawCursor,
@@ -295,7 +298,8 @@ class Connection:
             raise cannot_connect(error, f"{self._name} cannot be reached: {why}") from None
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)
-        self._connection, self._process = connection, os.getpid()
+        self._connection, self._process = connection, process
+        _refuse_in_child(process)  # a child that is forked from here on is cut off from it
         self._messages = Messages(
             connection, prepares=not self._pooled, within_s=lambda: self.answers_within_s
         )
@@ -347,6 +351,31 @@ class Connection:
         """Return the text without the password: libpq never quotes it, but a proxy may."""
         password = self._parameters.get("password")
         return text.replace(password, "…") if password else text
+
+
+class _Opening(psycopg.Connection):
+    """A connection that only the process which began to open it goes on to open.
+
+    Parent and child would each read a part of what the server answers to the other.
+    """
+
+    @classmethod
+    def _connect_gen(cls, *arguments: Any, **named: Any) -> PQGenConn[Self]:
+        process = os.getpid()
+        steps = super()._connect_gen(*arguments, **named)
+        try:
+            wanted = next(steps)
+            while True:
+                ready = yield wanted
+                _refuse_in_child(process)
+                wanted = steps.send(ready)
+        except StopIteration as end:
+            return cast("Self", end.value)
+
+
+def _refuse_in_child(process: int) -> None:
+    if os.getpid() != process:
+        raise RuntimeError("this process was forked while a connection was opened")
 
 
 def parameters_of(url: str, *, pooled: bool, lock_wait_s: float = LOCK_WAIT_S) -> dict[str, str]:

@@ -38,8 +38,11 @@ def signal(operator: Operator, name: str, key: str, payload: str, replace: bool)
     except InvalidJob as error:
         raise click.UsageError(str(error)) from None
     with operator.store() as store:
+        is_awaited = store.signals.is_awaited(name, key)
         sent, is_new = store.signals.send(new._replace(replaces=replace))
     words = f"the signal {name} of key {key} is sent"
+    if is_new and not is_awaited:
+        words += "; no job waits for it yet"
     if replace and not is_new:
         words = f"{words} instead of the earlier one"
     elif not is_new:

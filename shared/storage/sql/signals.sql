@@ -20,6 +20,11 @@ FROM orpheus.steps INDEXED BY steps_by_signal
 WHERE steps.signal = ? AND steps.key = ? AND steps.state = 'waiting' AND steps.kind = 'signal'
 ORDER BY steps.job_id LIMIT ? FOR NO KEY UPDATE OF jobs;
 
+-- name: is-awaited
+-- Does a job wait for a signal?
+SELECT 1 FROM orpheus.steps INDEXED BY steps_by_signal
+WHERE signal = ? AND key = ? AND state = 'waiting' AND kind = 'signal' LIMIT 1;
+
 -- name: receive
 -- The signal for which a step waits is there: keep its payload.
 UPDATE orpheus.steps SET state = 'kept', result = ?, at_ms = ?

@@ -25,6 +25,10 @@ class Signals:
         row = self._database.one(self._sql["find"], name, key)
         return None if row is None else Signal(name, key, *row)
 
+    def is_awaited(self, name: str, key: str) -> bool:
+        """Return whether a job waits for a signal."""
+        return self._database.one(self._sql["is-awaited"], name, key) is not None
+
     def lock(self, signals: Iterable[tuple[str, str]]) -> None:
         """Let no other transaction send one of these, or begin to wait for it, before this ends."""
         self._database.lock("signal", sorted({f"{name} {key}" for name, key in signals}))

@@ -39,6 +39,8 @@ def test_a_signal_is_sent_once_and_the_first_payload_is_shown(
 ) -> None:
     sent = orpheus("signal", "approved", "42", '{"by": "ada"}')
     assert sent == (0, "the signal approved of key 42 is sent\n", "")
+    mistyped = orpheus("signal", "aproved", "42")
+    assert mistyped.out == "the signal aproved of key 42 is sent; no job waits for it yet\n"
     again = orpheus("signal", "approved", "42")
     assert re.fullmatch(rf'it was sent before, at {TIME}, with {{"by": "ada"}}\n', again.out)
     answer = orpheus("signal", "approved", "42", "--json").json

@@ -161,7 +161,7 @@ def step_name_problem(name: object) -> str | None:
     if len(name) > MAX_STEP_NAME_CHARS:
         return f"the name of a step has at most {MAX_STEP_NAME_CHARS} characters, not {len(name):,}"
     if _TAKEN.search(name):
-        return f"the name of the step {name!r} is like a number that Orpheus gives: #2, or [3]"
+        return f"the name of the step {name!r} is reserved: it may not end in #2 or have [3] in it"
     if storable(name) != name:
         return f"the name of the step {name!r} has characters that cannot be stored"
     return None

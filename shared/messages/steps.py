@@ -49,15 +49,15 @@ class JobSteps(Struct, frozen=True):
 
 
 class Signal(Struct, frozen=True):
-    """A signal, with the first payload that was sent for its name and key."""
+    """A signal. Its payload is the first one that was sent for its name and key, or replaced it."""
 
     name: str
     key: str
     payload: Any
     at: Time
-    """When it was sent first."""
+    """When this payload was sent."""
     is_new: bool
-    """false: it had been sent before, and nothing was changed."""
+    """false: it had been sent before."""
 
 
 def steps_of(rows: Iterable[steps.Step], most_chars: int) -> JobSteps:

@@ -49,8 +49,6 @@ Duration = str | float | timedelta
 
 _running_step: ContextVar[str | None] = ContextVar("running_step", default=None)
 """The step whose function runs here."""
-
-
 _open_cursors: ContextVar[tuple[int, ...]] = ContextVar("open_cursors", default=())
 """The cursors in whose loops this code runs, from the outermost on; some may be left already."""
 
@@ -108,7 +106,7 @@ class DurableFunction:
         if use.caller != caller:
             raise PermanentError(
                 f"{name!r} was asked for by two tasks or threads, whose order may differ in the "
-                "next attempt: give each a name of its own"
+                "next attempt: use another name in each"
             )
         use.times += 1
         return full
@@ -182,8 +180,7 @@ class DurableFunction:
     def _keep(self, step: NewStep, forget: tuple[str, str] | None = None) -> None:
         """Keep a step. Raises JobCancelled if the lease is lost."""
         steps = self._all()
-        if step.name not in steps and len(steps) >= MAX_STEPS:
-            raise PermanentError(f"step {step.name!r}: a job keeps at most {MAX_STEPS:,} steps")
+        self._refuse_more(step.name)
         check_cancelled(self._attempt)
         lease = self._attempt.lease
         if not self._queries.keep_step(lease, step, forget):
@@ -269,10 +266,14 @@ class DurableFunction:
         return self.name(name)
 
     def _suspend(self, wait: Suspension) -> NoReturn:
-        if wait.step.name not in self._all() and len(self._all()) >= MAX_STEPS:
-            raise PermanentError(f"{wait.step.name!r}: a job keeps at most {MAX_STEPS:,} steps")
+        self._refuse_more(wait.step.name)
         self._attempt.suspension = wait
         raise JobSuspended(wait.step.name)
+
+    def _refuse_more(self, name: str) -> None:
+        steps = self._all()
+        if name not in steps and len(steps) >= MAX_STEPS:
+            raise PermanentError(f"step {name!r}: a job keeps at most {MAX_STEPS:,} steps")
 
     # Children
 
@@ -309,7 +310,9 @@ class DurableFunction:
         checked = ChildJobs(children)
         for job in jobs:
             if not isinstance(job, JobRequest):
-                raise PermanentError(f"gather {name!r}: {job!r} is no job: make it by .new(…)")
+                raise PermanentError(
+                    f"gather {name!r}: {job!r} is not a job: make one with .new(…)"
+                )
             checked.add(job, self._queries.prepare_child, traceparent)
         return tuple(children)
 
@@ -380,7 +383,8 @@ class DurableFunction:
         self._cursors.pop(cursor.number, None)
         self._cursors[cursor.number] = cursor.inside(cursor.done).removeprefix(self._scope)
         if cursor.number not in _open_cursors.get():
-            _open_cursors.set((*_open_cursors.get(), cursor.number))
+            still_open = (number for number in _open_cursors.get() if number in self._cursors)
+            _open_cursors.set((*still_open, cursor.number))
 
     def leave(self, cursor: "Cursor") -> None:
         """Let the steps that follow belong to no item of a cursor."""
@@ -436,8 +440,8 @@ class Cursor:
         is_last = n == self.done - 1
         if item is self.MISSING or (is_last and self.mark and _mark_of(item) != self.mark):
             raise PermanentError(
-                f"resume {self.name!r}: {self.done:,} items are done, but the items are others "
-                "now: give the same items in each attempt, or a function of the last item"
+                f"resume {self.name!r}: {self.done:,} items are done, but the items have changed: "
+                "pass the same items in each attempt, or a function of the last item"
             )
 
     def passed_over(self, items: Any) -> int:

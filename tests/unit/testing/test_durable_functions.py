@@ -219,7 +219,7 @@ def test_a_cursor_is_told_of_items_that_have_changed(
     orpheus.advance("1m")
     failed = orpheus.get(sent)
     assert failed.error is not None
-    assert "resume 'items': 2 items are done, but the items are others now" in failed.error.message
+    assert "resume 'items': 2 items are done, but the items have changed" in failed.error.message
     assert DID == [1, 2, 3]
 
 
@@ -292,15 +292,15 @@ async def coroutine() -> None: ...
         ("too long", "at most 200 characters"),
         ("too large", "step 'charge': the result is 2,000,002 bytes"),
         ("a thread", "a thread that the job started cannot wait"),
-        ("caught", "the function went on while it waits for 'rest'"),
+        ("caught", "the function continued although it waits for 'rest'"),
         ("another kind", "'kept' was kept as a step"),
         ("no duration", "'rest': 'soon' is not a duration"),
         ("no key", "must be a text of 1 to 255 characters"),
         ("a large signal", "the payload is 2,000,002 bytes"),
         ("no job", "gather 'mails'"),
         ("a coroutine", "step 'charge'"),
-        ("a number", "is like a number that Orpheus gives"),
-        ("an item", "is like a number that Orpheus gives"),
+        ("a number", "is reserved"),
+        ("an item", "is reserved"),
     ],
 )
 def test_what_cannot_work_fails_at_once_and_says_why(how: str, why: str) -> None:

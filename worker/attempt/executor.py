@@ -318,8 +318,8 @@ def _refuse_gone_on(attempt: RunningAttempt) -> None:
     if attempt.suspension is not None:
         raise PermanentError(
             f"the function continued although it waits for {attempt.suspension.step.name!r}: it "
-            "must not catch what ctx.sleep, ctx.wait_signal and ctx.gather raise (no bare `except:`, no "
-            "asyncio.gather with return_exceptions)"
+            "must not catch JobSuspended (no bare `except:`, no asyncio.gather with "
+            "return_exceptions)"
         )
 
 

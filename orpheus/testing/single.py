@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, overload
 
 import msgspec
@@ -18,6 +19,7 @@ from orpheus.shared.job_types.registry import JobType, registered_types
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.encoding import as_decoded
 from orpheus.shared.messages.jobs import LogLine, log_line_of
+from orpheus.shared.moments import parse_time_ms
 from orpheus.testing.attempts import job_type_of, run_attempt
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.outcomes import payload_text
@@ -160,6 +162,7 @@ def run(
     slept: Sequence[str] = (),
     signals: Mapping[tuple[str, str], Any] | None = None,
     gathered: Mapping[str, Sequence[Any]] | None = None,
+    scheduled_at: datetime | None = None,
 ) -> Ran: ...
 
 
@@ -167,8 +170,9 @@ def run(job: Any, /, *arguments: Any, **given: Any) -> Ran:
     """Run one attempt: `run(resize, path="/a.png")` or `run(resize.new(path="/a.png"), attempt=3)`.
 
     The payload goes the way that it goes from an application to a worker. The second form says more
-    about the attempt: its number, whether its job was cancelled, and the results and errors of the
-    jobs that it depends on, each by id, ref or job type. Of a durable function: the results of the
+    about the attempt: its number, whether its job was cancelled, the time of the schedule that made
+    it (`scheduled_at`), and the results and errors of the jobs that it depends on, each by id, ref
+    or job type. Of a durable function: the results of the
     `steps` that earlier attempts kept, the names of the sleeps that are over (`slept`), the
     payloads of `signals` by name and key, and the results of the children it has `gathered`.
 
@@ -190,11 +194,12 @@ def _run(
     slept: Sequence[str] = (),
     signals: Mapping[tuple[str, str], Any] | None = None,
     gathered: Mapping[str, Sequence[Any]] | None = None,
+    scheduled_at: datetime | None = None,
 ) -> Ran:
     given = _Given(steps or {}, slept, signals or {}, gathered or {})
     queries = _Queries(_dependencies(results or {}, errors or {}), given)
     has_kept = bool(given.steps or given.slept or given.gathered)
-    running = _Recorded(_lease(request, max(attempt, 1 + has_kept)), time.monotonic())
+    running = _Recorded(_lease(request, max(attempt, 1 + has_kept), scheduled_at), time.monotonic())
     if cancelled:
         running.request_cancel(time.monotonic())
     finished = run_attempt(running, registered_types(), queries)
@@ -216,7 +221,7 @@ def _run(
     )
 
 
-def _lease(request: JobRequest, attempt: int) -> Lease:
+def _lease(request: JobRequest, attempt: int, scheduled_at: datetime | None) -> Lease:
     job_type = registered_types().get(request.type)
     timeout_s = request.timeout or (job_type.timeout_s if job_type else None)
     return Lease(
@@ -234,6 +239,7 @@ def _lease(request: JobRequest, attempt: int) -> Lease:
         started_at_ms=time.time_ns() // 1_000_000,
         expires_mono_ms=_LONG_MS,
         cancel_requested=False,
+        scheduled_ms=None if scheduled_at is None else parse_time_ms(scheduled_at),
     )
 
 

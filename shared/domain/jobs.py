@@ -70,6 +70,8 @@ class NewJob(NamedTuple):
     """Jobs of a queue with the same key share the queue's limits per key."""
     versions: str | None = None
     """The versions of its type that can read the payload, separated by spaces; None: all."""
+    scheduled_ms: int | None = None
+    """The time of the schedule that it is made for; None: no schedule makes it."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -105,6 +107,8 @@ class Job(msgspec.Struct, frozen=True):
     ran_until_ms: int | None = None
     """When the last attempt of an ended job ended: long before `finished_at_ms` if its worker died
     while nobody was there to see it, or if the job was cancelled between two attempts."""
+    scheduled_ms: int | None = None
+    """See NewJob."""
 
     @property
     def was_cancelled(self) -> bool:
@@ -186,6 +190,8 @@ class Lease(NamedTuple):
     traceparent: str | None = None
     concurrency_key: str | None = None
     versions: str | None = None
+    """See NewJob."""
+    scheduled_ms: int | None = None
     """See NewJob."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Status
@@ -199,6 +199,13 @@ class CommonContext(Protocol):
         """The trace that the job is part of (W3C Trace Context), None if it was submitted in none.
 
         Jobs that this attempt submits are part of it too.
+        """
+
+    @property
+    def scheduled_at(self) -> datetime | None:
+        """The time of the schedule that the job was made for, in UTC.
+
+        None: no schedule has made it. It stays the same however late the job runs, and for retries.
         """
 
     @property

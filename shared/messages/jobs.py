@@ -92,6 +92,8 @@ class ListedJob(JobState, frozen=True, kw_only=True):
     job has not ended, or has no attempt."""
     on_dependency_failure: str = "cancel"
     """`cancel`, `run` or `fail`: what becomes of it when a job it depends on does not end done."""
+    scheduled_at: Time | None = None
+    """The time of the schedule that it was made for; null: no schedule has made it."""
 
 
 class Attempt(Struct, frozen=True):
@@ -269,6 +271,7 @@ def _whole(job: jobs.Job) -> dict[str, Any]:
         "error": job.error,
         "ran_until": optional_time(job.ran_until_ms),
         "on_dependency_failure": job.on_dependency_failure,
+        "scheduled_at": optional_time(job.scheduled_ms),
     }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.operator_actions import pause_queue, pause_schedule
 from orpheus.shared.storage import Actor, Pause, Store
@@ -32,6 +32,19 @@ def test_a_tick_enqueues_its_job_once_for_all_who_look(store: Store, another, cl
     assert (row.last_job_id, row.last_run_ms) == (fired[0], clock.wall)
     assert row.tick_ms == clock.wall + 60_000
     assert Kind.SCHEDULE_FIRED in {event.kind for event in store.events.after(0, 10)}
+
+
+def test_a_job_keeps_the_time_of_its_tick(store: Store, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    tick_ms = clock.wall + 60_000
+    clock.advance(65_000)
+    (job_id,) = store.schedules.fire_due(make_job)
+    now = store.schedules.run_now("report", make_job)
+    other = store.jobs.submit(NewJob("noop", queue="reports")).job.id
+    leases = store.leases.lease(Holder("default-1", "i", 1), ("reports",), 3, 30_000)
+    scheduled = {lease.job_id: lease.scheduled_ms for lease in leases}
+    assert scheduled == {job_id: tick_ms, now: clock.wall, other: None}
+    assert store.jobs.get(job_id).scheduled_ms == tick_ms
 
 
 def test_a_tick_that_has_no_job_passes_and_holds_up_no_other(store: Store, clock) -> None:

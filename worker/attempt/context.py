@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, Protocol, Unpack
 
 import msgspec
@@ -203,6 +204,12 @@ class AttemptContext:
     def traceparent(self) -> str | None:
         """See Context."""
         return self._attempt.lease.traceparent
+
+    @property
+    def scheduled_at(self) -> datetime | None:
+        """See Context."""
+        at_ms = self._attempt.lease.scheduled_ms
+        return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
 
     @property
     def log(self) -> JobLog:

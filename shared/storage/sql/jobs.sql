@@ -4,8 +4,8 @@
 INSERT INTO orpheus.jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
     created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
-    concurrency_key, is_parked, freed_at_ms, versions)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    concurrency_key, is_parked, freed_at_ms, versions, scheduled_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set-dependencies
 -- Store the ids that a new blocked job waits for, once those of its batch are known.
@@ -37,7 +37,7 @@ CASE WHEN payload <> '' THEN payload ELSE (
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
     worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
-    {ran-until-column}
+    {ran-until-column}, scheduled_ms
 
 -- name: select-jobs
 -- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.

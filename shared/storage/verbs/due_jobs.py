@@ -73,6 +73,7 @@ class DueJob(NamedTuple):
     traceparent: str | None
     concurrency_key: str | None
     versions: str | None
+    scheduled_ms: int | None
     token: int | None
     delayed_ms: int | None
     held: str | None
@@ -97,6 +98,7 @@ class DueJob(NamedTuple):
             self.traceparent,
             self.concurrency_key,
             self.versions,
+            self.scheduled_ms,
         )
 
 

@@ -189,6 +189,7 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
         int(is_parked),
         now_ms if run_at_ms < now_ms - _LATE_BY_MS and not new.depends_on else None,
         new.versions,
+        new.scheduled_ms,
     )
 
 

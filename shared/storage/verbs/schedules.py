@@ -145,8 +145,8 @@ class Schedules:
                 missed = {"name": name, "tick_ms": row.tick_ms}
                 self._events.timeline.note(AlertCondition.SCHEDULE_MISSED, missed)
                 return []
-            job = _tagged(job, row.definition)
-            ids = self._enqueue.keep([job] * len(due.fire_ms))
+            jobs = [_made_for(tick_ms, job, row.definition) for tick_ms in due.fire_ms]
+            ids = self._enqueue.keep(jobs)
             for tick_ms, job_id in zip(due.fire_ms, ids, strict=True):
                 self._note_run(name, tick_ms, job_id)
         return ids
@@ -154,10 +154,10 @@ class Schedules:
     def run_now(self, name: str, make_job: MakeJob) -> int:
         """Enqueue a schedule's job now; return its id. Raises NotFound, InvalidJob."""
         with self._database.write(durable=True):
-            row = self.get(name)
-            job = _tagged(make_job(row.definition), row.definition)
+            row, now_ms = self.get(name), self._database.clock.wall_ms()
+            job = _made_for(now_ms, make_job(row.definition), row.definition)
             (job_id,) = self._enqueue.keep([job])
-            self._note_run(name, self._database.clock.wall_ms(), job_id)
+            self._note_run(name, now_ms, job_id)
         return job_id
 
     def _note_run(self, name: str, tick_ms: int, job_id: int) -> None:
@@ -184,9 +184,9 @@ class Schedules:
             self._database.at_commit.ring_api()
 
 
-def _tagged(job: NewJob, definition: ScheduleDefinition) -> NewJob:
-    """Return the job with the tag by which `last_runs` finds it."""
-    return job._replace(tags=(*job.tags, definition.tag))
+def _made_for(tick_ms: int, job: NewJob, definition: ScheduleDefinition) -> NewJob:
+    """Return the job of a tick, with the tag by which `last_runs` finds it."""
+    return job._replace(tags=(*job.tags, definition.tag), scheduled_ms=tick_ms)
 
 
 def _schedule_of(row: Row) -> ScheduleRow:

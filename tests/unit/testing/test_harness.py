@@ -205,6 +205,7 @@ def test_schedules_queues_and_defaults_are_those_of_the_project(
     assert harness.advance("2d") == 2
     first, second = [one.created_at for one in harness.jobs(type="flown")][::-1]
     assert (first.hour, first.minute, second - first) == (3, 30, timedelta(days=1))
+    assert [job.scheduled_at for job in harness.jobs(type="flown")] == [second, first]
     assert harness.submit(waits_for_itself.new()).max_retries == 7
     for _ in range(3):
         harness.submit(flown.new(name="slow"), queue="slow")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ def moody(what: str) -> str:
 async def awaited(ctx: Context, seconds: float) -> str:
     await asyncio.sleep(seconds)
     return f"attempt {ctx.attempt}"
+
+
+@job
+def timed(ctx: Context) -> str:
+    return str(ctx.scheduled_at)
 
 
 @job
@@ -146,3 +151,9 @@ def test_output_is_left_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     sys.stdout.write("after\n")
     assert capsys.readouterr().out == "after\n"
     assert logging.getLogger().handlers == handlers
+
+
+def test_the_time_of_the_schedule_is_what_the_test_says() -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert run(timed.new(), scheduled_at=noon).result == "2026-03-01 12:00:00+00:00"
+    assert run(timed).result == "None"

@@ -44,6 +44,8 @@ CREATE TABLE orpheus.jobs (
     tags text COLLATE "C" NOT NULL DEFAULT '[]', traceparent text COLLATE "C",
     -- The versions of its type that can read the payload, separated by spaces; NULL: all of them.
     versions text COLLATE "C",
+    -- The time of the schedule that it was made for; NULL: no schedule has made it.
+    scheduled_ms bigint,
     cancel_requested smallint NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
     -- The jobs that it was submitted to wait for, how many of them have not ended yet, what to do if
     -- one does not end done, and whether other jobs wait for this one.

@@ -47,6 +47,8 @@ CREATE TABLE jobs (
     tags TEXT NOT NULL DEFAULT '[]', traceparent TEXT,
     -- The versions of its type that can read the payload, separated by spaces; NULL: all of them.
     versions TEXT,
+    -- The time of the schedule that it was made for; NULL: no schedule has made it.
+    scheduled_ms INTEGER,
     cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
     -- The jobs that it was submitted to wait for, how many of them have not ended yet, what to do if
     -- one does not end done, and whether other jobs wait for this one.

@@ -33,6 +33,7 @@ export function showDetails(job, resubmitted) {
     ${fact("resubmitted", resubmitted.length && jobLinks(resubmitted.map(({ id }) => id), "as job "))}
     ${fact("last message", job.status === "done" && job.message)}
     ${fact("submitted", time(job.created_at))}
+    ${fact("scheduled for", time(job.scheduled_at))}
     ${fact("due", time(job.run_at, "relative"))}
     ${fact("started", time(job.started_at))}
     ${fact("ended", time(job.finished_at))}`, byId("details"));

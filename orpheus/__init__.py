@@ -3,8 +3,7 @@
 The five folders beside this file are links to the top-level folders of the checkout, so that one
 name, `orpheus`, leads to everything and an application may have `api`, `worker` or `shared`
 packages of its own. What no program imports is in here itself: the clients of applications
-(`client/`, `outbox.py`), what the tests of job authors use (`testing/`) and the plugins for pytest
-and mypy.
+(`client/`, `outbox.py`), what the tests of job authors use (`testing/`) and the plugin for pytest.
 """
 
 from importlib import import_module
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Snooze,
     )
     from orpheus.shared.job_types.registry import job
+    from orpheus.shared.messages.jobs import Job
 
 __all__ = [
     "AsyncClient",
@@ -32,6 +32,7 @@ __all__ = [
     "ChildFailed",
     "Client",
     "Context",
+    "Job",
     "JobCancelled",
     "JobSuspended",
     "JobTimeout",
@@ -44,6 +45,7 @@ __all__ = [
 _MODULES = {
     "AsyncClient": "orpheus.client.awaited",
     "Client": "orpheus.client.blocking",
+    "Job": "orpheus.shared.messages.jobs",
     "job": "orpheus.shared.job_types.registry",
 }
 _OTHERS = "orpheus.shared.job_types.context"

@@ -26,7 +26,7 @@ from orpheus.shared.errors import (
     WaitTimedOut,
 )
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.messages.jobs import Attempt, Event, Job, JobState, LogLine
+from orpheus.shared.messages.jobs import Attempt, Event, JobState, LogLine
 from orpheus.shared.messages.steps import JobStep, Signal
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "Event",
     "FieldProblem",
     "InvalidJob",
-    "Job",
     "JobError",
     "JobRequest",
     "JobState",

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from orpheus.client import calls
 from orpheus.client.requests import (
@@ -23,6 +23,7 @@ from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.messages.jobs import Event, Job, JobState, LogLine
 from orpheus.shared.messages.steps import JobStep, Signal
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -63,9 +64,17 @@ class AsyncClient:
         )
         self._is_closed = False
 
+    @overload
+    async def submit(self, job: JobRequest[R], **options: Unpack[Options]) -> Job[R]: ...
+
+    @overload
+    async def submit(
+        self, job: str, payload: Mapping[str, Any] | None = None, **options: Unpack[Options]
+    ) -> Job[Any]: ...
+
     async def submit(
         self,
-        job: JobRequest | str,
+        job: Any,
         payload: Mapping[str, Any] | None = None,
         **options: Unpack[Options],
     ) -> Job:
@@ -85,9 +94,29 @@ class AsyncClient:
         requests = requests_of(jobs)
         return await self._run(self._calls.submit_many(requests)) if requests else []
 
+    @overload
+    async def get(self, job: Job[R]) -> Job[R]: ...
+
+    @overload
+    async def get(self, job: JobState | int) -> Job[Any]: ...
+
     async def get(self, job: JobState | int) -> Job:
         """Return the job with its attempts. Raises NotFound, which is a LookupError."""
         return await self._run(self._calls.get(id_of(job)))
+
+    @overload
+    async def wait(
+        self,
+        job: Job[R],
+        timeout: float | str | timedelta | None = None,  # noqa: ASYNC109
+    ) -> Job[R]: ...
+
+    @overload
+    async def wait(
+        self,
+        job: JobState | int,
+        timeout: float | str | timedelta | None = None,  # noqa: ASYNC109
+    ) -> Job[Any]: ...
 
     async def wait(
         self,

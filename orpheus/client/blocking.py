@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from orpheus.client import calls
 from orpheus.client.requests import (
@@ -22,6 +22,7 @@ from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.messages.jobs import Event, Job, JobState, LogLine
 from orpheus.shared.messages.steps import JobStep, Signal
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -62,9 +63,17 @@ class Client:
         )
         self._is_closed = False
 
+    @overload
+    def submit(self, job: JobRequest[R], **options: Unpack[Options]) -> Job[R]: ...
+
+    @overload
+    def submit(
+        self, job: str, payload: Mapping[str, Any] | None = None, **options: Unpack[Options]
+    ) -> Job[Any]: ...
+
     def submit(
         self,
-        job: JobRequest | str,
+        job: Any,
         payload: Mapping[str, Any] | None = None,
         **options: Unpack[Options],
     ) -> Job:
@@ -84,9 +93,23 @@ class Client:
         requests = requests_of(jobs)
         return self._run(self._calls.submit_many(requests)) if requests else []
 
+    @overload
+    def get(self, job: Job[R]) -> Job[R]: ...
+
+    @overload
+    def get(self, job: JobState | int) -> Job[Any]: ...
+
     def get(self, job: JobState | int) -> Job:
         """Return the job with its attempts. Raises NotFound, which is a LookupError."""
         return self._run(self._calls.get(id_of(job)))
+
+    @overload
+    def wait(self, job: Job[R], timeout: float | str | timedelta | None = None) -> Job[R]: ...
+
+    @overload
+    def wait(
+        self, job: JobState | int, timeout: float | str | timedelta | None = None
+    ) -> Job[Any]: ...
 
     def wait(self, job: JobState | int, timeout: float | str | timedelta | None = None) -> Job:
         """Return the job, with its attempts, once it is done, failed or cancelled.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from math import ceil, inf, isfinite
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from msgspec.structs import replace
 
@@ -38,6 +38,8 @@ from orpheus.worker.attempt.command import CommandType
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.database_queries import DatabaseQueries
 from orpheus.worker.leasing.held_leases import store_reports
+
+R = TypeVar("R")
 
 _HOLDER = Holder("test-1", "testing", os.getpid())
 _LEASE_MS = 365 * 86_400_000
@@ -105,9 +107,17 @@ class Harness:
 
     # What is submitted
 
+    @overload
+    def submit(self, job: JobRequest[R], **options: Unpack[Options]) -> Job[R]: ...
+
+    @overload
+    def submit(
+        self, job: str, payload: Mapping[str, Any] | None = None, **options: Unpack[Options]
+    ) -> Job[Any]: ...
+
     def submit(
         self,
-        job: JobRequest | str,
+        job: Any,
         payload: Mapping[str, Any] | None = None,
         **options: Unpack[Options],
     ) -> Job:
@@ -117,6 +127,12 @@ class Harness:
     def submit_many(self, jobs: Iterable[JobRequest]) -> list[int]:
         """Submit jobs in one commit, as `Client.submit_many` does."""
         return self.client.submit_many(jobs)
+
+    @overload
+    def get(self, job: Job[R]) -> Job[R]: ...
+
+    @overload
+    def get(self, job: JobState | int) -> Job[Any]: ...
 
     def get(self, job: JobState | int) -> Job:
         """Return the job as it is now, with its attempts. Raises NotFound."""

@@ -6,9 +6,13 @@ integers and key order survive; code that needs the value decodes it.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+from typing_extensions import TypeVar
+
+Result_co = TypeVar("Result_co", covariant=True, default=Any)
+"""What a job's function returns, for type checkers."""
 
 
 class Status(StrEnum):

@@ -12,7 +12,16 @@ from collections.abc import (
     Mapping,
 )
 from datetime import datetime, timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Status
 from orpheus.shared.durations import parse_duration_s
@@ -25,7 +34,63 @@ T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class JobFunction(Protocol[Call, New, R_co]):
+class _Other:
+    """A parameter that takes this takes everything: it is not the Context."""
+
+
+_TakesAll = TypeVar("_TakesAll", bound="JobFunction[Concatenate[_Other, ...], Any]")
+_Async = TypeVar("_Async", bound="JobFunction[..., Coroutine[Any, Any, Any]]")
+_Sync1 = TypeVar("_Sync1", bound="JobFunction[Concatenate[Context, ...], Any]")
+_Async1 = TypeVar(
+    "_Async1", bound="JobFunction[Concatenate[Context, ...], Coroutine[Any, Any, Any]]"
+)
+_Async2 = TypeVar(
+    "_Async2", bound="JobFunction[Concatenate[AsyncContext, ...], Coroutine[Any, Any, Any]]"
+)
+
+
+class _New(Generic[Call, R_co]):
+    """The type of `.new`: without the Context, and with what an `async def` returns in the end.
+
+    The bound of `job` decides which overload it is. Overloads of `@job` would do the same, but mypy
+    does not decide between those where a function has an `Any`.
+    """
+
+    @overload
+    def __get__(
+        self: "_New[New, R]", job: _TakesAll, kind: object
+    ) -> Callable[New, JobRequest[R]]: ...
+
+    @overload
+    def __get__(
+        self: "_New[Concatenate[AsyncContext, New], Coroutine[Any, Any, R]]",
+        job: _Async2,
+        kind: object,
+    ) -> Callable[New, JobRequest[R]]: ...
+
+    @overload
+    def __get__(
+        self: "_New[Concatenate[Context, New], Coroutine[Any, Any, R]]", job: _Async1, kind: object
+    ) -> Callable[New, JobRequest[R]]: ...
+
+    @overload
+    def __get__(
+        self: "_New[Concatenate[Context, New], R]", job: _Sync1, kind: object
+    ) -> Callable[New, JobRequest[R]]: ...
+
+    @overload
+    def __get__(
+        self: "_New[New, Coroutine[Any, Any, R]]", job: _Async, kind: object
+    ) -> Callable[New, JobRequest[R]]: ...
+
+    @overload
+    def __get__(self: "_New[New, R]", job: T, kind: object) -> Callable[New, JobRequest[R]]: ...
+
+    def __get__(self, job: Any, kind: object) -> Any:
+        """For type checkers: at run time it is JobType.new."""
+
+
+class JobFunction(Generic[Call, R_co]):
     """The type of a function that `@job` has marked, as type checkers see it.
 
     At run time it is the function itself. A type checker knows the parameters of `.new(...)`,
@@ -33,15 +98,15 @@ class JobFunction(Protocol[Call, New, R_co]):
     """
 
     __name__: str
+    new: _New[Call, R_co]
+    """Return a job to submit with these arguments; the Context is not one of them.
+
+    Raises TypeError, which names job type, field and reason, for arguments that do not fit.
+    """
 
     def __call__(self, *args: Call.args, **kwargs: Call.kwargs) -> R_co:
         """Call the function itself, here and now."""
-
-    def new(self, *args: New.args, **kwargs: New.kwargs) -> JobRequest:
-        """Return a job to submit with these arguments; the Context is not one of them.
-
-        Raises TypeError, which names job type, field and reason, for arguments that do not fit.
-        """
+        raise NotImplementedError
 
 
 class PermanentError(Exception):
@@ -126,10 +191,10 @@ class Results(Mapping[Any, Any]):
     def __getitem__(self, key: int | str, /) -> Any: ...
 
     @overload
-    def __getitem__(self, key: JobFunction[..., ..., Coroutine[Any, Any, R]], /) -> R: ...
+    def __getitem__(self, key: JobFunction[..., Coroutine[Any, Any, R]], /) -> R: ...
 
     @overload
-    def __getitem__(self, key: JobFunction[..., ..., R], /) -> R: ...
+    def __getitem__(self, key: JobFunction[..., R], /) -> R: ...
 
     def __getitem__(self, key: Any, /) -> Any:
         """Return the result of a dependency: by its id, its ref, or its job type.
@@ -151,7 +216,7 @@ class Results(Mapping[Any, Any]):
     def __repr__(self) -> str:
         return repr(self._done)
 
-    def error(self, key: int | str | JobFunction[..., ..., Any]) -> JobError | None:
+    def error(self, key: int | str | JobFunction[..., Any]) -> JobError | None:
         """Return why a dependency is not done; None if it is. Raises as `[key]` does."""
         job = self._find(key)
         if job.status is Status.CANCELLED and job.error is None:
@@ -225,7 +290,7 @@ class CommonContext(Protocol):
         A mapping by id; `results["ref"]` and `results[job_type]` work too.
         """
 
-    def attempt_error(self, dependency: int | str | JobFunction[..., ..., Any]) -> JobError | None:
+    def attempt_error(self, dependency: int | str | JobFunction[..., Any]) -> JobError | None:
         """Return why a job that this one depends on failed, None if it is done.
 
         It is named by its id, its ref or its job type. For jobs that run whatever becomes of the

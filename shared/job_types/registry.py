@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import ModuleType
-from typing import Any, Concatenate, Protocol, overload
+from typing import Any, Protocol, overload
 
 import msgspec
 from msgspec.structs import asdict
@@ -21,11 +21,9 @@ from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import ConfigurationError, InvalidJob
 from orpheus.shared.job_types.context import (
-    AsyncContext,
+    Call,
     CommonContext,
-    Context,
     JobFunction,
-    New,
     PermanentError,
     R,
 )
@@ -128,37 +126,12 @@ _registry: dict[str, JobType] = {}
 class Register(Protocol):
     """What `@job(...)` with arguments returns: the decorator."""
 
-    @overload
-    def __call__(
-        self, handler: Callable[Concatenate[Context, New], R], /
-    ) -> JobFunction[Concatenate[Context, New], New, R]: ...
-
-    @overload
-    def __call__(
-        self, handler: Callable[Concatenate[AsyncContext, New], R], /
-    ) -> JobFunction[Concatenate[AsyncContext, New], New, R]: ...
-
-    @overload
-    def __call__(self, handler: Callable[New, R], /) -> JobFunction[New, New, R]: ...
-
-    def __call__(self, handler: Any, /) -> Any:
+    def __call__(self, handler: Callable[Call, R], /) -> JobFunction[Call, R]:
         """Make the function a job type, and return it."""
 
 
 @overload
-def job(
-    name: Callable[Concatenate[Context, New], R], /
-) -> JobFunction[Concatenate[Context, New], New, R]: ...
-
-
-@overload
-def job(
-    name: Callable[Concatenate[AsyncContext, New], R], /
-) -> JobFunction[Concatenate[AsyncContext, New], New, R]: ...
-
-
-@overload
-def job(name: Callable[New, R], /) -> JobFunction[New, New, R]: ...
+def job(name: Callable[Call, R], /) -> JobFunction[Call, R]: ...
 
 
 @overload

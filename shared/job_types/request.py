@@ -6,11 +6,12 @@ nothing large: an application makes and checks a job in its own process.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Generic, Protocol, Self, TypedDict, Unpack
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from orpheus.shared.domain.jobs import Result_co
 from orpheus.shared.domain.json_values import Path, json_pointer, json_problems, not_storable
 from orpheus.shared.domain.limits import (
     LARGEST_ID,
@@ -62,8 +63,10 @@ class Options(TypedDict, total=False):
     """What other jobs that are submitted with it call it in their `depends_on`."""
 
 
-class JobRequest(msgspec.Struct, frozen=True):
+class JobRequest(msgspec.Struct, Generic[Result_co], frozen=True):
     """A job to submit. None: the default of its type, or of [jobs].
+
+    For type checkers it is generic in what its function returns.
 
     Durations and times may be given as in `Options`; `delay` and `timeout` become seconds, and
     `run_at` a datetime. Raises ValueError, which names the field, for a value that is not valid.
@@ -101,7 +104,7 @@ class JobRequest(msgspec.Struct, frozen=True):
         if self.depends_on:
             put(self, "depends_on", tuple(dict.fromkeys(self.depends_on)))
 
-    def with_options(self, **options: Unpack[Options]) -> "JobRequest":
+    def with_options(self, **options: Unpack[Options]) -> Self:
         """Return a copy with these options changed.
 
         `delay` takes the place of `run_at`, and the other way round. Raises TypeError for an option

@@ -6,7 +6,7 @@ an answer of the API, so both kinds of client return the same.
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from orpheus.shared.domain import graph, jobs
 from orpheus.shared.domain.alerts import WEBHOOK_TYPE
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import JobError, Outcome, Status
+from orpheus.shared.domain.jobs import JobError, Outcome, Result_co, Status
 from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.messages.encoding import (
@@ -78,11 +78,12 @@ class JobInEvent(JobState, frozen=True, kw_only=True):
     error: ErrorSummary | None
 
 
-class ListedJob(JobState, frozen=True, kw_only=True):
+class ListedJob(JobState, Generic[Result_co], frozen=True, kw_only=True):
     """A job as it is now."""
 
     payload: Any
-    result: Any
+    result: Result_co | None
+    """What its function returned, as JSON; null: it is not done, or returned nothing."""
     error: JobError | None
     """Why its last attempt failed; null once it is done."""
     ran_until: Time | None = None
@@ -113,7 +114,7 @@ class Attempt(Struct, frozen=True):
     """The most memory that the worker, or a program that it waited for, had in use."""
 
 
-class Job(ListedJob, frozen=True, kw_only=True):
+class Job(ListedJob[Result_co], Generic[Result_co], frozen=True, kw_only=True):
     """A job with its attempts."""
 
     attempts: tuple[Attempt, ...] = ()

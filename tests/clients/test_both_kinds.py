@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from orpheus import Job
 from orpheus.client import (
     InvalidJob,
-    Job,
     JobError,
     JobRequest,
     Outcome,

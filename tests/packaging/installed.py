@@ -74,6 +74,12 @@ class Installed:
         against = ("--strict", "--python-executable", self.python, "--cache-dir", cache)
         return self.run(sys.executable, "-m", "mypy", *against, *options)
 
+    def pyright(self, *files: object) -> "subprocess.CompletedProcess[str]":
+        """Run pyright strictly, in the same way."""
+        (self.folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+        program = Path(sys.executable).with_name("basedpyright")
+        return self.run(program, "--pythonpath", self.python, *files)
+
     def run(self, *command: object) -> "subprocess.CompletedProcess[str]":
         """Run a command in the application's folder, without anything of this checkout."""
         return subprocess.run(

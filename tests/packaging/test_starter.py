@@ -36,4 +36,4 @@ def test_the_starter_passes_its_test_and_mypy_knows_its_job_and_the_samples_of_t
     write_samples(tmp_path)
     run = starter.mypy(".")
     [error] = [line for line in run.stdout.splitlines() if ": error: " in line]
-    assert error.startswith("wrong_calls.py:") and 'Argument "name" to "new"' in error
+    assert error.startswith("wrong_calls.py:") and 'Argument "name" has' in error

@@ -224,7 +224,7 @@ class AttemptContext:
             self._results = Results(self._queries.dependencies(self.job_id))
         return self._results
 
-    def attempt_error(self, dependency: int | str | JobFunction[..., ..., Any]) -> JobError | None:
+    def attempt_error(self, dependency: int | str | JobFunction[..., Any]) -> JobError | None:
         """See Context."""
         return self.results.error(dependency)
 

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from orpheus import AsyncClient, Client
-from orpheus.client import InvalidJob, Job
+from orpheus import AsyncClient, Client, Job
+from orpheus.client import InvalidJob
 from orpheus.shared.storage import Store
 from tests.clients.in_transaction.conftest import Jobs, Orders
 from tests.machine import wait_until

@@ -1,5 +1,7 @@
 """The jobs of an application that has installed Orpheus."""
 
+from typing import Any
+
 from orpheus import Context, PermanentError, job
 from shared import with_tax  # noqa: TID251 - the application's own
 
@@ -32,3 +34,9 @@ async def notify(path: str) -> str:
 @job
 def remind(ctx: Context, customer: str, days: int = 1) -> None:
     """Remind a customer."""
+
+
+@job
+def anything(ctx: Context, path: str) -> Any:
+    """Return what the file has."""
+    return path

@@ -150,7 +150,9 @@ def test_jobs_wait_for_jobs_and_read_their_results(harness: Harness) -> None:
     third = harness.submit(flown.new(name="d"), depends_on=[second, refused])
     assert harness.get(second).status is Status.BLOCKED
     harness.run_until_idle()
-    assert harness.get(second).result["before"] == [{"name": "a", "before": []}]
+    result = harness.get(second).result
+    assert result is not None
+    assert result["before"] == [{"name": "a", "before": []}]
     assert harness.get(third).status is Status.CANCELLED
 
 

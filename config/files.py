@@ -15,7 +15,9 @@ from pathlib import Path
 
 from orpheus.shared.domain.env_file import parse_env_file
 from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.resources import folder_of
 
+SCHEMA = "orpheus.schema.json"
 SHORTEST_TOKEN = 32
 _LONGEST_TOKEN = 4096
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
@@ -29,6 +31,11 @@ def read_regular_file(path: Path) -> bytes:
     if len(content) > _LARGEST_BYTES:
         raise OSError(errno.EFBIG, f"Is larger than {_LARGEST_BYTES} bytes", str(path))
     return content
+
+
+def schema_of_settings() -> str:
+    """Return the JSON Schema of the configuration, as text."""
+    return (folder_of("orpheus.config") / SCHEMA).read_text(encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ A value that does not fit raises ValueError with a sentence for the person who w
 import re
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.outbox.table import TABLE, TABLE_RULE
 
 _HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
-_SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|[KMG]i?B|)\s*", re.ASCII)
+SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|[KMG]i?B|)\s*", re.ASCII)
 _PERCENT = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
 """Text of an URL: printable, and each % begins the code of a character."""
 _UNITS_BYTES = {
@@ -40,7 +41,7 @@ def parse_size_bytes(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    size = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    size = SIZE.fullmatch(value) if isinstance(value, str) else None
     if size is None:
         *units, last = filter(None, _UNITS_BYTES)
         known = f"{', '.join(units)} or {last}"
@@ -61,16 +62,16 @@ def sizes(smallest_bytes: int, largest_bytes: int = 2**30) -> AfterValidator:
     return AfterValidator(check)
 
 
+def matched(pattern: re.Pattern[str], rule: str, text: str) -> str:
+    """Return the text if it fits the pattern. Raises ValueError with the rule."""
+    if not pattern.fullmatch(text):
+        raise ValueError(rule)
+    return text
+
+
 def _matching(pattern: str, rule: str) -> AfterValidator:
     """Return a check of text; `rule` is the text of the error, in place of the pattern."""
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise ValueError(rule)
-        return text
-
-    return AfterValidator(check)
+    return AfterValidator(partial(matched, re.compile(pattern, re.ASCII), rule))
 
 
 def _stop_signal(text: str) -> str:
@@ -142,10 +143,10 @@ Function = Annotated[
         'must be a module and a function in it: "shop.tracing:around_job"',
     ),
 ]
-Argument = Annotated[str, _matching(r"[^\0]*", "must not contain a NUL character")]
+Argument = Annotated[str, _matching(r"[^\x00]*", "must not contain a NUL character")]
 VariableName = Annotated[
     str,
-    _matching(r"(?!_ORPHEUS_)[^=\0]+", "is not the name of a variable that can be set"),
+    _matching(r"(?!_ORPHEUS_)[^=\x00]+", "is not the name of a variable that can be set"),
 ]
 HostName = Annotated[
     str,
@@ -166,7 +167,7 @@ _POSTGRESQL = f"postgres(ql)?://{_PERCENT.pattern}"
 DatabaseUrl = Annotated[
     str,
     _matching(
-        f"(?s)sqlite:///.+|{_POSTGRESQL}",
+        rf"sqlite:///[\s\S]+|{_POSTGRESQL}",
         'must be "sqlite:///FILE" (relative to where Orpheus is started), "sqlite:////FILE" or '
         '"postgresql://USER@HOST/DATABASE", with %XX for special characters',
     ),
@@ -191,7 +192,7 @@ Timezone = Annotated[str, _without(problem_of_timezone)]
 OutboxUrl = Annotated[
     str,
     _matching(
-        rf"sqlite:///[^\0]+|{_POSTGRESQL}",
+        rf"sqlite:///[^\x00]+|{_POSTGRESQL}",
         'must be "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE", '
         "with %XX for special characters",
     ),

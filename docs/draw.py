@@ -1,6 +1,7 @@
 """Generate docs/state_machine.md and docs/slots.md from the tables of the pure modules.
 
-docs/stream.md is generated from the models of the frames by docs/draw_stream.py.
+docs/stream.md is generated from the models of the frames by docs/draw_stream.py, docs/settings.md
+and config/orpheus.schema.json from the settings by docs/draw_settings.py.
 
 `python docs/draw.py` writes the pages. With `--check` it writes nothing, names the pages that are
 out of date, and exits 1 if there are any.
@@ -12,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from docs.draw_settings import schema_file, settings_page
 from docs.draw_stream import stream_page
 from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, TRANSITIONS, EndingRule, Wait
 from orpheus.shared.domain.processes import SlotState
@@ -194,14 +196,20 @@ def slots_page() -> str:
     return SLOTS_HEAD + "\n".join(lines) + "\n" + tail
 
 
-PAGES = {"state_machine.md": jobs_page, "slots.md": slots_page, "stream.md": stream_page}
+PAGES = {
+    "docs/state_machine.md": jobs_page,
+    "docs/slots.md": slots_page,
+    "docs/stream.md": stream_page,
+    "docs/settings.md": settings_page,
+    "config/orpheus.schema.json": schema_file,
+}
 
 
 def main() -> int:
     """Write the pages, or check them; return the exit code."""
     code = 0
     for name, page in PAGES.items():
-        file = Path(__file__).with_name(name)
+        file = Path(__file__).parents[1] / name
         if "--check" not in sys.argv[1:]:
             file.write_text(page(), encoding="utf-8")
         elif not file.exists() or file.read_text(encoding="utf-8") != page():

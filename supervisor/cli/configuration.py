@@ -1,4 +1,4 @@
-"""The configuration: check it, show what is in force, go back to an earlier version."""
+"""The configuration: check it, show it or its schema, go back to an earlier version."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from orpheus.config.effective import effective_for
+from orpheus.config.files import schema_of_settings
 from orpheus.config.handovers import for_commands, for_database
 from orpheus.config.load import checked
 from orpheus.config.problems import Problem
@@ -26,7 +27,7 @@ from orpheus.supervisor.cli.versions import rollback, versions
 
 @click.group()
 def config() -> None:
-    """Check the configuration, show it, or go back to an earlier version."""
+    """Check the configuration, show it or its schema, or go back to an earlier version."""
 
 
 @config.command()
@@ -96,6 +97,13 @@ def show_settings(operator: Operator) -> None:
     for setting in shown:
         line = f"{setting.key} = {_toml(setting.value)}"
         click.echo(line if setting.origin == DEFAULT else f"{line:<48}  # {setting.origin}")
+
+
+@config.command()
+@for_operator
+def schema(operator: Operator) -> None:  # noqa: ARG001 - it takes the options of every command
+    """Print the JSON Schema of the configuration, for editors."""
+    click.echo(schema_of_settings(), nl=False)
 
 
 for command in (versions, rollback):

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from orpheus.config.files import is_there
+from orpheus.config.files import SCHEMA, is_there, schema_of_settings
 from orpheus.config.sources import config_file
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
 _CONFIGURATION = """\
+#:schema ./orpheus.schema.json
 # The settings of this project. `orpheus config show{config}` prints all of them, with defaults.
 [database]
 url = "sqlite:///data/orpheus.db" # relative to the folder in which Orpheus is started
@@ -70,7 +71,7 @@ _USUAL_PATH = Path("orpheus.toml")
 @click.command()
 @for_operator
 def init(operator: Operator) -> None:
-    """Write a starter orpheus.toml, jobs.py and a test; overwrite nothing.
+    """Write a starter orpheus.toml with its schema, jobs.py and a test; overwrite nothing.
 
     The configuration is written where --config or $ORPHEUS_CONFIG says, else to orpheus.toml.
     """
@@ -80,6 +81,7 @@ def init(operator: Operator) -> None:
     option = f" --config {shlex.quote(str(path))}" if operator.config else ""
     done: dict[str, Any] = {"written": [], "kept": []}
     files = {str(path): _CONFIGURATION.format(config=option), **_FILES}
+    files[str(path.with_name(SCHEMA))] = schema_of_settings()
     for name, text in files.items():
         done["written" if _write(name, text) else "kept"].append(name)
     if operator.as_json:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.unit.testing.test_plugin import run_pytest
 
-NAMES = ["orpheus.toml", "jobs.py", "test_jobs.py"]
+NAMES = ["orpheus.toml", "jobs.py", "test_jobs.py", "orpheus.schema.json"]
 Orpheus = Callable[..., Any]
 
 
@@ -36,7 +36,7 @@ def test_the_files_of_a_new_project_work(orpheus: Orpheus, tmp_path: Path) -> No
 def test_nothing_is_overwritten(orpheus: Orpheus, tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text("mine")
     answer = orpheus("init", "--json")
-    written = ["orpheus.toml", "test_jobs.py"]
+    written = ["orpheus.toml", "test_jobs.py", "orpheus.schema.json"]
     assert answer.json == {"written": written, "kept": ["jobs.py"]}
     (tmp_path / "orpheus.toml").write_text("mine")
     code, out, _ = orpheus("init")

@@ -44,6 +44,11 @@ def move(source: End, target: End, tell: Tell) -> dict[str, int]:
     StorageError; then the source is as it was, but it may be closed, and the move can be repeated.
     If another process begins to copy the same, this one is refused.
     """
+    if source.store.moves.schema_version() != target.store.moves.schema_version():
+        raise MoveRefused(
+            f"{source.name} has a schema of a newer Orpheus: use that to move it, else what this "
+            "one does not know would be lost"
+        )
     arriving = _take_over(source, target) or _begin(source, target)
     counts = _copy(source.store, target.store, arriving, tell)
     _check(counts, target)

@@ -24,7 +24,7 @@ from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, host_ns
 from orpheus.shared.storage.postgres.connection import LOCK_WAIT_S, Connection
 from orpheus.shared.storage.postgres.notices import CHANNEL, Notices, sender_of
-from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema
+from orpheus.shared.storage.postgres.opening import READ_FLOOR, check_schema
 from orpheus.shared.storage.postgres.statements import Statements
 from orpheus.shared.storage.verbs.queues import ring_for_freed_room
 
@@ -197,7 +197,7 @@ class PostgresDatabase(Statements):
         self._locked = set()
         self._read_clock.forget()
         looks = time.monotonic() >= self._look_at_s
-        read = f"{read_clock}, ({READ_VERSION})" if looks else read_clock
+        read = f"{read_clock}, ({READ_FLOOR})" if looks else read_clock
 
         def note_row(row: Row, asked_ns: int) -> None:
             self._read_clock.set(int(row[0]), asked_ns)

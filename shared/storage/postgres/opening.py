@@ -7,7 +7,7 @@ from typing import Any, cast
 import psycopg
 
 from orpheus.shared.errors import DatabaseAway, DatabaseUnusable
-from orpheus.shared.storage.migrate import Migration, load_migrations, pending
+from orpheus.shared.storage.migrate import Migration, Schema, load_migrations, pending
 
 Ask = Callable[[str], Sequence[Any]]
 
@@ -18,9 +18,13 @@ _STATE = """SELECT current_setting('server_version_num')::int / 10000,
     current_setting('server_encoding'), pg_is_in_recovery(),
     to_regnamespace('orpheus') IS NOT NULL, to_regclass('orpheus.schema_migrations') IS NOT NULL,
     EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('orpheus')::oid)"""
-READ_VERSION = "SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
-_RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_ms)
-    VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
+READ_FLOOR = (
+    "SELECT coalesce(max(coalesce(readable_from, version)), 0) FROM orpheus.schema_migrations"
+)
+_READ_SCHEMA = """SELECT coalesce(max(version), 0),
+    coalesce(max(coalesce(readable_from, version)), 0) FROM orpheus.schema_migrations"""
+_RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, readable_from, applied_at_ms)
+    VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 
 
 def check_schema(connection: psycopg.Connection, name: str, *, create: bool) -> int:
@@ -36,7 +40,7 @@ def check_schema(connection: psycopg.Connection, name: str, *, create: bool) -> 
     if not create:
         return look_at_schema(ask, name, "start Orpheus once to make it")
     migrations = _migrations()
-    for migration in pending(name, _version(ask, name), migrations, may_migrate=True):
+    for migration in pending(name, _schema(ask, name), migrations, may_migrate=True):
         _migrate(connection, migration)
     return migrations[-1].version
 
@@ -48,10 +52,10 @@ def look_at_schema(ask: Ask, name: str, advice: str) -> int:
     where there is no schema. Raises DatabaseUnusable for another one.
     """
     migrations = _migrations()
-    version = _version(ask, name)
-    if not version:
+    schema = _schema(ask, name)
+    if not schema.version:
         raise DatabaseUnusable(f"there is no schema `orpheus` in {name}; {advice}")
-    pending(name, version, migrations, may_migrate=False)
+    pending(name, schema, migrations, may_migrate=False)
     return migrations[-1].version
 
 
@@ -59,8 +63,8 @@ def _migrations() -> Sequence[Migration]:
     return load_migrations("orpheus.shared.storage.postgres.migrations")
 
 
-def _version(ask: Ask, name: str) -> int:
-    """Return the version of the schema, 0 if there is none. Raises as `check_schema`."""
+def _schema(ask: Ask, name: str) -> Schema:
+    """Return the schema, version 0 if there is none. Raises as `check_schema`."""
     server, encoding, is_standby, _, is_ours, has_something = ask(_STATE)
     if server < _OLDEST_SERVER:
         raise DatabaseUnusable(f"{name} is PostgreSQL {server}; Orpheus needs {_OLDEST_SERVER}")
@@ -72,7 +76,7 @@ def _version(ask: Ask, name: str) -> int:
         raise DatabaseUnusable(
             f"the schema `orpheus` in {name} is of another program; it was left as it is"
         )
-    return int(ask(READ_VERSION)[0]) if is_ours else 0
+    return Schema(*map(int, ask(_READ_SCHEMA))) if is_ours else Schema(0, 0)
 
 
 def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
@@ -81,12 +85,12 @@ def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
         connection.execute(b"SET LOCAL lock_timeout = '9s'")
         connection.execute(b"SELECT pg_advisory_xact_lock($1)", (_LOCK,))
         _, _, _, has_schema, is_ours, _ = _row(connection, _STATE)
-        if is_ours and _row(connection, READ_VERSION)[0] >= migration.version:
+        if is_ours and _row(connection, _READ_SCHEMA)[0] >= migration.version:
             return
         if not has_schema:  # a role that may not create one may still own one
             connection.execute(b"CREATE SCHEMA orpheus")
         connection.execute(cast("Any", migration.sql.encode()))
-        connection.execute(_RECORD, (migration.version, migration.name))
+        connection.execute(_RECORD, (migration.version, migration.name, migration.readable_from))
 
 
 def _row(connection: psycopg.Connection, sql: str) -> Sequence[Any]:

@@ -26,7 +26,7 @@ from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.sqlite.apsw_errors import translated
 from orpheus.shared.storage.sqlite.inherited import refuse_inherited
-from orpheus.shared.storage.sqlite.opening import close_both, open_connection, schema_version
+from orpheus.shared.storage.sqlite.opening import close_both, open_connection, read_schema
 from orpheus.shared.storage.sqlite.same_files import SameFiles
 from orpheus.shared.storage.sqlite.turns import Turns
 
@@ -154,7 +154,7 @@ class Handle:
     def _refuse_newer(self) -> None:
         """Raise DatabaseUnusable if a newer Orpheus has changed the schema meanwhile."""
         assert self._connection is not None
-        refuse_newer(self.path, schema_version(self._connection), self._schema)
+        refuse_newer(self.path, read_schema(self._connection).readable_from, self._schema)
 
     def _is_lost(self) -> bool:
         # A file that was only moved may come back. The index of a log that is gone is of no use.

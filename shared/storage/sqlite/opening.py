@@ -12,7 +12,7 @@ from orpheus.shared.errors import DatabaseMissing, DatabaseUnusable
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.files import READ_ONLY, make_private_folder, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.storage.migrate import Migration, load_migrations, pending
+from orpheus.shared.storage.migrate import Migration, Schema, load_migrations, pending
 from orpheus.shared.storage.sqlite import inherited
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler, translated
 from orpheus.shared.storage.sqlite.history import check_history
@@ -23,6 +23,7 @@ from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 _OLDEST_SAFE_SQLITE = (3, 51, 3)  # before it the WAL-reset bug corrupts a shared database
 _STATEMENTS_KEPT = 400  # all of ours: with apsw's 100, a busy program prepares a tenth anew
 _APPLICATION_ID = 0x4F525048  # "ORPH" in the file's header
+_VERSIONS = 10_000  # a version has four digits
 _PRAGMAS = (
     "journal_mode = WAL",
     "foreign_keys = ON",
@@ -71,9 +72,23 @@ def open_connection(
         close_both(connection, files)  # the last other connection was closed at this moment: again
 
 
-def schema_version(connection: apsw.Connection) -> int:
-    """Return the version of the schema that the connection sees now."""
-    return cast("int", connection.pragma("user_version"))
+def read_schema(connection: apsw.Connection) -> Schema:
+    """Return the schema that the connection sees now."""
+    return _schema(cast("int", connection.pragma("user_version")))
+
+
+def _schema(user_version: int) -> Schema:
+    """Return the schema that `PRAGMA user_version` tells: 1000103 is 103, readable from 100.
+
+    103 alone is readable from 103. Both are in one number, so that both change at one moment.
+    """
+    readable_from, version = divmod(user_version, _VERSIONS)
+    return Schema(version, readable_from or version)
+
+
+def _user_version(schema: Schema) -> int:
+    version, readable_from = schema
+    return version if readable_from == version else readable_from * _VERSIONS + version
 
 
 def _connect(path: Path, *, create: bool) -> apsw.Connection:
@@ -166,11 +181,11 @@ def _unusable(path: Path, reason: str | None) -> DatabaseUnusable:
 def _prepare(connection: apsw.Connection, path: Path, *, create: bool) -> int:
     """Let the database have the newest schema; without `create`, only look. Return its version."""
     migrations = load_migrations("orpheus.shared.storage.sqlite.migrations")
-    application, version, has_tables = _header(connection)
+    application, schema, has_tables = _header(connection)
     if application != _APPLICATION_ID and (application or has_tables):
         raise DatabaseUnusable(f"{path} is a database of another program; it was left as it is")
-    needed = pending(path, version, migrations, may_migrate=create)
-    if version == 0:
+    needed = pending(path, schema, migrations, may_migrate=create)
+    if schema.version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # Else a statement is prepared again at each use (12 us of 15) where a value that is bound to it
     # might let the planner use a partial index. Our queries state the terms of such an index.
@@ -189,10 +204,13 @@ def _migrate(connection: apsw.Connection, migration: Migration) -> None:
     """Run one migration in a transaction, unless another process was first."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _header(connection)[1] < migration.version:
+        schema = _header(connection)[1]
+        if schema.version < migration.version:
             connection.execute(migration.sql)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {migration.version}")
+            oldest = max(schema.readable_from, migration.readable_from)
+            number = _user_version(Schema(migration.version, oldest))
+            connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -200,13 +218,13 @@ def _migrate(connection: apsw.Connection, migration: Migration) -> None:
         raise
 
 
-def _header(connection: apsw.Connection) -> tuple[int, int, bool]:
-    """Return the application id, the schema version, and whether there is any table.
+def _header(connection: apsw.Connection) -> tuple[int, Schema, bool]:
+    """Return the application id, the schema, and whether there is any table.
 
     One statement reads them at one moment: another process may be creating the schema right now.
     """
     sql = """SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_schema)
         FROM pragma_application_id, pragma_user_version"""
     [row] = connection.execute(sql).fetchall()
-    application, version, has_tables = cast("tuple[int, int, int]", row)
-    return application, version, bool(has_tables)
+    application, user_version, has_tables = cast("tuple[int, int, int]", row)
+    return application, _schema(user_version), bool(has_tables)

@@ -99,6 +99,11 @@ class Moves:
         self.says = ""
         """Where the database was moved to, as it was opened to be looked at; empty: it was not."""
 
+    def schema_version(self) -> int:
+        """Return the version of the schema, which may be newer than this program."""
+        version: int = self._database.value(self._sql["schema-version"])
+        return version
+
     # Who may use the database
 
     def mark(self) -> MoveMark | None:

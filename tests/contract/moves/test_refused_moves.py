@@ -220,3 +220,21 @@ def test_a_target_that_is_not_as_it_must_be_is_not_released(
     assert not can_start(opened, target) and not can_start(opened, source)
     moved(source, target)
     assert [line.line for line in opened(target).logs.after(held.job_id, 0, 9)] == ["line"] * 3
+
+
+@BOTH_WAYS
+def test_an_older_program_does_not_move_what_it_does_not_know(
+    pair: tuple[str, str], opened: Callable[..., Store], moved: Callable[..., dict[str, int]]
+) -> None:
+    source, target = pair
+    next_schema = {
+        "sqlite": "PRAGMA user_version = 1000101",
+        "postgresql": "INSERT INTO orpheus.schema_migrations VALUES (101, 'next', 1, 100)",
+    }
+    store = opened(source)
+    with store.write(durable=True):
+        store._database.run(next_schema[source.partition(":")[0]])
+    with pytest.raises(MoveRefused, match="has a schema of a newer Orpheus"):
+        moved(source, target)
+    store.jobs.submit(NewJob("noop"))
+    assert can_start(opened, source) and can_start(opened, target)

@@ -597,5 +597,7 @@ CREATE TABLE orpheus.leader (
 
 CREATE TABLE orpheus.schema_migrations (
     version bigint PRIMARY KEY,
-    name text COLLATE "C" NOT NULL, applied_at_ms bigint NOT NULL
+    name text COLLATE "C" NOT NULL, applied_at_ms bigint NOT NULL,
+    -- The oldest version whose programs may use the database after it; null: this one.
+    readable_from bigint
 );

@@ -18,6 +18,10 @@ DROP TRIGGER IF EXISTS closed ON orpheus.{table};
 -- Let the events and ids from here on belong to another history.
 UPDATE orpheus.history SET epoch = left(replace(gen_random_uuid()::text, '-', ''), 16);
 
+-- name: schema-version
+-- The version of the schema.
+SELECT max(version) FROM orpheus.schema_migrations;
+
 -- name: columns
 -- The columns of a table, but for the mark of rows that sum up others.
 SELECT column_name::text FROM information_schema.columns

@@ -23,6 +23,10 @@ DROP TRIGGER IF EXISTS closed_{table}_delete;
 UPDATE sqlite_sequence SET seq = seq + 10000000000 WHERE name = 'jobs';
 UPDATE history SET epoch = lower(hex(randomblob(8)));
 
+-- name: schema-version
+-- The version of the schema; shared/storage/sqlite/opening.py says what the number has.
+SELECT user_version % 10000 FROM pragma_user_version;
+
 -- name: columns
 -- The columns of a table.
 SELECT name FROM pragma_table_info(?) ORDER BY cid;

@@ -96,13 +96,14 @@ class Orpheus:
         by_file: bool = False,
         program: Sequence[str] = ("orpheus.supervisor",),
     ) -> None:
-        """`program`: what `python -m` runs."""
+        """`program`: what `python -m` runs, in the folder `root`."""
         self.folder = folder
+        self.root = ROOT
         self.database = folder / "data" / "orpheus.db"
         self.mark = uuid.uuid4().hex
         self.settings = {**QUICK, **settings}
         self.launcher = tuple(launcher)
-        self._program = tuple(program)
+        self.program = tuple(program)
         self._file = folder / "orpheus.toml" if by_file else None
         self.port = 0
         self._environment = {"CHAOS_FOLDER": str(folder), **(environment or {})}
@@ -120,7 +121,7 @@ class Orpheus:
     def spawn(self) -> subprocess.Popen[bytes]:
         """A supervisor, whatever becomes of it."""
         settings = {"database.url": f"sqlite:///{self.database}", "api.port": str(self.port)}
-        argv = [*self.launcher, sys.executable, "-m", *self._program]
+        argv = [*self.launcher, sys.executable, "-m", *self.program]
         if self._file is None:
             settings |= self.settings
         else:
@@ -132,7 +133,7 @@ class Orpheus:
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 argv,
-                cwd=ROOT,
+                cwd=self.root,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -27,17 +27,18 @@ RENAMED = {"gt": "exclusiveMinimum", "ge": "minimum"}
 
 HEAD = """# Settings
 
-`python docs/draw.py` generates this page from `config/orpheus.toml` and `config/settings.py`. Edit
-these, not this page.
-
-`--set KEY=VALUE` wins over a variable (`ORPHEUS_API__PORT=9000`), a variable wins over the file,
-and the file wins over the default. Durations are seconds, or `"500ms"`, `"30s"`, `"15m"`, `"2h"`,
-`"7d"`; sizes are bytes, or `"64KiB"`, `"1MiB"`. `orpheus config check` lists every mistake, and
-`orpheus config show` prints what is in force, and why.
+The configuration is a TOML file, `config/orpheus.toml` or `orpheus.toml`. `--set KEY=VALUE` wins
+over a variable (`ORPHEUS_API__PORT=9000`), a variable wins over the file, and the file wins over
+the default. Durations are seconds, or `"500ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`; sizes are bytes,
+or `"64KiB"`, `"1MiB"`. `orpheus config check` lists every mistake, and `orpheus config show` prints
+what is in force, and why.
 
 Editors with a TOML language server (Taplo, Even Better TOML) complete and check the file if its
 first line names the schema: `#:schema ./orpheus.schema.json`. `orpheus init` writes both;
 `orpheus config schema > orpheus.schema.json` writes the schema again after an upgrade.
+
+`python docs/draw.py` generates this page from the comments of `config/orpheus.toml`. Edit these,
+not this page.
 """
 
 

@@ -11,11 +11,7 @@ from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
 from orpheus.api.stream.sse import KEEP_ALIVE_S
 from orpheus.api.stream.websocket import SERVICE_RESTART, TRY_AGAIN_LATER
 
-HEAD = """# The event stream
-
-`python docs/draw.py` generates this page from the models of `docs/stream_frames.py`. One test
-checks that it is up to date, another that each frame that is sent fits. Edit the models, not this
-page.
+HEAD = """# Event stream
 
 `/ws` is a WebSocket that sends JSON frames, each with a `type`. `GET /events` sends the same
 events, in the same order, as server-sent events (`curl -N`).
@@ -53,6 +49,10 @@ too many (503 with `Retry-After`) are refused before the handshake, with a probl
 | 1000, 1001 | sent by clients that leave, such as a browser that leaves the page | |
 
 ## Frames of `/ws`
+
+`python docs/draw.py` generates this page from the models of `docs/stream_frames.py`. One test
+checks that it is up to date, another that each frame that is sent fits. Edit the models, not this
+page.
 
 Workers, job types, counts and log lines are as in `GET /workers` (but without `recent_exits` and
 `failed_lately`), `GET /types`, `GET /stats` and `GET /jobs/{{id}}/logs`.

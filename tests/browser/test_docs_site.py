@@ -21,7 +21,7 @@ LOADED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*(?:src|href)=\"?(?:https
     find_spec("zensical") is None and "CI" not in os.environ, reason="needs the group docs"
 )
 def test_the_site_is_whole_and_is_searched_without_a_network(page: Page) -> None:
-    build = [sys.executable, DOCS / "build_site.py"]
+    build: list[str | Path] = [sys.executable, DOCS / "build_site.py"]
     done = subprocess.run(build, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     site = DOCS / "site"

@@ -17,3 +17,11 @@ def test_every_page_has_its_place_once() -> None:
 def test_llms_txt_has_a_sentence_about_every_page() -> None:
     links = re.findall(r"^- \[.+\]\((.+?)\): .+\w", (DOCS / "llms.txt").read_text(), re.MULTILINE)
     assert sorted(links) == sorted(PAGES)
+
+
+def test_no_page_links_to_a_file_that_the_site_does_not_have() -> None:
+    """Write such a path as code: `CHANGELOG.md`."""
+    outward = re.compile(r"\]\(\.\./[^)]*\)")
+    assert {page: outward.findall((DOCS / page).read_text()) for page in PAGES} == {
+        page: [] for page in PAGES
+    }

@@ -15,8 +15,8 @@ SITE = DOCS / "site"
 
 def main() -> None:
     """Build the site, and copy each page as it is written beside it: llms.txt links to these."""
-    zensical = [Path(sys.executable).with_name("zensical"), "build", "--strict", "--clean"]
-    subprocess.run([*zensical, "--config-file", DOCS / "zensical.toml"], check=True)
+    zensical = [str(Path(sys.executable).with_name("zensical")), "build", "--strict", "--clean"]
+    subprocess.run([*zensical, "--config-file", str(DOCS / "zensical.toml")], check=True)
     for page in [*DOCS.glob("*.md"), *DOCS.glob("adr/*.md")]:
         shutil.copy(page, SITE / page.relative_to(DOCS))
 

@@ -1,8 +1,9 @@
 """Generate docs/state_machine.md and docs/slots.md from the tables of the pure modules.
 
 docs/stream.md is generated from the models of the frames by docs/draw_stream.py, docs/settings.md
-and config/orpheus.schema.json from the settings by docs/draw_settings.py, and docs/llms.txt from
-the first sentence of each page by docs/draw_llms.py.
+and config/orpheus.schema.json from the settings by docs/draw_settings.py, docs/api.md from
+docstrings by docs/draw_api.py, and docs/llms.txt from the first sentence of each page by
+docs/draw_llms.py.
 
 `python docs/draw.py` writes the pages. With `--check` it writes nothing, names the pages that are
 out of date, and exits 1 if there are any.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from docs.draw_api import api_page
 from docs.draw_llms import decisions_page, llms_text
 from docs.draw_settings import schema_file, settings_page
 from docs.draw_stream import stream_page
@@ -204,6 +206,7 @@ PAGES = {
     "docs/stream.md": stream_page,
     "docs/settings.md": settings_page,
     "config/orpheus.schema.json": schema_file,
+    "docs/api.md": api_page,
     "docs/adr/README.md": decisions_page,
     "docs/llms.txt": llms_text,  # the last: it reads the others
 }

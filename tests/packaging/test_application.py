@@ -136,7 +136,7 @@ def test_the_commands_say_the_version(application: Installed, arguments: list[st
     program = application.environment / "bin" / arguments[0]
     run = application.run(program, *arguments[1:], "--version")
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == f"orpheus {version('orpheus')}\n"
+    assert run.stdout == f"orpheus {version('orpheus-jobs')}\n"
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])

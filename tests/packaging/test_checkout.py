@@ -33,7 +33,7 @@ def run(*arguments: str) -> str:
     "name", variants(["supervisor", "orpheus.supervisor", "orpheus"], "supervisor")
 )
 def test_the_supervisor_says_its_version(name: str) -> None:
-    assert run(name, "--version") == f"orpheus {version('orpheus')}\n"
+    assert run(name, "--version") == f"orpheus {version('orpheus-jobs')}\n"
 
 
 @pytest.mark.parametrize("name", variants(["api", "orpheus.api"], "api"))

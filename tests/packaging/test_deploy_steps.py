@@ -77,7 +77,7 @@ def test_the_steps_of_the_containerfile_install_the_command(
     [built_of_the_tree] = (environments[first].folder / "wheel").glob("*.whl")
     assert files_of(built_of_the_tree) == files_of(wheel)
     shown = environments[last].run(environments[last].orpheus, "--version")
-    assert shown.stdout == f"orpheus {version('orpheus')}\n"
+    assert shown.stdout == f"orpheus {version('orpheus-jobs')}\n"
     assert not [p for p in environments[last].site_packages.iterdir() if p.name == "hatchling"]
 
 
@@ -94,4 +94,4 @@ def test_the_steps_of_the_page_install_the_command(
     for options in installs:
         pip_install(host, options)
     shown = host.run(host.orpheus, "--version")
-    assert (shown.returncode, shown.stdout) == (0, f"orpheus {version('orpheus')}\n")
+    assert (shown.returncode, shown.stdout) == (0, f"orpheus {version('orpheus-jobs')}\n")

@@ -39,7 +39,7 @@ def test_the_build_group_is_what_the_build_requires() -> None:
 @pytest.mark.parametrize("name", WANTED)
 def test_the_dependencies_are_locked_to_versions_they_allow_and_no_others_are(name: str) -> None:
     wanted = {canonicalize_name(r.name): r for r in map(Requirement, WANTED[name])}
-    direct = {key: r for key, r, entry in locked(name) if "orpheus (pyproject.toml" in entry}
+    direct = {key: r for key, r, entry in locked(name) if "orpheus-jobs (pyproject.toml" in entry}
     assert set(direct) == set(wanted), how(name)
     for key, requirement in direct.items():
         (pinned,) = requirement.specifier

@@ -4,4 +4,4 @@ from orpheus.shared.version import VERSION
 
 
 def test_it_is_the_version_of_the_package() -> None:
-    assert version("orpheus") == VERSION
+    assert version("orpheus-jobs") == VERSION

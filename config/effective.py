@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orpheus.config.files import etag_of
+from orpheus.config.dev import DEV_DATABASE, DEV_URL, dev_defaults
+from orpheus.config.files import etag_of, is_there
 from orpheus.config.sources import Sources, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.errors import ConfigurationError
@@ -29,7 +30,8 @@ from orpheus.shared.storage import locked_file, state_files
 if TYPE_CHECKING:  # pydantic takes longer to import than a command may take
     from orpheus.config.settings import Settings
 
-_DEFAULT_URL = "sqlite:///data/orpheus.db"
+_DEFAULT_DATABASE = Path("data/orpheus.db")
+_DEFAULT_URL = f"sqlite:///{_DEFAULT_DATABASE}"
 NO_SUPERVISOR = (
     "no supervisor runs whose settings could be used; mend the configuration, or name the database "
     "and take the defaults: --set database.url=sqlite:///FILE"
@@ -63,6 +65,22 @@ class NamedDatabase(Struct, frozen=True):
     listen_url: str
     is_certain: bool
     """False if the file cannot be read, and only the file may name the database."""
+
+
+def command_sources(
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
+) -> Sources:
+    """Read the sources of a command or a client.
+
+    If they name no database, it is that of `orpheus dev` in this folder if that runs now, or if
+    there is no other.
+    """
+    sources = read_sources(config, sets, environ)
+    if sources.origin(("database", "url")) is None:
+        is_only = is_there(DEV_DATABASE) and not is_there(_DEFAULT_DATABASE)
+        if is_only or read_effective(state_files(DEV_URL, "")) is not None:
+            return read_sources(config, sets, environ, dev_defaults())
+    return sources
 
 
 def named_database(sources: Sources) -> NamedDatabase | None:
@@ -128,7 +146,7 @@ def command_settings(
     variable names the database, it is what these and the defaults say.
     Raises ConfigurationError if neither helps, or if `--set` itself is wrong.
     """
-    sources = read_sources(config, sets, environ)
+    sources = command_sources(config, sets, environ)
     found = effective_for(sources)
     if found is not None and not sources.problems and found.digest == sources.digest():
         return found.handover, []

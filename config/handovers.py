@@ -248,4 +248,5 @@ def for_worker(settings: "Settings", pool: str) -> WorkerHandover:
         stop_timeout_s=settings.supervisor.stop_timeout,
         max_jobs=settings.pools[pool].max_jobs,
         concurrency=settings.pools[pool].concurrency,
+        echoes_jobs=settings.jobs.watch,
     )

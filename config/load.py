@@ -20,7 +20,11 @@ def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str
     config/orpheus.toml, else orpheus.toml, which may both be missing.
     Raises ConfigurationError with every problem, one a line.
     """
-    sources = read_sources(config, sets, environ)
+    return settings_of(read_sources(config, sets, environ))
+
+
+def settings_of(sources: Sources) -> Settings:
+    """Return the settings that the sources give. Raises ConfigurationError with every problem."""
     settings, problems = checked(sources)
     if problems or settings is None:
         raise ConfigurationError(*map(sources.line, problems))

@@ -128,6 +128,7 @@ class Jobs(Table):
     backoff_jitter: Annotated[float, Strict(), Field(ge=0, lt=1)] = 0.1
     cancel_grace: Seconds = 10
     quarantine_after: Annotated[Integer, Field(ge=0, le=1000)] = 5
+    watch: Flag = False
     waits_long: Seconds = 30 * 86_400
 
 

@@ -57,11 +57,18 @@ class Sources(Struct, dict=True):
     """False if there is a file and it is not TOML."""
     layers: list[dict[str, Any]] = []
     """One for each source; later ones win."""
+    said: list[dict[str, Any]] = []
+    """Those of the user, without what `orpheus dev` adds."""
     problems: list[Problem] = []
     _origins: dict[KeyPath, str] = {}
 
     def add(self, values: dict[str, Any], origin: str) -> None:
         """Add a source; `origin` names it."""
+        self.said.append(values)
+        self.assume(values, origin)
+
+    def assume(self, values: dict[str, Any], origin: str = "orpheus dev") -> None:
+        """Add what no user has said."""
         self.layers.append(values)
         for key, _ in leaves(values):
             for length in range(1, len(key)):  # a value of an earlier source: a table replaces it
@@ -77,7 +84,7 @@ class Sources(Struct, dict=True):
 
     def digest(self) -> str:
         """Return a digest of the values of each source, however they are written."""
-        said = json.dumps([layer for layer in self.layers if layer], sort_keys=True, default=repr)
+        said = json.dumps([layer for layer in self.said if layer], sort_keys=True, default=repr)
         return hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()
 
     def origin(self, key: KeyPath) -> str | None:
@@ -130,6 +137,12 @@ class Sources(Struct, dict=True):
             if isinstance(name, str) and NAME.fullmatch(name):
                 return dotted((key[0], name, *key[2:]))
         return dotted(key)
+
+    def read_found_file(self, config: Path | None, environ: Mapping[str, str]) -> None:
+        """Add the content of the configuration file, if there is one. A named one must be there."""
+        file = config_file(config, environ)
+        if config or environ.get("ORPHEUS_CONFIG") or is_there(file):
+            self.read_file(file)
 
     def read_file(self, path: Path) -> None:
         """Add the content of the TOML file, or the problem that it cannot be read."""
@@ -198,12 +211,17 @@ def read_toml(text: str) -> dict[str, Any]:
     raise too_deep
 
 
-def read_sources(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:
-    """Read everything that was set. A file that was named must be there."""
+def read_sources(
+    config: Path | None,
+    sets: Sequence[str],
+    environ: Mapping[str, str],
+    assumed: dict[str, Any] | None = None,
+) -> Sources:
+    """Read everything that was set, over what is `assumed`. A file that was named must be there."""
     sources = Sources()
-    file = config_file(config, environ)
-    if config or environ.get("ORPHEUS_CONFIG") or is_there(file):
-        sources.read_file(file)
+    if assumed is not None:
+        sources.assume(assumed)
+    sources.read_found_file(config, environ)
     return sources.read_others(sets, environ)
 
 

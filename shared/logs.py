@@ -69,6 +69,9 @@ _FLUSH_S = 1.0
 _MAX_VALUE_CHARS = 8_192
 _CUT = "…(cut)"
 _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
+_ROUTINE = frozenset(
+    f"worker_{what}" for what in ("draining", "ended", "exited", "started", "stopping")
+)
 _RESERVED = ("at", "level", "process")
 
 
@@ -227,6 +230,8 @@ def _console_renderer(coloured: bool) -> Processor:
         Column("level", LogLevelColumnFormatter(levels, style("0"))),
         Column("process", column("36", width=10)),
         Column("event", column("1")),
+        Column("said_by", column("35")),
+        Column("said", column("")),
     ]
     draw = ConsoleRenderer(columns=columns, exception_formatter=plain_traceback)
 
@@ -235,6 +240,8 @@ def _console_renderer(coloured: bool) -> Processor:
         line = {printable(key): value for key, value in line.items()}
         line["at"] = datetime.now().astimezone().isoformat(timespec="milliseconds")[11:23]
         line["event"] = printable(line["event"])
+        if "said_by" in line:  # the words of a job, not the name of an event
+            line["said"] = line.pop("event")
         rows = [f"\n    {printable(row)}" for row in exception.splitlines()]
         return str(draw(logger, method, line)) + "".join(rows)
 
@@ -246,11 +253,12 @@ def _shown(value: Any) -> str:
     return str(value) if plain else printable(repr(value))
 
 
-def configure_logging(level: str, format: str, name: str) -> None:
+def configure_logging(level: str, format: str, name: str, *, in_short: bool = False) -> None:
     """Start logging to stderr. `name` is the slot's; `format`: auto, console or json.
 
-    `auto` is console on a terminal. May be called again, with other values. Before the first
-    call, and after `stop_logging`, lines are discarded.
+    `auto` is console on a terminal. `in_short` leaves out what happens at each reload of code.
+    May be called again, with other values. Before the first call, and after `stop_logging`, lines
+    are discarded.
     """
     global _output
     stop_logging()
@@ -259,6 +267,8 @@ def configure_logging(level: str, format: str, name: str) -> None:
     console = format == "console" or (format == "auto" and is_terminal)
     renderer = _Renderer(_console_renderer(is_terminal) if console else _render_json, name)
     queue = _Queue(renderer)
+    if in_short and level.upper() == "INFO":
+        queue.addFilter(_is_news)
     queue.setLevel(level.upper())  # the log of a job takes more from the root logger
     writer = _Writer(queue, renderer)
     writer.start()
@@ -269,6 +279,11 @@ def configure_logging(level: str, format: str, name: str) -> None:
         logger.setLevel(level.upper())
     _orpheus.disabled = False
     logging.raiseExceptions = False
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    event = record.msg.get("event") if isinstance(record.msg, dict) else None
+    return event not in _ROUTINE or record.levelno > logging.INFO
 
 
 def write_root_logger_too() -> None:

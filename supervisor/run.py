@@ -11,15 +11,17 @@ import functools
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Thread
+
+import msgspec
 
 from orpheus.config.handovers import for_database, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.errors import ConfigurationError, ExitCode
-from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.errors import ConfigurationError, ExitCode, ModulesNotDescribed
+from orpheus.shared.logs import get_logger, stop_logging
 from orpheus.shared.operations.reclaim import void_other_boots
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.operations.waiting import once_it_answers
@@ -42,7 +44,7 @@ from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.configuration import Configuration, KeptConfiguration, allow_files_for
 from orpheus.supervisor.plan.listeners import Listeners
-from orpheus.supervisor.plan.reload import ReadSettings, Reloader, described_types
+from orpheus.supervisor.plan.reload import ReadSettings, Rejected, Reloader, described_types, log_as
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot
 from orpheus.supervisor.recorder import Recorder
 from orpheus.supervisor.startup import (
@@ -62,7 +64,33 @@ _LAST_BATCHES_S = 1.0
 """How long to wait for the batches of outboxes that are under way; ending them early is safe."""
 
 
-def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) -> int:
+class Development(msgspec.Struct, frozen=True):
+    """What `orpheus dev` does otherwise: job modules that do not import are waited for."""
+
+    hints: Callable[[], Sequence[str]]
+    """Returns the lines to print below the address."""
+    debugs: bool = False
+    """Jobs have the terminal."""
+
+
+class _Prepared(msgspec.Struct, frozen=True):
+    """What the start has made before the first child."""
+
+    configuration: Configuration
+    listeners: Listeners
+    bell: Bell
+    swept: list[ProcessEnded]
+    """If many hosts write: the processes that were swept."""
+    code_trouble: str
+    """Why the job modules cannot be used yet; empty: they can."""
+
+
+def run_supervisor(
+    read: ReadSettings,
+    signals: Signals,
+    sets: Sequence[str],
+    development: Development | None = None,
+) -> int:
     """Supervise in the foreground until a signal to stop; return the exit code.
 
     `read` reads the settings, at the start and at each reload.
@@ -77,7 +105,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
     read = _with_paths_resolved_once(read)
     settings = read()
     notifier = Notifier(os.environ)  # first: no child may inherit the socket
-    configure_logging(settings.logging.level, settings.logging.format, "supervisor")
+    log_as(settings)
     allow_files_for(settings)
     lock_fd = None
     try:
@@ -85,7 +113,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
         become_subreaper()
         state = state_files(settings.database.url, settings.database.state_dir)
         lock_fd = lock_database(state)
-        return _supervise(read, signals, sets, settings, state, notifier, lock_fd)
+        return _supervise(read, signals, sets, settings, state, notifier, lock_fd, development)
     except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK
     finally:
@@ -115,19 +143,25 @@ def _supervise(
     state: StateFiles,
     notifier: Notifier,
     lock_fd: int,
+    development: Development | None,
 ) -> int:
     clock = SystemClock()
     kill_leftovers(state)
-    prepare = functools.partial(_prepare, settings, state, clock, noted_supervisor(lock_fd))
-    configuration, listeners, bell, swept = once_it_answers(prepare)
+    waits = development is not None
+    prepare = functools.partial(
+        _prepare, settings, state, clock, noted_supervisor(lock_fd), waits_for_code=waits
+    )
+    prepared = once_it_answers(prepare)
+    configuration, listeners, bell = prepared.configuration, prepared.listeners, prepared.bell
     configuration.sets = sets
+    configuration.debugs = development is not None and development.debugs
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
     kept = KeptConfiguration(state, clock)
     kept.take(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
-    for ended in swept:
+    for ended in prepared.swept:
         recorder.watch_late(ended)
     sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners, kept.take)
@@ -143,13 +177,19 @@ def _supervise(
         notifier=notifier,
         describing=reloader.describing,
         other_trouble=lambda: "; ".join(filter(None, (drainers.trouble(), reloader.trouble))),
-        on_settled=functools.partial(_announce, configuration),
+        on_settled=functools.partial(
+            _announce, configuration, hints=development.hints if development else tuple
+        ),
     )
-    Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier, drainers)
+    orders = Orders(
+        loop, configuration, listeners, recorder, signals, reloader, bell, notifier, drainers
+    )
     for thread in (recorder, sampler, reloader):
         thread.start()
     drainers.adopt(configuration.outboxes())
     recorder.record(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
+    if prepared.code_trouble:
+        orders.reject(Rejected("the start", prepared.code_trouble))
     try:
         return loop.run()
     finally:
@@ -167,13 +207,12 @@ def _supervise(
 
 
 def _prepare(
-    settings: Settings, state: StateFiles, clock: Clock, earlier: str
-) -> tuple[Configuration, Listeners, Bell, list[ProcessEnded]]:
+    settings: Settings, state: StateFiles, clock: Clock, earlier: str, *, waits_for_code: bool
+) -> _Prepared:
     """Sweep the database, bind the API's socket, and store the job types.
 
-    If many hosts write, it also returns the processes that were swept. `earlier` is the incarnation
-    of the supervisor that ran here before. The sweep comes first: an API that was left behind may
-    still hold the address.
+    `earlier` is the incarnation of the supervisor that ran here before. The sweep comes first: an
+    API that was left behind may still hold the address.
     """
     store = open_storage(for_storage(settings), create=True)
     listeners = Listeners()
@@ -186,10 +225,17 @@ def _prepare(
         listener = listeners.take(api.host, api.port) if api.enabled else None
         if listener is not None:
             listeners.let_go(listener)  # `keep_only` keeps it all the same, as the current one
-        build = store.types.replace(described_types(settings))
-        write_settings(store, for_database(settings))
+        build, trouble = None, ""
+        try:
+            build = store.types.replace(described_types(settings))
+            write_settings(store, for_database(settings))
+        except (ConfigurationError, ModulesNotDescribed) as error:
+            if not waits_for_code:
+                raise
+            build, trouble = None, str(error)
         bell = store.bells.listen_supervisor()
-        return Configuration(settings, listener, build), listeners, bell, swept
+        configuration = Configuration(settings, listener, build)
+        return _Prepared(configuration, listeners, bell, swept, trouble)
     except BaseException:
         listeners.close()
         raise
@@ -197,7 +243,11 @@ def _prepare(
         store.close()
 
 
-def _announce(configuration: Configuration, slots: Sequence[Slot]) -> None:
+def _announce(
+    configuration: Configuration,
+    slots: Sequence[Slot],
+    hints: Callable[[], Sequence[str]] = tuple,
+) -> None:
     """Print where it runs, once every slot is ready or has failed for the first time.
 
     A reload may have moved the API since the start.
@@ -210,6 +260,9 @@ def _announce(configuration: Configuration, slots: Sequence[Slot]) -> None:
         for slot in slots
         if slot.state is not SlotState.READY
     ]
+    lines += [f"  {hint}" for hint in hints()]
+    if configuration.build is None:
+        lines.append("  no worker runs until the job modules import: mend them, and save the file")
     # On a thread: a stopped terminal or a closed pipe must not block the main loop.
     Thread(target=_print, args=("\n".join(lines) + "\n",), daemon=True).start()
 

@@ -39,6 +39,7 @@ from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.around import Around, load_around
+from orpheus.worker.attempt.echo import JobEcho
 from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
@@ -90,7 +91,7 @@ def run_worker(
     # A job may change the current directory.
     settings = replace(settings, storage=settled(settings.storage))
     keep_freed_memory(_KEPT_MB)
-    configure_logging(settings.log_level, settings.log_format, slot)
+    configure_logging(settings.log_level, settings.log_format, slot, in_short=settings.echoes_jobs)
     atexit.register(stop_logging)  # first, so that it is called last
     _allow_files(settings.concurrency)
     held: HeldLeases | None = None
@@ -104,6 +105,7 @@ def run_worker(
         ring = _retry(control, partial(LineRing.create, cell_file))
         stray = StrayOutput(stray_path(cell_file), ring)
         held = _retry(control, lambda: _new_leases(settings, cell_file, ring))
+        held.echo = JobEcho() if settings.echoes_jobs else None
         holder = Holder(slot, incarnation, os.getpid())
         return _Worker(settings, holder, store, held, control, stray, stored).work()
     except _StopRequested:
@@ -146,13 +148,15 @@ class _Worker(msgspec.Struct):
             store.versions.loaded = loaded_versions
             if stored is not None:
                 self._stand_in(stored)
-            _retry(control, self.stray.start)
+            if not settings.debugs:  # else descriptors 1 and 2 stay on the terminal
+                _retry(control, self.stray.start)
             listening = listen(settings.storage) if control.is_alone else None
             loop = self._new_loop(types, around, queries, renewal)
             renewal.set_ready()
             failpoint("worker.ready")
             control.send({"say": "ready"})
-            log.info(
+            tell = log.debug if settings.echoes_jobs else log.info  # the supervisor tells it, too
+            tell(
                 "worker_ready",
                 pool=settings.pool,
                 queues=list(settings.queues),
@@ -269,7 +273,7 @@ class _Worker(msgspec.Struct):
 
     def _capture_and_cut_off(self) -> Capture:
         state, running_log = self.store.state, self.held.log_of_caller
-        capture = Capture(running_log)
+        capture = Capture(running_log, takes_prints=not self.settings.debugs)
         channel = self.control.channel_fd()
         descriptors = [*self.stray.saved, *(() if channel is None else (channel,))]
         cut_off_children(

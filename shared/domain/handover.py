@@ -100,6 +100,10 @@ class WorkerHandover(Handover, frozen=True, kw_only=True):
     """`module:function` names of the context managers around each attempt."""
     max_jobs: int = 0
     """The worker ends after so many jobs, to be replaced; 0: never."""
+    echoes_jobs: bool = False
+    """Write what jobs log into the log of the worker, too."""
+    debugs: bool = False
+    """The worker's jobs have the terminal, and no timeout."""
     build: str = ""
     """The job types that the supervisor described before it started this worker: see `Types`."""
 

@@ -30,6 +30,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "config": ("configuration", "Check the configuration, show it, or go back to a version."),
     "db": ("database", "Check, verify, back up or move the database."),
     "delete": ("job_actions", "Delete jobs that have ended, with their attempts and logs."),
+    "dev": ("dev", "Start everything for development: no file needed, saved job code is reloaded."),
     "drain": ("workers", "Let each SLOT finish its job, then keep it down until a restart."),
     "errors": ("types", "Count the failed jobs by type, error and location."),
     "healthcheck": ("service", "Ask the API whether it is ready; exit 1 if it is not."),

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from orpheus.config.effective import effective_for
+from orpheus.config.effective import command_sources, effective_for
 from orpheus.config.files import schema_of_settings
 from orpheus.config.handovers import for_commands, for_database
 from orpheus.config.load import checked
 from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings
-from orpheus.config.sources import key_path, merged, nested, read_sources
+from orpheus.config.sources import key_path, merged, nested
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.messages.configuration import Setting
@@ -53,7 +53,7 @@ def check(operator: Operator, modules: bool) -> None:
 
 def _checked(operator: Operator, modules: bool) -> Settings:
     """Return the settings. Raises ConfigurationError with every problem."""
-    sources = read_sources(operator.config, operator.sets, os.environ)
+    sources = command_sources(operator.config, operator.sets, os.environ)
     settings, problems = checked(sources)
     of_types: Sequence[str] = ()
     if settings is not None and modules and not problems:
@@ -77,7 +77,7 @@ def show_settings(operator: Operator) -> None:
 
     If the file is wrong, warn and show the settings of the running Orpheus.
     """
-    sources = read_sources(operator.config, operator.sets, os.environ)
+    sources = command_sources(operator.config, operator.sets, os.environ)
     settings, problems = checked(sources)
     if settings is not None and not problems:
         shown: Sequence[Setting] = shown_settings(settings)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import click
 
 from orpheus.config.editing.file import ConfigurationFile
-from orpheus.config.effective import named_database
-from orpheus.config.sources import config_file, read_sources
+from orpheus.config.effective import command_sources, named_database
+from orpheus.config.sources import config_file
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import ConfigurationError, StorageError
 from orpheus.shared.messages.configuration import SettingProblem
@@ -80,7 +80,7 @@ def rollback(operator: Operator, version: int, reason: str | None) -> None:
 
 def _editor(operator: Operator) -> ConfigurationFile:
     """Return the editor of the file; its versions are beside the database."""
-    sources = read_sources(operator.config, operator.sets, os.environ)
+    sources = command_sources(operator.config, operator.sets, os.environ)
     path, named = config_file(operator.config, os.environ), named_database(sources)
     if named is None:
         raise ConfigurationError("database.url is not text: name it by --set database.url=…")
@@ -91,7 +91,7 @@ def _editor(operator: Operator) -> ConfigurationFile:
 @contextlib.contextmanager
 def _store(operator: Operator) -> Iterator[Store | None]:
     """Open the database, to check jobs and to write the audit log; None if it cannot be used."""
-    named = named_database(read_sources(operator.config, operator.sets, os.environ))
+    named = named_database(command_sources(operator.config, operator.sets, os.environ))
     with contextlib.ExitStack() as stack:
         store = None
         try:

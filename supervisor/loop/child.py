@@ -81,7 +81,7 @@ class ChildHandle(ProcessHandle):
             with theirs:
                 process = subprocess.Popen(
                     [*spec.argv, "--control-fd", str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
+                    stdin=None if spec.has_terminal else subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(), *spec.pass_fds),
                     start_new_session=True,
                     env={**os.environ, INCARNATION_VARIABLE: incarnation},

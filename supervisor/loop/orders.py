@@ -5,10 +5,12 @@ then makes it happen, turn by turn. Nothing here waits.
 """
 
 import signal
+from collections.abc import Iterable
 
 import msgspec
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction, reload_name
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
@@ -62,7 +64,7 @@ class Orders(msgspec.Struct, eq=False):
             case signal.SIGHUP if not self.signals.terminal_gone():
                 self._reload("SIGHUP")
             case signal.SIGUSR2:
-                self._reload("SIGUSR2", replace_all=True)
+                self._reload("SIGUSR2", replaces=Role)
             case signal.SIGTTIN:
                 self._scale_by(+1)
             case signal.SIGTTOU:
@@ -72,11 +74,11 @@ class Orders(msgspec.Struct, eq=False):
             case _:
                 self.loop.stop(number.name)
 
-    def _reload(self, why: str, *, replace_all: bool = False) -> None:
+    def _reload(self, why: str, *, replaces: Iterable[Role] = ()) -> None:
         if self.loop.is_stopping:
             return
         self.notifier.reloading()
-        self.reloader.ask(why, replace_all=replace_all)
+        self.reloader.ask(why, replaces=replaces)
 
     def _scale_by(self, more: int) -> None:
         pool = self.configuration.main_pool()
@@ -144,7 +146,7 @@ class Orders(msgspec.Struct, eq=False):
             if isinstance(result, Reloaded):
                 self._adopt(result)
             else:
-                self._reject(result)
+                self.reject(result)
             self.notifier.reloaded(self.loop.status)
 
     def _adopt(self, new: Reloaded) -> None:
@@ -154,8 +156,7 @@ class Orders(msgspec.Struct, eq=False):
             self.listeners.let_go(new.listener)
         configuration.adopt(new.settings, new.listener, new.build)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
-        if new.replace_all:
-            self.loop.slots = fleet.rolling_restart(self.loop.slots)
+        self.loop.slots = fleet.rolling_restart(self.loop.slots, new.replaces)
         self.loop.adopt(configuration.plan())
         self.loop.rejected = None
         self.recorder.adopt(configuration.duties())
@@ -171,13 +172,16 @@ class Orders(msgspec.Struct, eq=False):
         self.recorder.record(Kind.CONFIG_RELOADED, body)
         log.info("config_reloaded", why=new.why, changed=list(new.changed), restarts=restarts)
 
-    def _reject(self, rejected: Rejected) -> None:
+    def reject(self, rejected: Rejected) -> None:
+        """Go on as before, and say why where people look."""
         self._has_moved = True  # it may have bound a socket that is not needed
         self.loop.rejected = _in_short(rejected.reason)
         source = str(self.configuration.settings.source or "")
         body = {"source": source, "why": rejected.why, "reason": rejected.reason}
         self.recorder.record(Kind.CONFIG_REJECTED, body)
-        log.error("config_rejected", why=rejected.why, reason=rejected.reason)
+        headline, *rows = rejected.reason.splitlines() or [""]
+        trace = {"exception": "\n".join(rows)} if rows else {}
+        log.error("config_rejected", why=rejected.why, reason=headline, **trace)
 
 
 def _in_short(reason: str) -> str:

@@ -49,17 +49,25 @@ class Configuration(msgspec.Struct):
     settings: Settings
     listener: socket | None
     """The API's listening socket; None without an API."""
-    build: str
-    """The name of the job types that the modules define: see `Types`."""
+    build: str | None
+    """The name of the job types that the modules define: see `Types`. None if the modules have not
+    been imported yet: until then no worker runs."""
     scaled: dict[str, int] = msgspec.field(default_factory=dict)
     """Pool or program -> the number of slots that an operator set instead of the configured one."""
     sets: Sequence[str] = ()
     """The `--set` options."""
+    debugs: bool = False
+    """Jobs have the terminal."""
 
     def plan(self) -> Plan:
         """Return what should run now."""
         socket_fd = None if self.listener is None else self.listener.fileno()
-        return make_plan(self.settings, socket_fd, self.build, self.scaled, self.sets)
+        scaled = self.scaled
+        if self.build is None:
+            scaled = {**scaled, **dict.fromkeys(self.settings.pools, 0)}
+        return make_plan(
+            self.settings, socket_fd, self.build or "", scaled, self.sets, debugs=self.debugs
+        )
 
     def duties(self) -> Duties:
         """Return what the recorder does regularly."""

@@ -35,6 +35,8 @@ class ProcessSpec(WantedSlot, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     handover: Mapping[str, Any] = msgspec.field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
+    has_terminal: bool = False
+    """It reads from the supervisor's own standard input."""
     program: ProgramSettings | None = None
     """The settings if it is a program of [[programs]]; None: one of our own processes."""
 
@@ -71,16 +73,19 @@ def make_plan(
     build: str,
     scaled: Mapping[str, int],
     sets: Sequence[str],
+    *,
+    debugs: bool = False,
 ) -> Plan:
     """Return the plan: the API (unless `socket_fd` is None), the workers of each pool, programs.
 
     `build` changes with the job modules; `scaled` holds the pools and programs that have
-    another number of slots than configured; `sets` are the `--set` options.
+    another number of slots than configured; `sets` are the `--set` options. `debugs`: jobs have the
+    terminal.
     """
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
         handover = for_worker(settings, name)
-        settings_of_worker = msgspec.to_builtins(replace(handover, build=build))
+        settings_of_worker = msgspec.to_builtins(replace(handover, build=build, debugs=debugs))
         fingerprint = _digest([_WORKER_ARGV, msgspec.to_builtins(worker_runs_on(handover)), build])
         specs += [
             ProcessSpec(
@@ -89,6 +94,7 @@ def make_plan(
                 role=Role.WORKER,
                 argv=_WORKER_ARGV,
                 handover={"slot": f"{name}-{number}", "settings": settings_of_worker},
+                has_terminal=debugs,
                 fingerprint=fingerprint,
             )
             for number in range(1, scaled.get(name, pool.workers) + 1)
@@ -124,6 +130,7 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
         crash_loop_window_s=supervisor.crash_loop_window,
         max_age_s=limits.max_age if limits else 0,
         max_memory_bytes=limits.max_memory_mb * 2**20 if limits else 0,
+        replaces_all_at_once=settings.jobs.watch,
     )
 
 

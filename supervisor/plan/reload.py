@@ -12,7 +12,7 @@ import os
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from socket import socket
 from threading import Lock, Thread
 
@@ -22,12 +22,14 @@ from orpheus.config.changes import MEANT, changed_keys, emptied
 from orpheus.config.files import is_there, state_of
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.settings import Settings
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.storage import TypeRow, open_storage
+from orpheus.supervisor.plan.code_watch import CodeWatch
 from orpheus.supervisor.plan.configuration import allow_files_for
 from orpheus.supervisor.plan.listeners import Listeners
 
@@ -47,8 +49,8 @@ _RETRY_S = 5.0
 class Reloaded(msgspec.Struct, frozen=True):
     """A configuration that was checked and is in the database already.
 
-    `why` says what asked for it. `changed` names the settings that differ. With `replace_all` every
-    process is replaced.
+    `why` says what asked for it. `changed` names the settings that differ. `replaces`: the roles
+    whose processes are all replaced.
     """
 
     why: str
@@ -56,7 +58,7 @@ class Reloaded(msgspec.Struct, frozen=True):
     listener: socket | None
     build: str
     changed: tuple[str, ...]
-    replace_all: bool
+    replaces: frozenset[Role]
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -70,11 +72,13 @@ class _Order(msgspec.Struct, frozen=True):
     """Reload, and why; an empty `why` only wakes the thread."""
 
     why: str
-    replace_all: bool = False
+    replaces: frozenset[Role] = frozenset()
 
 
 class Reloader:
     """Checks a configuration on request, and when the file changes (`supervisor.watch_config`).
+
+    With `jobs.watch` it also does so when job code is saved, and has the workers replaced.
 
     It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
     this thread describes the job modules: the code that reaps other children must leave that child
@@ -101,15 +105,19 @@ class Reloader:
         self._results: deque[Reloaded | Rejected] = deque()
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._known = self._seen = settings.sources.state
+        self._code = CodeWatch(self._ask_for_code)
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
         """Start to watch the file, and to answer `ask`."""
         self._thread.start()
 
-    def ask(self, why: str, *, replace_all: bool = False) -> None:
-        """Read the configuration again."""
-        self._orders.put(_Order(why, replace_all))
+    def ask(self, why: str, *, replaces: Iterable[Role] = ()) -> None:
+        """Read the configuration again, and have all processes of the roles replaced."""
+        self._orders.put(_Order(why, frozenset(replaces)))
+
+    def _ask_for_code(self, saved: str) -> None:
+        self.ask(f"{saved} changed", replaces=[Role.WORKER])
 
     def fileno(self) -> int:
         """Return the descriptor to wait on for reading."""
@@ -124,12 +132,14 @@ class Reloader:
     def stop(self) -> None:
         """Watch no more; the result of a check that is under way is dropped."""
         self._stopping = True
+        self._code.stop()
         self._orders.put(_Order(""))
 
     # The thread
 
     def _run(self) -> None:
         orders: list[_Order] = []
+        self._code.follow(self._settings.jobs)
         while True:
             orders += self._wait(_RETRY_S if orders else self._look_in_s())
             if self._stopping:
@@ -145,7 +155,7 @@ class Reloader:
         """Check the configuration once for all orders; see `_checked`."""
         order = _Order(
             ", ".join(dict.fromkeys(order.why for order in orders)),
-            any(order.replace_all for order in orders),
+            frozenset().union(*(order.replaces for order in orders)),
         )
         # Before the check: it may take long, and another text may be saved meanwhile.
         self._known = self._seen = state_of(self._settings.source)
@@ -194,9 +204,8 @@ class Reloader:
             if not self._stopping:  # else its child was ended with all the others
                 log.exception("reload_failed")
             return Rejected(order.why, f"an internal error: {type(error).__name__}: {error}")
-        logging = result.settings.logging
-        if logging != self._settings.logging:  # on this thread: it may block on stderr
-            configure_logging(logging.level, logging.format, "supervisor")
+        if _log_settings(result.settings) != _log_settings(self._settings):
+            log_as(result.settings)  # on this thread: it may block on stderr
         self._settings = result.settings
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))
         return result
@@ -215,6 +224,7 @@ class Reloader:
                     f"{key}: cannot change while Orpheus runs; stop it, and start it again"
                 )
         allow_files_for(settings)
+        self._code.follow(settings.jobs)  # first: if a module does not import, it is saved again
         with self.describing:
             types = described_types(settings)
         api = settings.api
@@ -226,7 +236,7 @@ class Reloader:
                 self._listeners.let_go(listener)
             raise
         self._keep(settings)
-        return Reloaded(order.why, settings, listener, build, changed, order.replace_all)
+        return Reloaded(order.why, settings, listener, build, changed, order.replaces)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> str:
@@ -239,6 +249,17 @@ class Reloader:
             return build
         finally:
             store.close()
+
+
+def _log_settings(settings: Settings) -> object:
+    return settings.logging, settings.jobs.watch
+
+
+def log_as(settings: Settings) -> None:
+    """Log as the settings say, in short if code is reloaded all the time."""
+    logging = settings.logging
+    in_short = settings.jobs.watch
+    configure_logging(logging.level, logging.format, "supervisor", in_short=in_short)
 
 
 def described_types(settings: Settings) -> list[TypeRow]:

@@ -94,9 +94,9 @@ def _replace(slot: Slot) -> Slot:
     return replace(with_desired(slot, Desired.REPLACE), held_back="", start_failure="")
 
 
-def rolling_restart(slots: Fleet) -> dict[str, Slot]:
-    """Mark every process as outdated, so that `advance` replaces them a few at a time."""
-    return {key: _outdated(slot) for key, slot in slots.items()}
+def rolling_restart(slots: Fleet, roles: Collection[Role] = tuple(Role)) -> dict[str, Slot]:
+    """Mark the processes of these roles as outdated, so that `advance` replaces them in turn."""
+    return {key: _outdated(slot) if slot.role in roles else slot for key, slot in slots.items()}
 
 
 def _outdated(slot: Slot) -> Slot:
@@ -133,7 +133,7 @@ def advance(
     """
     fleet = _replace_api(_set_stuck_aside(remove_ended(slots), rules, now_s))
     for members in _pools(fleet):
-        fleet.update(_roll(members))
+        fleet.update(_roll(members, rules))
         fleet.update(_hold_back({key: fleet[key] for key in members}, rules, now_s))
     return order.hold_back(_hold_until_freed(fleet, unfreed))
 
@@ -176,11 +176,12 @@ def is_replacing_api(slots: Fleet) -> bool:
 # Replacing
 
 
-def _roll(members: Fleet) -> dict[str, Slot]:
+def _roll(members: Fleet, rules: Rules) -> dict[str, Slot]:
     """Replace outdated processes while enough of the pool is ready; starting ones at once."""
     wanted = [s for s in members.values() if s.desired in (Desired.UP, Desired.REPLACE)]
     ready = [s for s in wanted if s.state is SlotState.READY and s.desired is Desired.UP]
-    allowed = max(1, len(wanted) // _ROLLED_PART) - (len(wanted) - len(ready))
+    most = len(wanted) if rules.replaces_all_at_once else max(1, len(wanted) // _ROLLED_PART)
+    allowed = most - (len(wanted) - len(ready))
     changed = {}
     idle_first = sorted(members.items(), key=lambda item: _runs_job(item[1]))
     for key, slot in idle_first:

@@ -28,7 +28,7 @@ from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.child_jobs import ChildJobs
-from orpheus.worker.attempt.job_log import JobLog
+from orpheus.worker.attempt.job_log import JobLog, LineEcho
 
 _MAX_MESSAGE_CHARS = 500
 _ROUNDING = 1e-6
@@ -92,6 +92,8 @@ class RunningAttempt(msgspec.Struct, eq=False):
     """Keeps the newest log lines, to be read after a crash."""
     log: JobLog | None = None
     """Created with the first line."""
+    echo: LineEcho | None = None
+    """Called with each log line."""
     children: list[NewJob] = msgspec.field(default_factory=list)
     """Jobs to submit if the attempt succeeds."""
     signals: list[NewSignal] | None = None
@@ -126,7 +128,7 @@ class RunningAttempt(msgspec.Struct, eq=False):
     def job_log(self) -> JobLog:
         """Return the attempt's log, which is created when it is first used."""
         if self.log is None:
-            self.log = JobLog(self.lease.token, self.ring)
+            self.log = JobLog(self.lease.token, self.ring, self.echo)
         return self.log
 
     def take_lines(self) -> list[NewLine]:

@@ -27,6 +27,7 @@ from orpheus.shared.text import storable
 _MAX_LINES = 10_000
 _MAX_BYTES = 1_048_576
 _MAX_LINE_CHARS = 16_384
+LineEcho = Callable[[str, str, str], None]
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO, "info"))
 
 
@@ -35,6 +36,7 @@ class JobLog:
 
     __slots__ = (
         "_bytes_left",
+        "_echo",
         "_keep",
         "_lines_left",
         "_partials",
@@ -43,8 +45,14 @@ class JobLog:
         "_waiting",
     )
 
-    def __init__(self, token: int = 0, ring: LineRing | None = None) -> None:
-        """Without a `ring`, a crash loses the lines that are not stored yet."""
+    def __init__(
+        self, token: int = 0, ring: LineRing | None = None, echo: LineEcho | None = None
+    ) -> None:
+        """Without a `ring`, a crash loses the lines that are not stored yet.
+
+        `echo` is called with each line: its level, its text and its fields as JSON.
+        """
+        self._echo = echo
         self._token = token
         self._ring = ring
         self._waiting: deque[NewLine] = deque()
@@ -91,6 +99,8 @@ class JobLog:
         if self._ring is not None:
             self._ring.keep(self._token, _MAX_LINES - left, now_ms, level, line, text)
         self._keep(NewLine(now_ms, level, line, text))
+        if self._echo is not None:
+            self._echo(level, line, text)
 
     def write(self, text: str, level: str = "info") -> None:
         """Add printed text; each whole line becomes a line of the log. `level`: info or warning."""
@@ -125,7 +135,7 @@ class JobLog:
     def write_to_stderr(self) -> None:
         """Write lines to descriptor 2 from now on: in a forked child no thread stores them."""
         self._keep = _write_to_stderr
-        self._ring = None
+        self._ring = self._echo = None
 
 
 def _write_to_stderr(new: NewLine) -> None:
@@ -202,12 +212,16 @@ class JobLogHandler(logging.Handler):
 
 
 class Capture:
-    """Sends prints and log records to `current()`: the log of the running job, if any."""
+    """Sends prints and log records to `current()`: the log of the running job, if any.
 
-    def __init__(self, current: Callable[[], JobLog | None]) -> None:
+    Without `takes_prints`, prints go where they went, such as to the terminal of a debugger.
+    """
+
+    def __init__(self, current: Callable[[], JobLog | None], *, takes_prints: bool = True) -> None:
         streams = sys.stdout, sys.stderr
-        sys.stdout = JobOutput(sys.stdout, current)
-        sys.stderr = JobOutput(sys.stderr, current, "warning")
+        if takes_prints:
+            sys.stdout = JobOutput(sys.stdout, current)
+            sys.stderr = JobOutput(sys.stderr, current, "warning")
         self._console = (*streams, sys.stdout, sys.stderr)
         self._handler = JobLogHandler(current)
         self.keep()

@@ -105,7 +105,7 @@ class ConcurrentLeases(HeldLeases):
                 return None
             self._prefetched.popleft()
             self._free.pop()
-            attempt = RunningAttempt(lease, now_s, ring=self._ring)
+            attempt = self._new_attempt(lease, now_s)
             attempt.note_overdue = partial(self._mark_overdue, attempt)
             self._running[attempt] = place
             self._attempts = tuple(self._running)

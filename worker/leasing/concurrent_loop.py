@@ -23,7 +23,7 @@ from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.leasing.alone import AloneChoice
 from orpheus.worker.leasing.concurrent_leases import ConcurrentLeases, runs_alone
-from orpheus.worker.leasing.loop import Loop, log_ending
+from orpheus.worker.leasing.loop import Loop
 
 _LOOK_EVERY_S = 1.0
 
@@ -123,8 +123,7 @@ class ConcurrentLoop(Loop):
                 self._reports_since_s = ended_at_s
             self._estimates.note(attempt.lease.type, ended_at_s - attempt.started_at_s)
             self._control.jobs_done += finished.ending not in (Ending.RELEASED, Ending.UNENTERED)
-            if finished.ending is not Ending.SUCCEEDED:
-                log_ending(finished)
+            self._tell_ending(attempt, finished)
 
     # Reporting and leasing
 

@@ -29,6 +29,7 @@ from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.process.stall import StallWatch
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.echo import JobEcho
 from orpheus.worker.attempt.job_log import JobLog
 
 _T = TypeVar("_T")
@@ -69,6 +70,8 @@ class HeldLeases:
         """When the leases held now expire, unless they are renewed."""
         self.stall = StallWatch()
         """The renewal thread tells it when it looks after the leases."""
+        self.echo: JobEcho | None = None
+        """Tells the worker's log what attempts do."""
         self.reporting = threading.Lock()
         self.doubt_since_s: float | None = None
         """When a commit was last in doubt (time.monotonic); None once it can have left no lease
@@ -132,8 +135,14 @@ class HeldLeases:
                 self._cell.undo_enter()
                 return None
             self._prefetched.popleft()
-            self.running = running = RunningAttempt(lease, now_s, ring=self._ring)
+            self.running = running = self._new_attempt(lease, now_s)
             return running
+
+    def _new_attempt(self, lease: Lease, now_s: float) -> RunningAttempt:
+        attempt = RunningAttempt(lease, now_s, ring=self._ring)
+        if self.echo is not None:
+            self.echo.begin(attempt)
+        return attempt
 
     def end_attempt(self, attempt: RunningAttempt, finished: Finished) -> None:
         """Keep how the running attempt ended, to be reported."""

@@ -22,6 +22,7 @@ from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.estimates import Estimates
@@ -35,6 +36,7 @@ from orpheus.worker.leasing.held_leases import (
 from orpheus.worker.leasing.renewal import RenewalThread
 
 _NEVER = float("inf")
+_A_YEAR_S = 365 * 86_400.0
 _LOOK_EVERY_S = 0.001
 """How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
 _LOOKS_FOR_ORDERS_S = 0.1
@@ -264,13 +266,16 @@ class Loop:
         return self._store.leases.is_work_due()
 
     def _lease_due(self) -> list[Lease]:
-        return self._store.leases.lease(
+        leases = self._store.leases.lease(
             self._holder,
             self._settings.queues,
             self._most_jobs(),
             round(self._settings.lease_ttl_s * 1000),
             self._fitting,
         )
+        if self._settings.debugs:  # a person may think for long at a breakpoint
+            return [lease._replace(timeout_s=_A_YEAR_S) for lease in leases]
+        return leases
 
     def _fitting(self, due_types: Sequence[str]) -> int:
         """Choose how many of the next due jobs to lease; note whether some are left to others."""
@@ -312,10 +317,15 @@ class Loop:
             self._estimates.note(attempt.lease.type, now_s - started_s)
             self._control.jobs_done += finished.ending not in (Ending.RELEASED, Ending.UNENTERED)
             self._control.loop_turns += 1
-            if finished.ending is not Ending.SUCCEEDED:
-                log_ending(finished)
+            self._tell_ending(attempt, finished)
             if now_s >= report_at_s:
                 return
+
+    def _tell_ending(self, attempt: RunningAttempt, finished: Finished) -> None:
+        if self._held.echo is not None:
+            self._held.echo.end(attempt, finished)
+        elif finished.ending is not Ending.SUCCEEDED:
+            _log_ending(finished)
 
     def _look_for_cancels(self, now_s: float) -> float:
         """Release the prefetched jobs that were cancelled, if a look is due. Return the time."""
@@ -367,7 +377,7 @@ class Loop:
         return _NEVER if due_ms is None else max(0, due_ms - self._store.clock.wall_ms()) / 1000
 
 
-def log_ending(finished: Finished) -> None:
+def _log_ending(finished: Finished) -> None:
     """Log that a job was not done. That a durable function waits is no news."""
     lease, error = finished.lease, finished.error
     tell = log.info if finished.wait is None else log.debug

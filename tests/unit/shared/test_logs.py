@@ -73,6 +73,21 @@ def test_the_console_shows_the_slot_and_the_fields(lines: Lines) -> None:
     assert line.endswith("[warning ] default-1  job_slow job=5 why='two words'")
 
 
+def test_what_a_job_says_stands_behind_its_name(lines: Lines) -> None:
+    configure_logging("info", "console", "default-1")
+    get_logger().info("hello\n", said_by="greet#1")
+    (line,) = lines()
+    assert line.endswith("[info    ] default-1  greet#1 hello\\n")
+
+
+def test_in_short_what_happens_at_each_reload_is_left_out(lines: Lines) -> None:
+    for level in ("info", "debug"):
+        configure_logging(level, "json", "supervisor", in_short=True)
+        get_logger().info("worker_exited", cause="replaced", level_=level)
+        get_logger().warning("worker_exited", cause="crashed")
+    assert [line["cause"] for line in _json(lines())] == ["crashed", "replaced", "crashed"]
+
+
 def test_lines_below_the_level_are_left_out_also_after_the_level_changed(lines: Lines) -> None:
     log = get_logger()
     configure_logging("warning", "json", "api")

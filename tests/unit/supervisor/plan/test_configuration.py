@@ -18,6 +18,17 @@ def test_a_scaled_pool_keeps_its_size_until_the_configured_number_of_workers_cha
     assert configuration.workers_of("default") == 1
 
 
+def test_no_worker_runs_while_the_job_modules_are_not_imported() -> None:
+    """Only in development; else there is no start."""
+    settings = Settings(
+        pools={"default": Pool(workers=2)}, programs=[Program(name="web", argv=("web",))]
+    )
+    configuration = Configuration(settings, None, None)
+    assert list(configuration.plan().specs) == ["web-1"]
+    configuration.adopt(settings, None, "build")
+    assert list(configuration.plan().specs) == ["default-1", "default-2", "web-1"]
+
+
 @pytest.mark.parametrize(
     ("limits", "workers", "after"),
     [

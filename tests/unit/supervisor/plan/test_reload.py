@@ -10,6 +10,7 @@ import pytest
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.supervisor.plan import reload
 from orpheus.supervisor.plan.listeners import Listeners
@@ -106,10 +107,10 @@ def test_an_order_is_kept_while_the_database_cannot_be_written(
     monkeypatch.setattr(reload, "describe_types", lambda *_: [])
     monkeypatch.setattr(Reloader, "_write", write)
     reloader = start(read())
-    reloader.ask("SIGUSR2", replace_all=True)
+    reloader.ask("SIGUSR2", replaces=[Role.API])
     [result] = wait_until(reloader.take, "it to be in force")
     assert isinstance(result, Reloaded)
-    assert (result.why, result.replace_all) == ("SIGUSR2", True)
+    assert (result.why, result.replaces) == ("SIGUSR2", frozenset({Role.API}))
     waits = "a new configuration waits for the database: locked"
     assert troubles == ["", waits, waits]
     assert reloader.trouble == ""

@@ -141,6 +141,13 @@ def test_the_next_one_goes_when_the_first_is_ready_again() -> None:
     assert desired(advance(slots, RULES, NOW_S)) == {"a-1": Desired.UP, "a-2": Desired.REPLACE}
 
 
+def test_in_development_all_workers_are_replaced_at_once_and_the_api_stays() -> None:
+    slots = rolling_restart(ready_pool(4, api=True), [Role.WORKER])
+    rolled = advance(slots, Rules(replaces_all_at_once=True), NOW_S)
+    api = rolled.pop("api")
+    assert (api, set(desired(rolled).values())) == (slots["api"], {Desired.REPLACE})
+
+
 def test_idle_workers_go_first() -> None:
     slots = rolling_restart(ready_pool(3))
     process = slots["a-1"].process

@@ -30,10 +30,11 @@ A job is yet to run (`blocked`, `pending`), runs (`in_progress`), or has ended (
 `cancelled`). Only an operator's retry changes the status of a job that has ended; a database
 trigger enforces this.
 
+"""
+NOTE = """
 `python docs/draw.py` generates this page from the tables of `shared/domain/lifecycle.py`. One test
 checks that the page is up to date, another that the SQL statements follow the tables. Edit the
 tables, not this page.
-
 """
 
 
@@ -105,7 +106,7 @@ def _spends(rule: EndingRule) -> str:
 
 def jobs_page() -> str:
     """Return the page about jobs."""
-    return HEAD + "\n".join([*diagram(), "", *transitions(), "", *endings()]) + "\n"
+    return HEAD + "\n".join([*diagram(), "", *transitions(), "", *endings()]) + "\n" + NOTE
 
 
 SLOTS_HEAD = """# States of a slot
@@ -113,9 +114,6 @@ SLOTS_HEAD = """# States of a slot
 A slot is a position (`default-1`, `api`) that holds one process at a time. Restarts and stops only
 set what the slot should be (`up`, `down`, `drained`, `ended`, `replace`), so they cannot race. The
 table at the top of `supervisor/policy/liveness.py` shows how a process is judged.
-
-`python docs/draw.py` generates this page from `TABLE` in `supervisor/policy/state_machine.py`; a
-test checks that it is up to date. Edit the table, not this page.
 
 """
 
@@ -152,6 +150,9 @@ idle workers first. At most a quarter of a pool (at least one slot) is not ready
 start that fails stops the rolling restart at the first slot. The API gets a replacement, which
 takes its place once it is ready; the old API answers the requests it has, and ends. A process that
 SIGKILL does not end is set aside: its leases are freed, and another process starts in its slot.
+
+`python docs/draw.py` generates this page from `TABLE` in `supervisor/policy/state_machine.py`; a
+test checks that it is up to date. Edit the table, not this page.
 """
 
 

@@ -10,8 +10,6 @@ TEMPLATE = """# Python API
 
 The classes and functions that jobs, applications and tests import.
 
-`python docs/draw.py` generates this page from the docstrings. Edit these, not this page.
-
 ## Job types
 
 `from orpheus import job, Context`. [Writing jobs](jobs.md) explains them.
@@ -71,6 +69,8 @@ An `async def` job may annotate `AsyncContext`: the same, but `step`, `sleep`, `
 `from orpheus import outbox`. [Outbox](outbox.md) explains it.
 
 {orpheus/outbox.py: add signal insert insert_signal}
+
+`python docs/draw.py` generates this page from the docstrings. Edit these, not this page.
 """
 """{FILE: NAMES} becomes what these are; with |, rows of a table. A+B: B with its base A."""
 TYPES = {"Time": "datetime", "Seconds": "float", "AttemptNumber": "int"}

@@ -36,7 +36,8 @@ what is in force, and why.
 Editors with a TOML language server (Taplo, Even Better TOML) complete and check the file if its
 first line names the schema: `#:schema ./orpheus.schema.json`. `orpheus init` writes both;
 `orpheus config schema > orpheus.schema.json` writes the schema again after an upgrade.
-
+"""
+NOTE = """
 `python docs/draw.py` generates this page from the comments of `config/orpheus.toml`. Edit these,
 not this page.
 """
@@ -150,4 +151,4 @@ def settings_page() -> str:
         if setting.key in found.get("required", ()):
             default = "required"
         lines.append(f"| `{setting.key}` | {default} | {setting.meaning.replace('|', '&#124;')} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, NOTE])

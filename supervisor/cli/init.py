@@ -61,7 +61,7 @@ def test_a_greeting_may_come_later(orpheus: Harness) -> None:
 '''
 _FILES = {"jobs.py": _JOBS, "test_jobs.py": _TEST}
 _NEXT = """\
-Start it:       orpheus{config}
+Start it:       orpheus dev{config}
 Submit a job:   orpheus submit greet name=Ada --wait{config}
 Run the tests:  pytest
 Check types:    mypy --strict ."""

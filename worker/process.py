@@ -39,7 +39,7 @@ from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.around import Around, load_around
-from orpheus.worker.attempt.echo import JobEcho
+from orpheus.worker.attempt.echo import JobEcho, no_terminal
 from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
@@ -105,7 +105,10 @@ def run_worker(
         ring = _retry(control, partial(LineRing.create, cell_file))
         stray = StrayOutput(stray_path(cell_file), ring)
         held = _retry(control, lambda: _new_leases(settings, cell_file, ring))
-        held.echo = JobEcho() if settings.echoes_jobs else None
+        if settings.echoes_jobs:
+            held.echo = JobEcho()
+            if not settings.debugs and "PYTHONBREAKPOINT" not in os.environ:
+                sys.breakpointhook = no_terminal
         holder = Holder(slot, incarnation, os.getpid())
         return _Worker(settings, holder, store, held, control, stray, stored).work()
     except _StopRequested:

@@ -2,9 +2,11 @@
 
 import time
 from functools import partial
+from typing import NoReturn
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.text import with_fields
 from orpheus.worker.attempt.context import RunningAttempt
@@ -12,6 +14,11 @@ from orpheus.worker.attempt.context import RunningAttempt
 _LONGEST_RESULT = 200
 
 log = get_logger()
+
+
+def no_terminal(*_: object, **__: object) -> NoReturn:
+    """Refuse a `breakpoint()`: the debugger would find the end of its input, and say nothing."""
+    raise PermanentError("breakpoint() needs the terminal: run `orpheus dev --debug`")
 
 
 class JobEcho:

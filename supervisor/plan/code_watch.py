@@ -19,6 +19,8 @@ _SETTLE_MS, _LONGEST_SETTLE_MS = 50, 200
 """Files that are saved together are one reload. The second limit is for other files below the
 folder, such as a database, that change all the time."""
 
+_ENDS_WITHIN_S = 1.0
+
 
 class CodeWatch:
     """Calls `saved` with the names of the files, in a thread of its own."""
@@ -27,6 +29,7 @@ class CodeWatch:
         self._saved = saved
         self._folders: frozenset[Path] = frozenset()
         self._stopped = Event()
+        self._thread: Thread | None = None
 
     def follow(self, jobs: Jobs) -> None:
         """Watch what these settings name, and nothing else."""
@@ -35,12 +38,16 @@ class CodeWatch:
             self.stop()
             self._folders, self._stopped = folders, Event()
             if folders:
-                arguments = (folders, self._stopped)
-                Thread(target=self._run, args=arguments, name="code-watch", daemon=True).start()
+                self._thread = Thread(
+                    target=self._run, args=(folders, self._stopped), name="code-watch", daemon=True
+                )
+                self._thread.start()
 
     def stop(self) -> None:
         """Watch nothing any more."""
         self._stopped.set()
+        if self._thread is not None:  # Rust code that outlives the interpreter may abort it
+            self._thread.join(_ENDS_WITHIN_S)
 
     def _run(self, folders: Iterable[Path], stopped: Event) -> None:
         from watchfiles import PythonFilter, watch  # noqa: PLC0415 - only for development

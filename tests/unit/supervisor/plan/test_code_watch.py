@@ -50,5 +50,4 @@ def test_python_files_alone_are_told_until_nothing_is_watched(project: Path) -> 
     wait_until(seen, "the file to be told")
     assert set(told) == {"inside/jobs.py"}
     watch.follow(Jobs(watch=False))
-    is_over = lambda: "code-watch" not in {thread.name for thread in threading.enumerate()}  # noqa: E731
-    wait_until(is_over, "the thread to end")
+    assert "code-watch" not in {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,60 @@
+"""The newest jobs in the admin, to be looked at. To act, there are the links to the dashboard."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.template.response import TemplateResponse
+from django.urls import path
+
+from orpheus.client import OrpheusError, Status
+from orpheus.django.backend import OrpheusBackend
+from orpheus.django.compat import task_backends
+from orpheus.django.models import Job
+
+_SHOWN = 100
+
+
+@admin.register(Job)
+class JobAdmin(admin.ModelAdmin):
+    """A page with the newest jobs of the first OrpheusBackend in TASKS."""
+
+    def get_urls(self) -> list[Any]:
+        """Return the list alone: there is no table to add to or to change."""
+        view = self.admin_site.admin_view(self.changelist_view)
+        return [path("", view, name="orpheus_job_changelist")]
+
+    def has_add_permission(self, request: Any) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        """Answer with the newest jobs, or why they cannot be read."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        backend = next(b for b in task_backends.all() if isinstance(b, OrpheusBackend))
+        status, jobs, trouble = request.GET.get("status"), [], ""
+        try:
+            jobs = list(backend.client.jobs(status=status or None, limit=_SHOWN))
+        except (OrpheusError, ValueError) as error:  # ValueError: the status is from the URL
+            trouble = str(error)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Jobs",
+            "opts": self.opts,
+            "jobs": jobs,
+            "trouble": trouble,
+            "status": status,
+            "statuses": list(Status),
+            "dashboard": backend.options.get("DASHBOARD", "").rstrip("/"),
+            "most": _SHOWN,
+        }
+        return TemplateResponse(request, "admin/orpheus/jobs.html", context)

@@ -1,0 +1,1 @@
+"""The outbox, which Orpheus reads but Django has to make."""

@@ -15,6 +15,10 @@ from orpheus.django.models import Job
 _SHOWN = 100
 
 
+def _never(*_: object, **__: object) -> bool:
+    return False
+
+
 @admin.register(Job)
 class JobAdmin(admin.ModelAdmin):
     """A page with the newest jobs of the first OrpheusBackend in TASKS."""
@@ -24,19 +28,9 @@ class JobAdmin(admin.ModelAdmin):
         view = self.admin_site.admin_view(self.changelist_view)
         return [path("", view, name="orpheus_job_changelist")]
 
-    def has_add_permission(self, request: Any) -> bool:
-        """Refuse."""
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _never
 
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: Any, _extra_context: Any = None) -> Any:
         """Answer with the newest jobs, or why they cannot be read."""
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -1,7 +1,7 @@
 """`OrpheusBackend`: each task becomes a job, whose type is the task's module path.
 
 A task's id is the id of its job. In an outbox a job has no id yet: there the id of the task is a
-random text, which the job carries as a tag.
+random text, which the job has in its payload and as a tag.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from msgspec.structs import replace
 
 from orpheus import outbox
 from orpheus.client import InvalidJob, Job, JobError, JobRequest, NotFound, Status
@@ -111,8 +112,9 @@ class OrpheusBackend(BaseTaskBackend):
             if all(problem.pointer != "/type" for problem in refused.problems):
                 raise
             raise InvalidTask(
-                f"{task.module_path}: the workers do not know this task. They find tasks in the "
-                "module `tasks` of each installed app: start `manage.py orpheus` once with this code"
+                f"{task.module_path}: the workers do not know this task. They find tasks in "
+                "the module `tasks` of each installed app. If it is there, start or reload "
+                "`manage.py orpheus` with this code first"
             ) from refused
         filled(result, id=task_id, enqueued_at=_local(enqueued_at))
         task_enqueued.send(type(self), task_result=result)
@@ -126,7 +128,9 @@ class OrpheusBackend(BaseTaskBackend):
         connection = connections[self.options["DATABASE"]]
         if self._outbox_table is not None:
             task_id = uuid.uuid4().hex
-            outbox.add(connection, request, table=self._outbox_table, tags=[task_id])
+            payload = {**request.payload, "task_id": task_id}
+            request = replace(request, payload=payload, tags=(task_id,))
+            outbox.add(connection, request, table=self._outbox_table)
             return task_id, timezone.now()
         job = Client(connection=connection, config=self.options.get("CONFIG")).submit(request)
         return str(job.id), job.created_at
@@ -136,37 +140,46 @@ class OrpheusBackend(BaseTaskBackend):
         """The outbox of DATABASE; None if Orpheus itself has its tables there."""
         if "DATABASE" not in self.options:
             return None
-        is_own = connections[self.options["DATABASE"]].vendor != "postgresql"
-        return self.options.get("OUTBOX", DEFAULT_TABLE if is_own else None)
+        is_needed = connections[self.options["DATABASE"]].vendor != "postgresql"
+        table: str | None = self.options.get("OUTBOX", DEFAULT_TABLE if is_needed else None)
+        return table
 
     def get_result(self, result_id: str) -> Any:
         """Return the task with this id as its job is now.
 
         Raises TaskResultDoesNotExist, and OrpheusError if the job cannot be read.
         """
-        text = str(result_id)
+        task_id = str(result_id)
         try:
-            if text.isascii() and text.isdigit():
-                return self._result_of(self.client.get(int(text)))
-            for job in self.client.jobs(tag=text, limit=1):
-                return filled(self._result_of(self.client.get(job)), id=text)
-        except (NotFound, ValueError) as error:  # a text that cannot be a tag
-            raise TaskResultDoesNotExist(text) from error
-        if self._outbox_table is not None:
-            return self._waiting(text, self._outbox_table)
-        raise TaskResultDoesNotExist(text)
+            if task_id.isascii() and task_id.isdigit():
+                return self._result_of(self.client.get(int(task_id)))
+            if self._outbox_table is not None:  # first: its row is deleted after its job is made
+                waiting = self._waiting(task_id, self._outbox_table)
+                if waiting is not None:
+                    return waiting
+            for job in self.client.jobs(tag=task_id, limit=1):
+                return self._result_of(self.client.get(job))
+        except (NotFound, ValueError) as error:  # ValueError: it cannot be a tag
+            raise TaskResultDoesNotExist(task_id) from error
+        raise TaskResultDoesNotExist(task_id)
 
     def _waiting(self, task_id: str, table: str) -> Any:
-        """Return the task of a row that is still in the outbox."""
+        """Return the task of a row that is still in the outbox; None if there is none."""
+        columns = "type, payload, refused_reason"
         with connections[self.options["DATABASE"]].cursor() as cursor:
             cursor.execute(
-                f"SELECT type, payload FROM {quoted(table)} WHERE tags = %s",  # noqa: S608 - quoted
+                f"SELECT {columns} FROM {quoted(table)} WHERE tags = %s",  # noqa: S608 - quoted
                 [json.dumps([task_id])],
             )
             row = cursor.fetchone()
         if row is None:
-            raise TaskResultDoesNotExist(task_id)
-        return filled(self.new_result(_task_at(row[0]), **json.loads(row[1])), id=task_id)
+            return None
+        path, payload, refused = row
+        result = self._of_payload(_task_at(path), json.loads(payload))
+        if refused is None:
+            return result
+        error = _task_error(JobError("Refused", refused))
+        return filled(result, status=TaskResultStatus.FAILED, errors=[error])
 
     def _result_of(self, job: Job) -> Any:
         task = _task_at(job.type).using(
@@ -176,15 +189,12 @@ class OrpheusBackend(BaseTaskBackend):
             backend=self.alias,
         )
         attempts = job.attempts
-        result = self.new_result(
-            task, list(job.payload.get("args", ())), dict(job.payload.get("kwargs", {}))
-        )
+        result = self._of_payload(task, {"task_id": str(job.id), **job.payload})
         errors = [attempt.error for attempt in attempts if attempt.error is not None]
         if job.status is Status.CANCELLED:
             errors.append(JobError("JobCancelled", "it was cancelled"))
         return filled(
             result,
-            id=str(job.id),
             status=_STATUSES[job.status],
             enqueued_at=_local(job.created_at),
             started_at=_local(attempts[0].started_at) if attempts else None,
@@ -194,6 +204,10 @@ class OrpheusBackend(BaseTaskBackend):
             worker_ids=[attempt.worker for attempt in attempts],
             _return_value=job.result,
         )
+
+    def _of_payload(self, task: Any, payload: dict[str, Any]) -> Any:
+        result = self.new_result(task, payload.get("args", []), payload.get("kwargs", {}))
+        return filled(result, id=payload["task_id"])
 
     def new_result(self, task: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the result of a task that has not started, without an id."""
@@ -239,9 +253,8 @@ def _task_at(path: str) -> Any:
 
 def _local(moment: datetime | None) -> datetime | None:
     """Return a time as Django has it: without a time zone if USE_TZ is off."""
-    if moment is None or settings.USE_TZ:
-        return moment
-    return timezone.make_naive(moment)
+    is_aware = moment is None or settings.USE_TZ
+    return moment if is_aware else timezone.make_naive(moment)
 
 
 def _task_error(error: JobError) -> Any:

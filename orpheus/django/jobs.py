@@ -13,7 +13,7 @@ from typing import Any
 
 import django
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
@@ -30,29 +30,36 @@ from orpheus.django.compat import (
 from orpheus.shared.errors import ConfigurationError
 
 
+def _close_old() -> None:
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:  # in a TestCase, the connection is the test's
+            connection.close_if_unusable_or_obsolete()
+
+
 class Connections:
     """Closes connections of Django that are old or broken, as Django does around each request.
 
-    Tasks have it already. For functions with `@job`: `around = ["orpheus.django.jobs:Connections"]`.
+    Tasks have it already. Functions with `@job` get it with `[jobs] around =
+    ["orpheus.django.jobs:Connections"]`.
     """
 
     def __init__(self, _context: Context | None = None) -> None:
         pass
 
     def __enter__(self) -> None:
-        close_old_connections()
+        _close_old()
 
     def __exit__(self, *_: object) -> None:
-        close_old_connections()
+        _close_old()
 
     async def __aenter__(self) -> None:
-        await _close_connections()
+        await _close_old_of_async()
 
     async def __aexit__(self, *_: object) -> None:
-        await _close_connections()
+        await _close_old_of_async()
 
 
-_close_connections = sync_to_async(close_old_connections)
+_close_old_of_async = sync_to_async(_close_old)
 """Closes those of the thread in which `sync_to_async` and Django's async ORM work."""
 
 
@@ -64,7 +71,9 @@ class OrpheusTaskContext(TaskContext):
     """Its job: progress, log, durable steps."""
 
 
-def _started(task: Any, ctx: Context, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _started(
+    task: Any, ctx: Context, task_id: str | None, args: list[Any], kwargs: dict[str, Any]
+) -> Any:
     """Return the result of a task that starts, and send the signal.
 
     Nothing is read for it: `task_result.refresh()` reads what earlier attempts left.
@@ -72,7 +81,7 @@ def _started(task: Any, ctx: Context, args: list[Any], kwargs: dict[str, Any]) -
     now = timezone.now()
     result = filled(
         task.get_backend().new_result(task, args, kwargs),
-        id=str(ctx.job_id),
+        id=task_id or str(ctx.job_id),
         status=TaskResultStatus.RUNNING,
         started_at=now,
         last_attempted_at=now,
@@ -105,9 +114,14 @@ def _before(task: Any, ctx: Context, result: Any) -> tuple[Any, ...]:
 def _handler_of(task: Any) -> Callable[..., Any]:
     """Return the function of the task's job type."""
 
-    def run(ctx: Context, args: list[Any] = [], kwargs: dict[str, Any] = {}) -> Any:  # noqa: B006
+    def run(
+        ctx: Context,
+        args: list[Any] = [],  # noqa: B006
+        kwargs: dict[str, Any] = {},  # noqa: B006
+        task_id: str | None = None,
+    ) -> Any:
         with Connections():
-            result = _started(task, ctx, args, kwargs)
+            result = _started(task, ctx, task_id, args, kwargs)
             try:
                 value = task.func(*_before(task, ctx, result), *args, **kwargs)
             except BaseException as error:
@@ -116,10 +130,15 @@ def _handler_of(task: Any) -> Callable[..., Any]:
             _ended(result, value)
             return value
 
-    async def arun(ctx: Context, args: list[Any] = [], kwargs: dict[str, Any] = {}) -> Any:  # noqa: B006
+    async def arun(
+        ctx: Context,
+        args: list[Any] = [],  # noqa: B006
+        kwargs: dict[str, Any] = {},  # noqa: B006
+        task_id: str | None = None,
+    ) -> Any:
         # What receives a signal may use the database, which Django refuses on an event loop.
         async with Connections():
-            result = await sync_to_async(_started)(task, ctx, args, kwargs)
+            result = await sync_to_async(_started)(task, ctx, task_id, args, kwargs)
             try:
                 value = await task.func(*_before(task, ctx, result), *args, **kwargs)
             except BaseException as error:

@@ -8,10 +8,10 @@ from orpheus.shared.outbox.table import DATABASES, create_table
 
 
 def _create(_apps: Any, editor: Any) -> None:
-    if editor.connection.vendor in DATABASES:
-        for statement in create_table(editor.connection.vendor).split(";\n"):
-            if statement.strip():
-                editor.execute(statement, params=None)
+    connection = editor.connection
+    if connection.vendor in DATABASES:
+        for statement in connection.ops.prepare_sql_script(create_table(connection.vendor)):
+            editor.execute(statement, params=None)
 
 
 def _drop(_apps: Any, editor: Any) -> None:

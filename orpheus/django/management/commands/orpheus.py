@@ -7,6 +7,7 @@ import sys
 import tomllib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -53,7 +54,7 @@ def _modules(arguments: list[str]) -> list[str]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
     named = parser.parse_known_args(arguments)[0].config
-    modules = []
+    modules: Any = []
     with suppress(OSError, ValueError):
         text = config_file(named, os.environ).read_text(encoding="utf-8")
         modules = tomllib.loads(text).get("jobs", {}).get("modules", [])

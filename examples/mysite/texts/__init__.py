@@ -1,0 +1,1 @@
+"""An app: visitors send texts, a task counts their words."""

@@ -77,6 +77,10 @@ PLANTS = {
         "shared/storage/__init__.py",
         "import psycopg",
     ),
+    "Django is an extra: only its backend imports it, and nothing imports its backend": (
+        "orpheus/outbox.py",
+        "import django.db",
+    ),
     "Pure rooms use no clock, no random numbers and no I/O": (
         "shared/domain/backoff.py",
         "import random",

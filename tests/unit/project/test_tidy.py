@@ -19,6 +19,7 @@ NOT_OURS = {
     "README.md: my_jobs.py",
     "docs/crontab.md: report.sh",
     "docs/deploy.md: supervisor.lock",
+    "docs/django.md: shop/tasks.py",
 }
 """Paths in prose that lead to files of the reader."""
 

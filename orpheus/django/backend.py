@@ -19,8 +19,8 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from msgspec.structs import replace
 
-from orpheus import outbox
-from orpheus.client import InvalidJob, Job, JobError, JobRequest, NotFound, Status
+from orpheus import Job, outbox
+from orpheus.client import InvalidJob, JobError, JobRequest, NotFound, Status
 from orpheus.client.blocking import Client
 from orpheus.django.compat import (
     BaseTaskBackend,

@@ -64,7 +64,7 @@ def test_tasks_run_and_survive_their_worker(
     with (site.folder / "texts" / "tasks.py").open("a") as file:
         file.write(DIES)
     manage(site, "migrate")
-    command = [site.python, "manage.py", "orpheus"]
+    command: list[Path | str] = [site.python, "manage.py", "orpheus"]
     command += ["--set", "api.port=0", "--set", "pools.default.workers=1"]
     with serving(site, command, tmp_path / "log", wait_for):
         page, task_id = manage(site, "shell", "-v0", "-c", SENDS).split()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from checked import tasks
 from orpheus import Client
-from orpheus.client import ConfigurationError, DatabaseUnusable, InvalidJob
+from orpheus.client import ConfigurationError, DatabaseUnusable, InvalidJob, JobError
 from orpheus.django import OrpheusBackend, backend, compat
 from orpheus.testing import Harness
 
@@ -199,7 +199,7 @@ class RunTest(OnHarness):
         self.assertEqual(result.errors[0].exception_class.__name__, "JobCancelled")
 
     def test_an_error_without_a_traceback(self) -> None:
-        error = backend._task_error(backend.JobError("WorkerCrashed", "it died"))
+        error = backend._task_error(JobError("WorkerCrashed", "it died"))
         self.assertIs(error.exception_class, RuntimeError)
         self.assertEqual(error.traceback, "WorkerCrashed: it died\n")
 

@@ -1,5 +1,7 @@
 """What Django promises of a backend, checked on this one. The jobs run in a Harness."""
 
+import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -339,3 +341,31 @@ class AdminTest(OnHarness, TestCase):
             with self.assertRaises(DatabaseUnusable):
                 tasks.noop.enqueue()
             self.assertContains(self.client.get(self.page), "there is no database")
+
+
+class PostgreSQLTest(TransactionTestCase):
+    """Orpheus has its tables in the database of the site, and a worker runs."""
+
+    available_apps: ClassVar = ["django.contrib.auth", "django.contrib.contenttypes"]
+
+    def test_a_task_is_a_job_if_its_transaction_commits(self) -> None:
+        if connection.vendor != "postgresql":
+            raise SkipTest("PostgreSQL")
+        with override_settings(TASKS=tasks_setting(os.environ["CONFIG"], DATABASE="default")):
+            self.addCleanup(default_task_backend.client.close)
+            with transaction.atomic():
+                undone = tasks.count_users.enqueue()
+                transaction.set_rollback(True)
+            with transaction.atomic():
+                User.objects.create(username="ada")
+                result = tasks.count_users.enqueue()
+                with self.assertRaises(compat.TaskResultDoesNotExist):
+                    default_task_backend.get_result(result.id)
+            give_up_at = time.monotonic() + 60
+            while not result.is_finished and time.monotonic() < give_up_at:
+                time.sleep(0.05)
+                result.refresh()
+            self.assertEqual((result.status, result.errors), ("SUCCESSFUL", []))
+            self.assertEqual(result.return_value, 1)
+            with self.assertRaises(compat.TaskResultDoesNotExist):
+                default_task_backend.get_result(undone.id)

@@ -4,6 +4,7 @@ It finds the tasks in the module `tasks` of each installed app, and in what thes
 """
 
 import dataclasses
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from django.utils.module_loading import autodiscover_modules
 from orpheus import Context, JobSuspended, Snooze, job
 from orpheus.django.backend import OrpheusBackend, filled
 from orpheus.django.compat import (
+    LOGGER,
     Task,
     TaskContext,
     TaskError,
@@ -178,5 +180,7 @@ def _register() -> None:
 
 
 django.setup()
+if logging.getLogger(LOGGER).level == logging.NOTSET:
+    logging.getLogger(LOGGER).setLevel(logging.WARNING)  # Orpheus logs starts and ends itself
 autodiscover_modules("tasks")
 _register()

@@ -1,5 +1,6 @@
 """What Django promises of a backend, checked on this one. The jobs run in a Harness."""
 
+import logging
 import os
 import time
 from datetime import timedelta
@@ -46,6 +47,8 @@ class OnHarness(SimpleTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        logging.disable()  # failed tasks are logged
+        self.addCleanup(logging.disable, logging.NOTSET)
         with override_settings(TASKS=tasks_setting("none", **self.options)):
             self.harness = Harness(modules=JOBS)
         self.addCleanup(self.harness.close)
@@ -147,8 +150,7 @@ class EnqueueTest(OnHarness):
         for a_task in (tasks.noop, tasks.answer, tasks.fail, tasks.afail):
             seen.clear()
             result = a_task.enqueue()
-            with self.assertLogs(level="INFO"):
-                self.run_jobs()
+            self.run_jobs()
             end = "FAILED" if "fail" in a_task.name else "SUCCESSFUL"
             self.assertEqual(
                 seen[:3], [(result.id, status) for status in ("READY", "RUNNING", end)]
@@ -168,6 +170,9 @@ class RunTest(OnHarness):
             self.assertEqual(result.errors, [])
             self.assertLessEqual(result.started_at, result.finished_at)
             self.assertEqual(result.last_attempted_at, result.started_at)
+
+    def test_only_failures_are_logged_as_orpheus_logs_starts_and_ends(self) -> None:
+        self.assertEqual(logging.getLogger(compat.LOGGER).level, logging.WARNING)
 
     def test_the_context(self) -> None:
         result = self.run_to_end(tasks.look.enqueue())
@@ -314,8 +319,7 @@ class AdminTest(OnHarness, TestCase):
         self.log_in(is_superuser=True)
         tasks.noop.enqueue()
         tasks.fail.enqueue()
-        with self.assertLogs(level="ERROR"):
-            self.run_jobs()
+        self.run_jobs()
         self.assertContains(self.client.get("/admin/"), self.page)
         page = self.client.get(self.page)
         self.assertContains(page, 'href="http://127.0.0.1:8001/ui/jobs/1"')

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.template.response import TemplateResponse
 from django.urls import path
 
@@ -34,7 +35,10 @@ class JobAdmin(admin.ModelAdmin):
         """Answer with the newest jobs, or why they cannot be read."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        backend = next(b for b in task_backends.all() if isinstance(b, OrpheusBackend))
+        backends = [b for b in task_backends.all() if isinstance(b, OrpheusBackend)]
+        if not backends:
+            raise Http404("TASKS has no OrpheusBackend")
+        backend = backends[0]
         status, jobs, trouble = request.GET.get("status"), [], ""
         try:
             jobs = list(backend.client.jobs(status=status or None, limit=_SHOWN))

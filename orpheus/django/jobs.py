@@ -157,7 +157,7 @@ def _handler_of(task: Any) -> Callable[..., Any]:
 def _tasks() -> Iterator[Any]:
     """Yield every task in an imported module that this backend runs, once or more."""
     for module in list(sys.modules.values()):
-        for value in list(vars(module).values()):
+        for value in list(getattr(module, "__dict__", {}).values()):
             # Not isinstance: it would evaluate Django's lazy objects.
             if issubclass(type(value), Task) and isinstance(value.get_backend(), OrpheusBackend):
                 yield value

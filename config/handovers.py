@@ -61,6 +61,7 @@ def for_commands(settings: "Settings") -> tuple[CommandSettings, ...]:
             argv=command.argv,
             timeout_s=command.timeout,
             max_retries=command.max_retries,
+            retention_s=command.retention,
             cwd=command.cwd,
             env=command.env,
             success_codes=command.success_codes,

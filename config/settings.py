@@ -210,6 +210,7 @@ class Command(Table):
     argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
     timeout: Timer | None = None
     max_retries: Retries | None = None
+    retention: Seconds | None = None
     cwd: Argument = ""
     env: dict[VariableName, Argument] = {}
     success_codes: Annotated[

@@ -18,7 +18,10 @@ from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.outbox.table import DEFAULT_TABLE, SIGNAL, quoted
 
 _COLUMNS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
-_NOT_CARRIED = ("max_retries", "timeout", "depends_on", "on_dependency_failure", "ref")
+_NOT_CARRIED = (
+    "max_retries", "timeout", "depends_on", "on_dependency_failure", "expires", "unique_for",
+    "on_duplicate", "retention", "ref",
+)  # fmt: skip
 _PARAMSTYLES = {"apsw": "qmark", "django": "format"}
 """The paramstyle of libraries that name none, or whose connections differ from their driver's."""
 _PLACEHOLDERS = {

@@ -26,7 +26,7 @@ from orpheus.api.contract.requests import (
     no_nul,
 )
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.domain.limits import LARGEST_ID, MAX_UNIQUE_KEY_CHARS
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
 from orpheus.shared.durations import parse_moment
 
@@ -55,6 +55,11 @@ MomentMs = Annotated[
     ),
 ]
 """Milliseconds since 1970. A negative value is relative to now; `moment_ms` converts it."""
+UniqueKey = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL),
+    AfterValidator(no_nul),
+]
 ErrorName = Annotated[
     str,
     Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),
@@ -84,6 +89,7 @@ class JobsQuery(_Query):
     type: Name | None = None
     queue: Name | None = None
     tag: Name | None = None
+    unique_key: UniqueKey | None = None
     payload: PayloadFields | None = None
     q: SearchText | None = None
     error: ErrorName | None = None

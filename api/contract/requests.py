@@ -29,12 +29,12 @@ from orpheus.shared.domain.limits import (
     MAX_UNIQUE_KEY_CHARS,
     NAME,
     PRIORITIES,
-    TWO_STARTS,
 )
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.domain.steps import MAX_SIGNAL_KEY_CHARS, MAX_STEP_NAME_CHARS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
+from orpheus.shared.job_types.request import conflicts
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
@@ -178,11 +178,22 @@ class _NewJob(_Body):
     tags: list[Name] = Field(_NONE, max_length=MAX_TAGS)
     on_dependency_failure: Literal["cancel", "run", "fail"] = "cancel"
     """What becomes of it when a job it depends on does not end done."""
+    expires: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = None
+    """If it has not started so long after its time (or its submission), it is cancelled."""
+    unique_for: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = None
+    """Its unique key stays taken for so long after the submission, also if it has ended."""
+    on_duplicate: Literal["keep", "replace"] | None = None
+    """`replace`: a job with the unique key that has not started gets this payload and time."""
+    retention: DurationS | None = None
+    """How long it is kept after it is done; 0: it is deleted then. Default: the type's, or as
+    [retention] says."""
 
     @model_validator(mode="after")
-    def _one_start(self) -> Self:
-        if self.delay is not None and self.run_at is not None:
-            raise ValueError(TWO_STARTS)
+    def _fit_together(self) -> Self:
+        if self.delay is None and self.unique_for is None and self.on_duplicate is None:
+            return self
+        for problem in conflicts(self.__dict__):
+            raise ValueError(problem)
         return self
 
 
@@ -301,6 +312,7 @@ class BulkFilter(_Body):
     type: Name | None = None
     queue: Name | None = None
     tag: Name | None = None
+    unique_key: str | None = _text(MAX_UNIQUE_KEY_CHARS)
     payload: PayloadFields | None = None
     q: SearchText | None = None
     error: str | None = _text()

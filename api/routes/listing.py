@@ -48,6 +48,7 @@ def _filter_of(
         type=query.type,
         queue=query.queue,
         tag=query.tag,
+        unique_key=query.unique_key,
         payload=query.payload,
         q=query.q,
         error=query.error,

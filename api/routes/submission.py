@@ -61,5 +61,9 @@ def _job_of(request: SubmitJob | BatchJob, types: Types, defaults: JobDefaults) 
         tags=request.tags,
         depends_on=request.depends_on,
         on_dependency_failure=request.on_dependency_failure,
+        expires_s=request.expires,
+        unique_for_s=request.unique_for,
+        on_duplicate=request.on_duplicate,
+        retention_s=request.retention,
         ref=request.ref if isinstance(request, BatchJob) else None,
     )

@@ -137,6 +137,7 @@ class AsyncClient:
         type: str | None = None,
         queue: str | None = None,
         tag: str | None = None,
+        unique_key: str | None = None,
         q: str | None = None,
         error: str | None = None,
         where: str | None = None,
@@ -156,7 +157,9 @@ class AsyncClient:
         Raises ValueError for an unknown status, text that is no name, or a limit below 0.
         """
         now_ms = self._now_ms()
-        wanted = wanted_of(now_ms, status, type, queue, tag, q, error, where, payload, since, until)
+        wanted = wanted_of(
+            now_ms, status, type, queue, tag, unique_key, q, error, where, payload, since, until
+        )
         return Listed(self._pages(wanted, most_of(limit)))
 
     def _now_ms(self) -> int:

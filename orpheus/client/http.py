@@ -70,7 +70,17 @@ _MEANING: Mapping[int, type[OrpheusError]] = {
 }
 _OF_A_PROXY = (401, 403, 413, *_GATEWAY)
 """What such an answer means is so, too, if a proxy in front of Orpheus gives it."""
-_TEXTS_OF_A_FILTER = ("status", "type", "queue", "tag", "payload", "q", "error", "where")
+_TEXTS_OF_A_FILTER = (
+    "status",
+    "type",
+    "queue",
+    "tag",
+    "unique_key",
+    "payload",
+    "q",
+    "error",
+    "where",
+)
 _PROBLEM = "application/problem+json"
 
 

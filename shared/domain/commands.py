@@ -30,6 +30,7 @@ class CommandSettings(msgspec.Struct, frozen=True):
     cwd: str
     env: Mapping[str, str]
     success_codes: tuple[int, ...]
+    retention_s: float | None = None
 
 
 def fields_in(text: str) -> list[str]:
@@ -82,6 +83,7 @@ def describe_command(command: CommandSettings) -> dict[str, Any]:
         "queue": None,
         "description": f"Runs the program {command.argv[0]}.",
         "code": _digest_of(command),
+        **({} if command.retention_s is None else {"retention_s": command.retention_s}),
     }
 
 

@@ -29,6 +29,7 @@ class JobFilter(msgspec.Struct, frozen=True):
     type: str | None = None
     queue: str | None = None
     tag: str | None = None
+    unique_key: str | None = None
     payload: str | None = None
     """Values of payload fields, as `payload_fields` reads them."""
     q: str | None = None

@@ -76,6 +76,14 @@ class NewJob(NamedTuple):
     """The versions of its type that can read the payload, separated by spaces; None: all."""
     scheduled_ms: int | None = None
     """The time of the schedule that it is made for; None: no schedule makes it."""
+    expires_ms: int | None = None
+    """How long after its time (`run_at`, or its submission) it may start; else it is cancelled."""
+    unique_for_ms: int | None = None
+    """How long after its submission its unique key stays taken, also if it has ended."""
+    replaces: bool = False
+    """If a job with its unique key has not started, that job gets this payload and time."""
+    retention_ms: int | None = None
+    """How long it is kept after it is done; None: as [retention] says."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -113,6 +121,11 @@ class Job(msgspec.Struct, frozen=True):
     while nobody was there to see it, or if the job was cancelled between two attempts."""
     scheduled_ms: int | None = None
     """See NewJob."""
+    expires_ms: int | None = None
+    """If it has not started by then, it is cancelled."""
+    unique_until_ms: int | None = None
+    """Until then its unique key stays taken, also if it has ended."""
+    retention_ms: int | None = None
 
     @property
     def was_cancelled(self) -> bool:

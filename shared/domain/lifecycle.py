@@ -187,6 +187,8 @@ class Finished(NamedTuple):
     """With SNOOZED: what a durable function waits for."""
     signals: tuple[NewSignal, ...] = ()
     """Signals to send if the success is accepted, in the same transaction."""
+    retry_ms: int | None = None
+    """With FAILED: how long a retry waits; None: for the backoff of the type."""
 
     @property
     def new_jobs(self) -> tuple[NewJob, ...]:

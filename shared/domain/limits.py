@@ -18,6 +18,8 @@ MOST_ATTEMPTS = 1_000
 """How many ended attempts of a job are kept, the newest: a job may snooze for ever."""
 LARGEST_ID = 2**63 - 1
 TWO_STARTS = "delay and run_at cannot both be given"
+ON_DUPLICATE = ("keep", "replace")
+"""What a submission may do to the job that has its unique key and has not started."""
 ON_DEPENDENCY_FAILURE = ("cancel", "run", "fail")
 """What may happen to a job when a job that it depends on does not end done."""
 MAX_BATCH_JOBS = 10_000

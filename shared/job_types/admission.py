@@ -16,11 +16,10 @@ from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
-from orpheus.shared.domain.limits import TWO_STARTS
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import PermanentError
-from orpheus.shared.job_types.request import JobRequest, field_problems
+from orpheus.shared.job_types.request import JobRequest, conflicts, field_problems
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import TypeRow
@@ -96,16 +95,14 @@ def prepare_job(
             problems += refused.problems
     problems += field_problems(fields)
     given = {name: value for name, value in fields.items() if value is not None}
-    if "delay" in given and "run_at" in given:
-        problems.append(FieldProblem("", TWO_STARTS))
+    problems += [FieldProblem("", why) for why in conflicts(given)]
     if problems or row is None:
         raise InvalidJob.of(problems)
-    if "delay" in given:
-        given["delay_s"] = parse_duration_s(given.pop("delay"))
     if "run_at" in given:
         given["run_at_ms"] = parse_time_ms(given.pop("run_at"))
-    if "timeout" in given:
-        given["timeout_s"] = parse_duration_s(given.pop("timeout"))
+    for name in ("delay", "timeout", "expires", "unique_for", "retention"):
+        if name in given:
+            given[f"{name}_s"] = parse_duration_s(given.pop(name))
     return with_defaults(row, defaults, payload=_encode(payload), versions=versions, **given)
 
 
@@ -136,6 +133,10 @@ def with_defaults(
     tags: Iterable[str] = (),
     depends_on: Iterable[int | str] = (),
     on_dependency_failure: str = "cancel",
+    expires_s: float | None = None,
+    unique_for_s: float | None = None,
+    on_duplicate: str | None = None,
+    retention_s: float | None = None,
     ref: str | None = None,
 ) -> NewJob:
     """Return the job to store of fields that were checked; None: what the type or [jobs] says."""
@@ -155,7 +156,15 @@ def with_defaults(
         on_dependency_failure=on_dependency_failure,
         ref=ref,
         versions=versions,
+        expires_ms=_ms(expires_s),
+        unique_for_ms=_ms(unique_for_s),
+        replaces=on_duplicate == "replace",
+        retention_ms=_ms(row.retention_s if retention_s is None else retention_s),
     )
+
+
+def _ms(duration_s: float | None) -> int | None:
+    return None if duration_s is None else round(duration_s * 1000)
 
 
 def prepare_batch(requests: Iterable[T], prepare: Callable[[T], NewJob]) -> list[NewJob]:

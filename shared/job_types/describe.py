@@ -165,6 +165,7 @@ def type_row(item: Mapping[str, Any]) -> TypeRow:
         max_retries=item["max_retries"],
         timeout_s=item["timeout_s"],
         queue=item["queue"],
+        retention_s=item.get("retention_s"),
         description=item["description"],
         code=item.get("code", ""),
         **{f"backoff_{name}": value for name, value in item.get("backoff", {}).items()},

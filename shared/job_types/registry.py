@@ -51,6 +51,19 @@ class JobType(msgspec.Struct, frozen=True):
     permanent: tuple[type[BaseException], ...] = ()
     """Exceptions, besides PermanentError, that fail the job without a retry."""
     backoff: BackoffOfType = msgspec.field(default_factory=BackoffOfType)
+    retention_s: float | None = None
+    """How long its jobs are kept after they are done; None: as [retention] says."""
+    retry_on: tuple[tuple[type[Exception], float], ...] = ()
+    """After these exceptions a retry waits so many seconds, and not for the backoff."""
+
+    def retry_wait_ms(self, error: BaseException) -> int | None:
+        """Return how long a retry after this exception waits; None: for the backoff.
+
+        Of several types that fit, the first one given counts.
+        """
+        waits = (s for kind, s in self.retry_on if isinstance(error, kind))
+        wait_s = next(waits, None)
+        return None if wait_s is None else round(wait_s * 1000)
 
     def call(self, context: CommonContext, payload: str) -> Any:
         """Decode the JSON payload and call the function, with the Context if it takes one.
@@ -117,6 +130,7 @@ class JobType(msgspec.Struct, frozen=True):
             "queue": self.queue,
             "description": description.split("\n\n", 1)[0].replace("\n", " "),
             **({"backoff": backoff} if backoff else {}),
+            **({} if self.retention_s is None else {"retention_s": self.retention_s}),
         }
 
 
@@ -147,6 +161,8 @@ def job(
     backoff_factor: float | None = None,
     backoff_max: str | float | timedelta | None = None,
     backoff_jitter: float | None = None,
+    retention: str | float | timedelta | None = None,
+    retry_on: Mapping[type[Exception], str | float | timedelta] | None = None,
 ) -> Register: ...
 
 
@@ -162,12 +178,16 @@ def job(
     backoff_factor: float | None = None,
     backoff_max: str | float | timedelta | None = None,
     backoff_jitter: float | None = None,
+    retention: str | float | timedelta | None = None,
+    retry_on: Mapping[type[Exception], str | float | timedelta] | None = None,
 ) -> Any:
     """Make a function a job type: `@job`, or `@job("name", max_retries=5, timeout="30s")`.
 
     The function itself is returned, so it is called, tested and pickled as before; it gets the
     attributes `new` and `job_type`. Values that are not given come from [jobs]. Exceptions of the
-    types in `permanent` fail the job at once, without a retry.
+    types in `permanent` fail the job at once, without a retry; after those in `retry_on` the retry
+    waits as long as is given there, and not for the backoff. `retention`: how long a job is kept
+    after it is done.
 
     Raises ConfigurationError for a name or value that is not valid, and for a name under which
     another function is already registered.
@@ -199,6 +219,8 @@ def job(
                 _duration_s(where, "backoff_max", backoff_max),
                 _within(where, "backoff_jitter", backoff_jitter, 0, 0.99),
             ),
+            _duration_s(where, "retention", retention),
+            _retry_waits(where, retry_on or {}),
         )
         _add(made)
         marked: Any = handler
@@ -272,6 +294,19 @@ def _exception_types(where: str, given: Any) -> tuple[type[Exception], ...]:
     raise ConfigurationError(
         f"{where}: permanent: must be a tuple of exception types, such as (ValueError,)"
     )
+
+
+def _retry_waits(where: str, given: Any) -> tuple[tuple[type[Exception], float], ...]:
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f'{where}: retry_on: must map exception types to waits: {{TimeoutError: "5s"}}'
+        )
+    waits: dict[type[Exception], float] = {}
+    for kind, wait in given.items():
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise ConfigurationError(f"{where}: retry_on: {kind!r} is not an exception type")
+        waits[kind] = _duration_s(where, f"retry_on: {kind.__name__}", wait) or 0.0
+    return tuple(waits.items())
 
 
 def _add(new: JobType) -> None:

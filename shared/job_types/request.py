@@ -22,6 +22,7 @@ from orpheus.shared.domain.limits import (
     NAME,
     NAME_RULE,
     ON_DEPENDENCY_FAILURE,
+    ON_DUPLICATE,
     PRIORITIES,
     TWO_STARTS,
 )
@@ -59,6 +60,15 @@ class Options(TypedDict, total=False):
     timeout: str | float | timedelta | None
     on_dependency_failure: str | None
     """`cancel`, `run` or `fail`: what happens when a job that it depends on does not end done."""
+    expires: str | float | timedelta | None
+    """If it has not started so long after its time (or its submission), it is cancelled."""
+    unique_for: str | float | timedelta | None
+    """Its unique key stays taken for so long after the submission, also if it has ended."""
+    on_duplicate: str | None
+    """`keep`, or `replace`: a job with the unique key that has not started gets this payload and
+    time."""
+    retention: str | float | timedelta | None
+    """How long it is kept after it is done; 0: it is deleted then."""
     ref: str | None
     """What other jobs that are submitted with it call it in their `depends_on`."""
 
@@ -68,8 +78,8 @@ class JobRequest(msgspec.Struct, Generic[Result_co], frozen=True):
 
     For type checkers it is generic in what its function returns.
 
-    Durations and times may be given as in `Options`; `delay` and `timeout` become seconds, and
-    `run_at` a datetime. Raises ValueError, which names the field, for a value that is not valid.
+    Durations and times may be given as in `Options`; durations become seconds, and `run_at` a
+    datetime. Raises ValueError, which names the field, for a value that is not valid.
     """
 
     type: str
@@ -86,6 +96,10 @@ class JobRequest(msgspec.Struct, Generic[Result_co], frozen=True):
     depends_on: tuple[int | str, ...] = ()
     tags: tuple[str, ...] = ()
     on_dependency_failure: str | None = None
+    expires: float | None = None
+    unique_for: float | None = None
+    on_duplicate: str | None = None
+    retention: float | None = None
     ref: str | None = None
 
     def __post_init__(self) -> None:
@@ -93,7 +107,7 @@ class JobRequest(msgspec.Struct, Generic[Result_co], frozen=True):
         if self.depends_on and type(self.depends_on) in (list, tuple):
             put(self, "depends_on", tuple(getattr(job, "id", job) for job in self.depends_on))
         self._refuse_problems()
-        for name in ("delay", "timeout"):
+        for name in _DURATIONS:
             value = getattr(self, name)
             if value is not None:
                 put(self, name, parse_duration_s(value))
@@ -135,10 +149,20 @@ class JobRequest(msgspec.Struct, Generic[Result_co], frozen=True):
         problems = [
             f"{problem.pointer[1:]}: {problem.detail}" for problem in field_problems(values)
         ]
-        if self.delay is not None and self.run_at is not None:
-            problems.append(TWO_STARTS)
+        problems += conflicts(values)
         if problems:
             raise ValueError(f"{self.type}: {'; '.join(problems)}")
+
+
+def conflicts(fields: Mapping[str, Any]) -> list[str]:
+    """Return which of the given fields of a job do not go together, and why. None: not given."""
+    given = {name for name, value in fields.items() if value is not None}
+    found = [TWO_STARTS] if given >= {"delay", "run_at"} else []
+    if "unique_key" not in given:
+        found += [
+            f"{name} needs unique_key" for name in ("unique_for", "on_duplicate") if name in given
+        ]
+    return found
 
 
 def request_of(
@@ -161,6 +185,7 @@ def _time(value: datetime | str) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=parse_time_ms(value))
 
 
+_DURATIONS = ("delay", "timeout", "expires", "unique_for", "retention")
 _OPTIONS = tuple(name for name in JobRequest.__struct_fields__ if name not in ("type", "payload"))
 
 
@@ -202,7 +227,7 @@ def _read_by(parse: Callable[[Any], object]) -> Check:
     return check
 
 
-def _timeout_s(value: Any) -> float:
+def _more_than_0_s(value: Any) -> float:
     seconds = parse_duration_s(value)
     if seconds == 0:
         raise ValueError("must be longer than 0")
@@ -235,9 +260,12 @@ def _dependencies(value: Any) -> Iterator[tuple[Path, str]]:
             yield (index,), "must be the id of a job, or the ref of one submitted together with it"
 
 
-def _on_dependency_failure(value: Any) -> Iterator[tuple[Path, str]]:
-    if value not in ON_DEPENDENCY_FAILURE:
-        yield (), f"must be one of {', '.join(ON_DEPENDENCY_FAILURE)}"
+def _one_of(*words: str) -> Check:
+    def check(value: Any) -> Iterator[tuple[Path, str]]:
+        if value not in words:
+            yield (), f"must be one of {', '.join(words)}"
+
+    return check
 
 
 _CHECKS: dict[str, Check] = {
@@ -247,11 +275,15 @@ _CHECKS: dict[str, Check] = {
     "delay": _read_by(parse_duration_s),
     "run_at": _read_by(parse_time_ms),
     "max_retries": _integer_in(range(MAX_RETRIES + 1)),
-    "timeout": _read_by(_timeout_s),
+    "timeout": _read_by(_more_than_0_s),
+    "expires": _read_by(_more_than_0_s),
+    "unique_for": _read_by(_more_than_0_s),
+    "retention": _read_by(parse_duration_s),
     "unique_key": _key,
     "concurrency_key": _key,
     "tags": _tags,
     "depends_on": _dependencies,
-    "on_dependency_failure": _on_dependency_failure,
+    "on_dependency_failure": _one_of(*ON_DEPENDENCY_FAILURE),
+    "on_duplicate": _one_of(*ON_DUPLICATE),
     "ref": _name,
 }

@@ -26,6 +26,8 @@ class TypeDefaults(Struct, frozen=True):
     backoff_factor: float | UnsetType = UNSET
     backoff_max: Seconds | UnsetType = UNSET
     backoff_jitter: float | UnsetType = UNSET
+    retention: Seconds | UnsetType = UNSET
+    """How long its jobs are kept after they are done; only if the type sets it."""
 
 
 class Crash(Struct, frozen=True):
@@ -154,6 +156,7 @@ def job_type_of(
         "backoff_factor": row.backoff_factor,
         "backoff_max": row.backoff_max_s,
         "backoff_jitter": row.backoff_jitter,
+        "retention": row.retention_s,
     }
     return JobType(
         row.name,

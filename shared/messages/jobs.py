@@ -95,6 +95,12 @@ class ListedJob(JobState, Generic[Result_co], frozen=True, kw_only=True):
     """`cancel`, `run` or `fail`: what becomes of it when a job it depends on does not end done."""
     scheduled_at: Time | None = None
     """The time of the schedule that it was made for; null: no schedule has made it."""
+    expires_at: Time | None = None
+    """If it has not started by then, it is cancelled."""
+    unique_until: Time | None = None
+    """Until then its unique key stays taken, also if it has ended."""
+    retention: Seconds | None = None
+    """How long it is kept after it is done, in seconds; null: as [retention] says."""
 
 
 class Attempt(Struct, frozen=True):
@@ -273,6 +279,9 @@ def _whole(job: jobs.Job) -> dict[str, Any]:
         "ran_until": optional_time(job.ran_until_ms),
         "on_dependency_failure": job.on_dependency_failure,
         "scheduled_at": optional_time(job.scheduled_ms),
+        "expires_at": optional_time(job.expires_ms),
+        "unique_until": optional_time(job.unique_until_ms),
+        "retention": None if job.retention_ms is None else job.retention_ms / 1000,
     }
 
 

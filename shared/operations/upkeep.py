@@ -122,11 +122,12 @@ def _fire_alerts(store: Store, settings: StoredSettings) -> float:
 
 
 def _continue_changes(store: Store, go_on: Callable[[], bool]) -> bool:
-    """Continue cascades, wake-ups and timeouts, sweeps of keys, releases of types and of versions.
+    """Cancel expired jobs, and continue cascades, wake-ups, timeouts, sweeps of keys and releases.
 
     Return whether some are left.
     """
     steps = (
+        store.jobs.cancel_expired,
         store.dependencies.continue_cascades,
         store.signals.continue_wakes,
         store.signals.expire_waits,

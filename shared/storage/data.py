@@ -226,10 +226,16 @@ class AlertRow(msgspec.Struct, frozen=True):
 
 
 class KeyHolder(NamedTuple):
-    """The job that holds a unique key: a live job, or a job that is being submitted (id 0)."""
+    """The job that holds a unique key; id 0: it is being submitted.
+
+    It is live, or was submitted with `unique_for`.
+    """
 
     id: int
     type: str
+    is_live: int = 1
+    until_ms: int | None = None
+    """Until then it holds the key, also if it has ended."""
 
     def refusal(self, key: str) -> str:
         """Say why a job of another type cannot have the key."""
@@ -332,6 +338,8 @@ class TypeRow(msgspec.Struct, frozen=True):
     backoff_factor: float | None = None
     backoff_max_s: float | None = None
     backoff_jitter: float | None = None
+    retention_s: float | None = None
+    """How long its jobs are kept after they are done; None: as [retention] says."""
     code: str = ""
     """A digest of its code; empty: unknown."""
     others: "tuple[TypeRow, ...]" = ()
@@ -361,6 +369,7 @@ _DESCRIBED = (
     "backoff_factor",
     "backoff_max_s",
     "backoff_jitter",
+    "retention_s",
     "code",
 )
 

@@ -85,6 +85,7 @@ class PayloadFields(Text):
 @click.option("--type", type=Text(), shell_complete=live("types"), help="Of this type.")
 @click.option("--queue", type=Text(), shell_complete=live("queues"), help="In this queue.")
 @click.option("--tag", type=Text(), help="With this tag.")
+@click.option("--unique-key", type=Text(), help="With this unique key.")
 @click.option("--q", type=Text(), help="With this text in type, payload, error or tags.")
 @click.option(
     "--where",

@@ -76,6 +76,19 @@ _BAR, _CLEAR_LINE = 20, "\r\x1b[K"
     metavar="WHAT",
     help="What to do with it if a dependency is not done: cancel, run or fail.",
 )
+@click.option("--expires", metavar="DURATION", help="Cancel it if it has not started by then.")
+@click.option(
+    "--unique-for",
+    metavar="DURATION",
+    help="How long its unique key stays taken, also if it has ended.",
+)
+@click.option(
+    "--on-duplicate",
+    type=click.Choice(["keep", "replace"]),
+    metavar="WHAT",
+    help="`replace`: a job with the unique key that has not started gets this payload and time.",
+)
+@click.option("--retention", metavar="DURATION", help="How long it is kept after it is done.")
 @click.option("--wait", is_flag=True, help="Wait until it ends; exit 0 only if it is done.")
 @for_operator
 def submit(

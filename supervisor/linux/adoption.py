@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+import psutil
+
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.supervisor.linux.process_stat import process_stat
 
 _INIT = 1
 _ENTRY = INCARNATION_VARIABLE.encode() + b"="
@@ -83,10 +84,7 @@ def kill_processes_of(state: StateFiles) -> int:
     example.
     """
     prefix = incarnation_prefix(state)
-    spared = {pid := os.getpid()}
-    with contextlib.suppress(OSError):  # one has just ended
-        while pid := process_stat(pid).parent:
-            spared.add(pid)
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return _kill_all(lambda incarnation: incarnation.startswith(prefix), spared)
 
 
@@ -105,26 +103,14 @@ def _kill_all(wanted: Callable[[str], bool], spared: Collection[int] = ()) -> in
 
 def _incarnations() -> Iterator[tuple[int, str]]:
     """Yield the pid and the incarnation of every running process that has one."""
-    for pid in _pids():
-        if incarnation := incarnation_of(pid):
-            yield pid, incarnation
-
-
-def _pids() -> Iterator[int]:
-    """Yield the pid of every process."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            yield int(entry.name)
+        if entry.name.isdigit() and (incarnation := incarnation_of(int(entry.name))):
+            yield int(entry.name), incarnation
 
 
 def child_pids() -> set[int]:
     """Return the pid of every child of this process, started or adopted, zombies included."""
-    children = set()
-    for pid in _pids():
-        with contextlib.suppress(OSError):  # it has just ended
-            if process_stat(pid).parent == os.getpid():
-                children.add(pid)
-    return children
+    return {child.pid for child in psutil.Process().children()}
 
 
 def kill_adopted(own: Collection[int]) -> list[int]:

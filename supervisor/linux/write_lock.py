@@ -7,6 +7,7 @@ so the supervisor must find it. It looks only while there are no commits: a look
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from orpheus.shared.process.write_lock import write_lock_holder
 from orpheus.supervisor.linux.process_stat import process_stat
@@ -65,8 +66,8 @@ class LockWatch:
             self._since_s = now_s
         self._pid = pid
         try:
-            name = Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
-            return LockHolder(pid, now_s - self._since_s, name, process_stat(pid).os_status)
-        except OSError:  # it has just ended, and its lock with it
+            name, stat = psutil.Process(pid).name(), process_stat(pid)
+            return LockHolder(pid, now_s - self._since_s, name, stat.os_status)
+        except (psutil.Error, OSError):  # it has just ended, and its lock with it
             self.forget()
             return None

@@ -6,7 +6,8 @@ killed here. A process that is not ours is only reported.
 
 import os
 from collections.abc import Collection
-from pathlib import Path
+
+import psutil
 
 from orpheus.shared.logs import get_logger
 from orpheus.supervisor.linux.adoption import incarnation_of, kill_if_incarnation
@@ -34,11 +35,7 @@ class LockHolderCheck:
     ) -> None:
         """Kill or report a holder that is not a slot's process and has held the lock too long."""
         # It was seen up to a second ago: do not report a process that we have killed since.
-        if (
-            holder is None
-            or holder.held_s < lock_hold_s
-            or not Path(f"/proc/{holder.pid}").exists()
-        ):
+        if holder is None or holder.held_s < lock_hold_s or not psutil.pid_exists(holder.pid):
             self.trouble, self._handled_pid = "", None
             return
         if holder.pid in {os.getpid(), *(child.pid for child in children)}:

@@ -19,6 +19,7 @@ JOB = words_of("""
     id type payload status queue priority result error attempt max_retries timeout progress
     message on_dependency_failure created_at run_at freed_at started_at finished_at ran_until
     worker unique_key concurrency_key depends_on tags cancel_requested
+    scheduled_at expires_at unique_until retention
 """)
 ATTEMPT = words_of("""
     number outcome worker pid started_at finished_at error cpu_s max_rss_bytes
@@ -52,11 +53,11 @@ def test_a_job_has_these_fields_and_no_others(api: Any) -> None:
 
 
 def test_times_are_rfc_3339_in_utc_with_milliseconds_or_more(api: Any) -> None:
-    job_id = api.submit(depends_on=[api.submit()])
+    job_id = api.submit(depends_on=[api.submit()], expires="1h")
     api.run_one()
     api.run_one()
     job = api.client.get(f"/jobs/{job_id}").json()
-    times = [job[name] for name in job if name.endswith("_at")]
+    times = [job[name] for name in job if name.endswith("_at") and name != "scheduled_at"]
     times += [job["attempts"][0][name] for name in ("started_at", "finished_at")]
     times += [one["at"] for one in api.client.get(f"/jobs/{job_id}/events").json()["items"]]
     assert len(times) > 8

@@ -51,7 +51,7 @@ HOT = {
     ("audit.sql", "to-target"): "audit USING INDEX audit_by_target (target=?)",
     ("audit.sql", "entries-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",
-    ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",
+    ("jobs.sql", "holders-of-unique-keys"): "jobs_unique_key",
     ("events.sql", "events-of-job"): "events_by_job",
     ("jobs.sql", "run-of"): "INTEGER PRIMARY KEY (rowid=?)",
     ("counts.sql", "newest-of-queue"): "COVERING INDEX jobs_by_queue (queue=? AND id>?)",
@@ -71,6 +71,8 @@ HOT = {
     ("alerts.sql", "late-jobs"): "jobs_due (queue=?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
     ("retention.sql", "expired-jobs"): "jobs_ended",
+    ("retention.sql", "expired-with-retention"): "jobs_done_with_retention (<expr>",
+    ("jobs.sql", "expired"): "jobs_expiring (expires_ms>? AND expires_ms<?)",
     ("retention.sql", "expired-key"): "idempotency_keys_by_age",
     ("retention.sql", "delete-keys"): "idempotency_keys_by_age",
 }

@@ -230,6 +230,7 @@ def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count
     live = own_record(store.clock, "a", Role.SUPERVISOR, "supervisor", "of-a")
     store.types.replace([OLD], host="a")
     store.types.replace([OLD], host="b")
+    clock.advance(1)
     store.types.replace([NEW, CROP], host="b")
     store.types.replace([OLD], host="a")
     store.processes.register(live)

@@ -6,7 +6,7 @@ sets there is gone afterwards. Avoid slow system calls here: they dominate the c
 """
 
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
@@ -263,7 +263,8 @@ class Executor:
             return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))
         is_permanent = any(self._is_permanent(leaf, lease) for leaf in (error, *leaves))
         ending = Ending.FAILED_PERMANENTLY if is_permanent else Ending.FAILED
-        return Finished(lease, ending, error=error_of(error))
+        wait_ms = self._retry_wait_ms((error, *leaves), lease)
+        return Finished(lease, ending, error=error_of(error), retry_ms=wait_ms)
 
     def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
         """Decide whether a misfit payload is invalid or belongs to another code version."""
@@ -284,6 +285,13 @@ class Executor:
         job_type = self.types.get(lease.type)
         named = () if job_type is None else job_type.permanent
         return isinstance(error, (PermanentError, *named))
+
+    def _retry_wait_ms(self, errors: Iterable[BaseException], lease: Lease) -> int | None:
+        job_type = self.types.get(lease.type)
+        if job_type is None or not job_type.retry_on:
+            return None
+        waits = (job_type.retry_wait_ms(error) for error in errors)
+        return next((wait_ms for wait_ms in waits if wait_ms is not None), None)
 
 
 class MainThreadExecutor(Executor):

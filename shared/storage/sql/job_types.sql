@@ -6,7 +6,8 @@ SELECT build FROM orpheus.host_builds WHERE is_gone = 0
 -- part: type-columns
 -- The first fields of TypeRow (shared/storage/data.py).
 name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, retention_s,
+    code
 
 -- part: rows
 -- Each row of a type in a build that is held, how many builds that are, and whether it is the newest.
@@ -30,8 +31,8 @@ DELETE FROM orpheus.host_builds WHERE host <> ?;
 -- name: insert-type
 -- Insert one job type of a build, unless another host has done so.
 INSERT INTO orpheus.job_types (build, version, code_since_ms, name, schema, max_retries, timeout_s,
-    queue, description, backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    queue, description, backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, retention_s, code)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (build, name) DO NOTHING;
 
 -- name: forget-builds

@@ -4,8 +4,9 @@
 INSERT INTO orpheus.jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
     created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
-    concurrency_key, is_parked, freed_at_ms, versions, scheduled_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    concurrency_key, is_parked, freed_at_ms, versions, scheduled_ms, expires_ms, unique_until_ms,
+    retention_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set-dependencies
 -- Store the ids that a new blocked job waits for, once those of its batch are known.
@@ -19,9 +20,18 @@ INSERT INTO orpheus.large_payloads (job_id, payload) VALUES (?, ?);
 -- Make the job findable by a tag.
 INSERT INTO orpheus.job_tags (tag, job_id) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
--- name: live-by-unique-keys
--- Of a JSON list of unique keys, those that a live job holds, and that job and its type.
-SELECT wanted.value, jobs.id, jobs.type
+-- name: holders-of-unique-keys
+-- The jobs that hold unique keys of a JSON list: live ones, and ended ones whose time is not over. Only
+-- the newest job of a key can be such a one. The live ones come last.
+SELECT wanted.value, jobs.id, jobs.type, 0 AS is_live, jobs.unique_until_ms
+FROM {listed-names} AS wanted
+    CROSS JOIN orpheus.jobs ON jobs.id = (
+        SELECT id FROM orpheus.jobs AS same INDEXED BY jobs_by_unique_key
+        WHERE same.unique_key IS NOT NULL AND same.unique_key = wanted.value
+        ORDER BY same.id DESC LIMIT 1)
+WHERE jobs.finished_at_ms IS NOT NULL AND jobs.unique_until_ms > ?
+UNION ALL
+SELECT wanted.value, jobs.id, jobs.type, 1 AS is_live, jobs.unique_until_ms
 FROM {listed-names} AS wanted
     CROSS JOIN orpheus.jobs INDEXED BY jobs_unique_key ON jobs.unique_key = wanted.value
 WHERE jobs.unique_key IS NOT NULL AND jobs.finished_at_ms IS NULL;
@@ -37,7 +47,7 @@ CASE WHEN payload <> '' THEN payload ELSE (
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
     worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
-    {ran-until-column}, scheduled_ms
+    {ran-until-column}, scheduled_ms, expires_ms, unique_until_ms, retention_ms
 
 -- name: select-jobs
 -- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
@@ -71,6 +81,10 @@ INDEXED BY jobs_by_type
 -- name: by-queue
 -- The index of the queues.
 INDEXED BY jobs_by_queue
+
+-- name: by-unique-key
+-- The index of the unique keys.
+INDEXED BY jobs_by_unique_key
 
 -- name: by-id
 -- The jobs themselves, by their ids.
@@ -131,6 +145,35 @@ UPDATE orpheus.jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_f
     cancel_requested = 1, started_at_ms = NULL, finished_at_ms = ?
 WHERE id = ? AND status IN ('blocked', 'pending');
 
+-- name: any-expired
+-- Is there a job that was not started in time?
+SELECT 1 FROM orpheus.jobs INDEXED BY jobs_expiring
+WHERE expires_ms IS NOT NULL AND attempt = 0 AND finished_at_ms IS NULL AND expires_ms <= ? LIMIT 1;
+
+-- name: expired
+-- The first jobs that were not started in time; they stay locked. Others that are locked just start.
+SELECT id, status, queue, type, concurrency_key, has_dependents, expires_ms
+FROM orpheus.jobs INDEXED BY jobs_expiring
+WHERE expires_ms IS NOT NULL AND attempt = 0 AND finished_at_ms IS NULL AND expires_ms <= ?
+ORDER BY expires_ms LIMIT ? FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: expire-job
+-- Leaves blocked or pending for cancelled, if the job has never started.
+UPDATE orpheus.jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_for = 0,
+    finished_at_ms = ?, error_type = 'Expired', error_message = ?
+WHERE id = ? AND status IN ('blocked', 'pending') AND attempt = 0;
+
+-- name: replace-job
+-- Stays blocked or pending: a job that has never started gets another payload and time.
+UPDATE orpheus.jobs SET payload = ?, is_due = ?, run_at_ms = ?, freed_at_ms = ?, versions = ?,
+    expires_ms = ?, is_parked = 0
+WHERE id = ? AND status IN ('blocked', 'pending') AND attempt = 0
+RETURNING queue;
+
+-- name: forget-large-payload
+-- Delete the payload of a job that gets another one.
+DELETE FROM orpheus.large_payloads WHERE job_id = ?;
+
 -- name: request-cancel
 -- Stays in_progress: the worker reads the flag.
 UPDATE orpheus.jobs SET cancel_requested = 1
@@ -141,7 +184,8 @@ WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 -- its retries again; attempts keep their numbers.
 UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = ?4,
     waits_for = ?1, failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
-    run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL
+    run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL,
+    expires_ms = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now
@@ -161,6 +205,10 @@ DELETE FROM orpheus.jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelle
 -- name: few-of-type
 -- How many jobs have a type, counted up to a bound.
 SELECT count(*) FROM (SELECT 1 FROM orpheus.jobs WHERE type = ? LIMIT ?) AS found;
+
+-- name: few-of-unique-key
+-- How many jobs have a unique key, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM orpheus.jobs WHERE unique_key = ? LIMIT ?) AS found;
 
 -- name: few-of-tag
 -- How many jobs have a tag, counted up to a bound.

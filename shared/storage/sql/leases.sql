@@ -51,7 +51,7 @@ AND status = 'pending';
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, versions, scheduled_ms
+    concurrency_key, versions, scheduled_ms, expires_ms
 
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the columns of `due-of-all`. With

@@ -74,10 +74,15 @@ class DueJob(NamedTuple):
     concurrency_key: str | None
     versions: str | None
     scheduled_ms: int | None
+    expires_ms: int | None
     token: int | None
     delayed_ms: int | None
     held: str | None
     awaited: str | None
+
+    def is_expired(self, now_ms: int) -> bool:
+        """Return whether it may not start any more; upkeep cancels it."""
+        return self.expires_ms is not None and self.expires_ms <= now_ms and self.attempt == 1
 
     def lease(self, token: int, now_ms: int, expires_mono_ms: int) -> Lease:
         """Return its lease from now on."""

@@ -95,6 +95,8 @@ class Ended(msgspec.Struct, frozen=True):
     """Its worker could not read the job: these versions of its type can."""
     wait: Suspension | None = None
     """What a durable function waits for."""
+    retry_ms: int | None = None
+    """How long a retry waits; None: for the backoff of the type."""
 
     @classmethod
     def of(cls, report: Finished) -> "Ended":
@@ -108,7 +110,14 @@ class Ended(msgspec.Struct, frozen=True):
             report.run,
         )
         job_id, token = report.lease.job_id, report.lease.token
-        return cls(job_id, token, *fields, versions=report.versions, wait=report.wait)
+        return cls(
+            job_id,
+            token,
+            *fields,
+            versions=report.versions,
+            wait=report.wait,
+            retry_ms=report.retry_ms,
+        )
 
 
 class EndedLeases:
@@ -303,6 +312,8 @@ class EndedLeases:
             return None
         if ENDINGS[ended.ending].wait is Wait.AS_ASKED:
             return now_ms + ended.snooze_ms
+        if follows.backoff_failures and ended.retry_ms is not None:
+            return now_ms + ended.retry_ms
         if follows.backoff_failures:
             rules = self._backoff_of(ended.job_id)
             return now_ms + backoff_delay_ms(follows.backoff_failures, rules, self._random.random())

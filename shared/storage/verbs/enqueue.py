@@ -38,6 +38,11 @@ class Enqueue:
         self._keys = keys
         self._sql = database.sql("jobs.sql")
 
+    @property
+    def now_ms(self) -> int:
+        """The time by the clock of the database."""
+        return self._database.clock.wall_ms()
+
     def lock_keys(self, unique_keys: Sequence[str]) -> None:
         """Keep others from making a job with one of these keys until this transaction ends."""
         self._database.lock("unique key", unique_keys)
@@ -47,20 +52,24 @@ class Enqueue:
         return self._database.lock_within("unique key", unique_keys, limit_ms)
 
     def holders_of(self, unique_keys: Sequence[str]) -> dict[str, KeyHolder]:
-        """Return the live jobs that hold some of these unique keys, by key.
+        """Return the jobs that hold some of these unique keys, by key.
+
+        They are live, or were submitted with `unique_for`, whose time is not over.
 
         In a transaction, no one else can make a job with one of them until it ends.
         """
         if not unique_keys:
             return {}
         self.lock_keys(unique_keys)
-        rows = self._database.all(self._sql["live-by-unique-keys"], json.dumps(unique_keys))
+        keys, now_ms = json.dumps(unique_keys), self._database.clock.wall_ms()
+        rows = self._database.all(self._sql["holders-of-unique-keys"], keys, now_ms, keys)
         return {key: KeyHolder(*holder) for key, *holder in rows}
 
     def keep(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> list[int]:
         """Insert jobs, inside a transaction; return their ids in order.
 
-        For a unique key that a live job holds, that job's id. Jobs may name each other by `ref`.
+        For a unique key that another job holds, that job's id; see `replace`. Jobs may name each
+        other by `ref`.
         Raises InvalidJob, with pointers that begin with `pointer`, if one depends on a job that
         does not exist, and UniqueKeyHeld if a job of another type has its key. Nothing is inserted
         then, so a job cannot name its own id in advance.
@@ -73,13 +82,15 @@ class Enqueue:
         made = _first_of_each_key(new_jobs, holders) if keys else new_jobs
         made_ids = self._insert(made)
         ids = _ids_of(new_jobs, holders, made, made_ids) if keys else made_ids
-        self._store_large_payloads(made, made_ids)
+        self._store_large_payloads(zip(made, made_ids, strict=True))
         self._index_tags(made, made_ids)
         if any(new.depends_on for new in made):
             refs = {new.ref: job_id for new, job_id in zip(new_jobs, ids, strict=True) if new.ref}
             self._record_waiting(made, made_ids, refs)
         else:
             self._events.record_jobs(Kind.JOB_ENQUEUED, made_ids)
+        if keys:
+            self._replace_held(new_jobs, made, ids)
         return [*ids]
 
     def _insert(self, made: Sequence[NewJob]) -> Sequence[int]:
@@ -96,11 +107,46 @@ class Enqueue:
         at_commit.queues_with_work.update(ready)
         return ids
 
-    def _store_large_payloads(self, made: Sequence[NewJob], ids: Sequence[int]) -> None:
+    def _replace_held(
+        self, new_jobs: Sequence[NewJob], made: Sequence[NewJob], ids: Sequence[int]
+    ) -> None:
+        """Replace the jobs whose unique keys kept others of `new_jobs` from being made."""
+        inserted = {id(new) for new in made}
+        held = [
+            (job_id, new)
+            for new, job_id in zip(new_jobs, ids, strict=True)
+            if new.replaces and id(new) not in inserted
+        ]
+        # In one order, so that two transactions do not wait for each other.
+        for job_id, new in sorted(held, key=lambda pair: pair[0]):
+            self.replace(job_id, new)
+
+    def replace(self, job_id: int, new: NewJob) -> None:
+        """Give a job that has never started the payload and time of `new`, inside a transaction.
+
+        A job that has started stays as it is.
+        """
+        now_ms = self._database.clock.wall_ms()
+        run_at_ms = _run_at_ms(new, now_ms)
+        row = self._database.one(
+            self._sql["replace-job"],
+            _payload_in_row(new),
+            int(run_at_ms <= now_ms),
+            run_at_ms,
+            _freed_at_ms(new, run_at_ms, now_ms),
+            new.versions,
+            _expires_ms(new, run_at_ms),
+            job_id,
+        )
+        if row is not None:
+            self._database.run(self._sql["forget-large-payload"], job_id)
+            self._store_large_payloads([(new, job_id)])
+            self._database.at_commit.ring_workers(row[0])
+            self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
+
+    def _store_large_payloads(self, jobs: Iterable[tuple[NewJob, int]]) -> None:
         large = [
-            (job_id, new.payload)
-            for new, job_id in zip(made, ids, strict=True)
-            if len(new.payload) > _MOST_CHARS_IN_A_ROW
+            (job_id, new.payload) for new, job_id in jobs if len(new.payload) > _MOST_CHARS_IN_A_ROW
         ]
         if large:
             self._database.run_many(self._sql["insert-large-payload"], large)
@@ -168,10 +214,10 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
 
     A job that was due long before it was submitted waits from its submission: it is free from then.
     """
-    run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
+    run_at_ms = _run_at_ms(new, now_ms)
     return (
         new.type,
-        new.payload if len(new.payload) <= _MOST_CHARS_IN_A_ROW else "",
+        _payload_in_row(new),
         Status.BLOCKED if new.depends_on else Status.PENDING,
         new.queue,
         new.priority,
@@ -187,10 +233,29 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
         new.traceparent,
         new.concurrency_key,
         int(is_parked),
-        now_ms if run_at_ms < now_ms - _LATE_BY_MS and not new.depends_on else None,
+        _freed_at_ms(new, run_at_ms, now_ms),
         new.versions,
         new.scheduled_ms,
+        _expires_ms(new, run_at_ms),
+        None if new.unique_for_ms is None else now_ms + new.unique_for_ms,
+        new.retention_ms,
     )
+
+
+def _run_at_ms(new: NewJob, now_ms: int) -> int:
+    return now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
+
+
+def _payload_in_row(new: NewJob) -> str:
+    return new.payload if len(new.payload) <= _MOST_CHARS_IN_A_ROW else ""
+
+
+def _freed_at_ms(new: NewJob, run_at_ms: int, now_ms: int) -> int | None:
+    return now_ms if run_at_ms < now_ms - _LATE_BY_MS and not new.depends_on else None
+
+
+def _expires_ms(new: NewJob, run_at_ms: int) -> int | None:
+    return None if new.expires_ms is None else run_at_ms + new.expires_ms
 
 
 def keys_of(new_jobs: Iterable[NewJob]) -> list[str]:
@@ -295,7 +360,12 @@ class Children:
             keys_of(child for parent in finished for child in parent.new_jobs)
         )
         ending_ids = {parent.lease.job_id for parent in finished if parent.wait is None}
-        taken = {key: held for key, held in holders.items() if held.id not in ending_ids}
+        now_ms = self._enqueue.now_ms
+        taken = {
+            key: held
+            for key, held in holders.items()
+            if held.id not in ending_ids or (held.until_ms or 0) > now_ms
+        }
         accepted, refused = [], []
         for parent in finished:
             try:

@@ -40,6 +40,7 @@ _FOUND_BY = {
     "by-status": {"max_id", "status"},
     "by-type": {"max_id", "type"},
     "by-queue": {"max_id", "queue"},
+    "by-unique-key": {"max_id", "unique_key"},
     "by-id": {"max_id", "ids"},
     "by-tag": {"max_id", "tag"},
     "by-ended": {"has ended", "status", "since_ms", "until_ms"},
@@ -51,9 +52,10 @@ _LEADING = {
     "by-type": ("type", "type"),
     "by-queue": ("queue", "queue"),
     "by-tag": ("tag", "job_tags.tag"),
+    "by-unique-key": ("unique_key", "unique_key"),
 }
 """The field of a filter that is the first column of an index, and this column."""
-_FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
+_FEW_OF = {"type": "few-of-type", "tag": "few-of-tag", "unique_key": "few-of-unique-key"}
 _FINISHED_AT = Job.__struct_fields__.index("finished_at_ms")
 """The column of a job's row (`select-jobs`) that says when it ended."""
 
@@ -287,14 +289,13 @@ class JobLists:
         """Return the index of what the fewest jobs have, and the column of its order."""
         if wanted.ids is not None:
             return "by-id", "jobs.id"
-        given = [
-            name for name in ("status", "type", "queue", "tag") if getattr(wanted, name) is not None
-        ]
+        fields = ("status", "type", "queue", "tag", "unique_key")
+        given = [name for name in fields if getattr(wanted, name) is not None]
         if not given:
             return "", "jobs.id"
         rarest = given[0] if len(given) == 1 else self._rarest(wanted, given)
         # In the order of the tag's index: by jobs.id, SQLite would sort every whole job of the tag.
-        return f"by-{rarest}", _TAGGED if rarest == "tag" else "jobs.id"
+        return f"by-{rarest.replace('_', '-')}", _TAGGED if rarest == "tag" else "jobs.id"
 
     def _rarest(self, wanted: JobFilter, given: Sequence[str]) -> str:
         """Return which of the fields has the fewest jobs, which SQLite does not know."""
@@ -375,6 +376,7 @@ _COMPARED = {
     "type": "type = ?",
     "queue": "queue = ?",
     "tag": "job_tags.tag = ?",
+    "unique_key": "unique_key = ?",
     "error": "error_type = ?",
     "where": "error_where = ?",
     "since_ms": "finished_at_ms >= ?",

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
@@ -46,6 +47,21 @@ _LINES_BESIDE_OTHERS = 20_000
 """The same if others may write meanwhile. There each step reads past what those before deleted."""
 
 
+_EXPIRED_AT_ONCE = 500
+
+
+class _Expired(NamedTuple):
+    """A job that was not started in time, as `expired` reads it."""
+
+    id: int
+    status: str
+    queue: str
+    type: str
+    key: str | None
+    has_dependents: int
+    expires_ms: int
+
+
 class Jobs:
     """Submits, reads and changes jobs."""
 
@@ -73,7 +89,7 @@ class Jobs:
         self._sql = database.sql("jobs.sql")
 
     def submit(self, new: NewJob) -> Submitted:
-        """Insert a new job, or return the live job that holds its unique key.
+        """Insert a new job, or return the job that holds its unique key.
 
         Raises InvalidJob for a dependency that does not exist, and UniqueKeyHeld if the job that
         holds its unique key has another type.
@@ -89,6 +105,9 @@ class Jobs:
             held = self.key_holders(new_jobs)
             refuse_clashes(new_jobs, held, pointer="")
             free = [new for new in new_jobs if new.unique_key not in held]
+            replacing = [new for new in new_jobs if new.replaces and new.unique_key in held]
+            for new in sorted(replacing, key=lambda new: held[new.unique_key or ""].id):
+                self._enqueue.replace(held[new.unique_key or ""].id, new)
             ids = self._enqueue.keep(free, pointer="") if free else []
             made, rest = self._between(min(ids, default=0), max(ids, default=0)), iter(ids)
             submitted = []
@@ -100,7 +119,7 @@ class Jobs:
             return submitted
 
     def key_holders(self, new_jobs: Sequence[NewJob]) -> dict[str, KeyHolder]:
-        """Return the live jobs that hold the unique keys of these, by key.
+        """Return the jobs that hold the unique keys of these, by key.
 
         In a transaction, no one else can make a job with one of the keys until it ends.
         """
@@ -238,6 +257,8 @@ class Jobs:
                 )
             keys = [] if job.unique_key is None else [job.unique_key]
             for holder in self._enqueue.holders_of(keys).values():
+                if not holder.is_live:
+                    continue
                 raise TransitionRefused(
                     f"job {holder.id} is live with the same unique key {job.unique_key!r}"
                 )
@@ -264,6 +285,37 @@ class Jobs:
                 f"job {job_id} depends on job {failed[0]}, which is {failed[1]}: retry that first"
             )
         return waits_for
+
+    def cancel_expired(self) -> bool:
+        """Cancel some jobs that were not started in time, in one transaction.
+
+        Return False if there are none (then nothing is written), or if others have locked them all.
+        """
+        now_ms = self._database.clock.wall_ms()
+        if self._database.one(self._sql["any-expired"], now_ms) is None:
+            return False
+        with self._database.write(durable=False):
+            self._keys.lock()
+            rows = self._database.all(self._sql["expired"], now_ms, _EXPIRED_AT_ONCE)
+            jobs = [_Expired._make(row) for row in rows]
+            self._dependencies.lock_dependents([job.id for job in jobs if job.has_dependents])
+            self._database.run_many(
+                self._sql["expire-job"],
+                [
+                    (now_ms, f"it was not started by {rfc3339(job.expires_ms)}", job.id)
+                    for job in jobs
+                ],
+            )
+            for job in jobs:
+                status = Status(job.status)
+                self._database.at_commit.count_job(job.queue, status, Status.CANCELLED)
+                self._database.at_commit.count_ended(job.queue, job.type, Status.CANCELLED)
+            keyed = [(job.queue, job.key) for job in jobs if job.key is not None]
+            if keyed:
+                self._keys.look_at(keyed)
+            self._events.record_jobs(Kind.JOB_CANCELLED, [job.id for job in jobs])
+            self._dependencies.ended((job.id, Status.CANCELLED) for job in jobs)
+        return bool(jobs)
 
     def run_now(self, job_id: int, by: Actor | None = None) -> Job:
         """Make a job that waits for its time due now. Raises NotFound and TransitionRefused."""

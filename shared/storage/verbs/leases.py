@@ -57,6 +57,7 @@ class Leases:
         self._signals = signals
         self._ended = ended
         self._due_jobs = DueJobs(database, keys, versions)
+        self._met_expired = False
         self._has_delayed: bool | None = None
         """Whether the last lease saw a delayed job; None: it did not look."""
         self._sql = database.sql("leases.sql")
@@ -86,14 +87,16 @@ class Leases:
         if limit < 1:
             return []
         with self._database.write(durable=False):
-            jobs, rooms = self._first(queues, limit)
+            due, rooms = self._first(queues, limit)
+            now_ms = self._database.clock.wall_ms()
+            jobs = [job for job in due if not job.is_expired(now_ms)]
+            self._met_expired = len(jobs) < len(due)
             if eligible is not None:
                 jobs = [jobs[index] for index in eligible([job.crashes for job in jobs])]
             jobs = jobs[: fitting([job.type for job in jobs])]
             self._due_jobs.park_again_beside(jobs)
             if not jobs:
                 return []
-            now_ms = self._database.clock.wall_ms()
             expires_here_ms, expires_mono_ms = self._database.lease_ends_ms(ttl_ms)
             drawn = [job.token for job in jobs if job.token is not None]
             tokens = drawn or self._database.take_tokens(len(jobs))
@@ -140,8 +143,11 @@ class Leases:
 
     @property
     def was_contended(self) -> bool:
-        """Whether the last lease returned nothing because all due jobs were locked by others."""
-        return self._due_jobs.was_contended
+        """Whether the last lease returned nothing because others changed all due jobs.
+
+        They had locked them, or are about to cancel them, as they were not started in time.
+        """
+        return self._due_jobs.was_contended or self._met_expired
 
     def has_delayed(self) -> bool:
         """Return whether the last lease saw a delayed job; if it did not look, look now."""

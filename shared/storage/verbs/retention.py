@@ -40,6 +40,20 @@ _MINUTE_MS = 60_000
 _BEFORE_ALL = (-1, -1)
 
 
+class _Rule(NamedTuple):
+    """Which jobs are deleted: of a status, as a query finds them."""
+
+    find: str
+    status: Status
+
+
+_DONE = _Rule("expired-jobs", Status.DONE)
+_FAILED = _Rule("expired-jobs", Status.FAILED)
+_CANCELLED = _Rule("expired-jobs", Status.CANCELLED)
+_OWN = _Rule("expired-with-retention", Status.DONE)
+"""Those that have a retention of their own."""
+
+
 class _Expired(NamedTuple):
     """An expired job that no other job needs."""
 
@@ -79,21 +93,22 @@ class Retention:
         self._past_sql = database.sql("past.sql")
         self._timeline_sql = database.sql("timeline.sql")
         self._signals_sql = database.sql("signals.sql")
-        self._found: dict[Status, Sequence[_Expired]] = {}
+        self._found: dict[_Rule, Sequence[_Expired]] = {}
         """Expired jobs that were read and are not deleted yet."""
-        self._positions: dict[Status, tuple[int, int]] = {}
+        self._positions: dict[_Rule, tuple[int, int]] = {}
         """The end and the id of the last that was read."""
-        self._lags_ms: dict[str, int] = {}
+        self._lags_ms: dict[_Rule | str, int] = {}
         """By kind, how long ago the first row that is expired should have been deleted."""
-        self._began_ms: dict[Status, int] = {}
-        """When the jobs of a status were last read from the beginning, on the monotonic clock."""
+        self._began_ms: dict[_Rule, int] = {}
+        """When the jobs of a rule were last read from the beginning, on the monotonic clock."""
         self._jobs_bite = _Bite(keeps_others_out=database.one_writer)
         self._events_bite = _Bite(keeps_others_out=database.one_writer)
         self._sweeps: deque[Callable[[RetentionRules], bool]] = deque(
             [
-                lambda rules: self._jobs(Status.DONE, rules.done_s),
-                lambda rules: self._jobs(Status.FAILED, rules.failed_s),
-                lambda rules: self._jobs(Status.CANCELLED, rules.cancelled_s),
+                lambda rules: self._jobs(_DONE, rules.done_s),
+                lambda _: self._jobs(_OWN, 0),
+                lambda rules: self._jobs(_FAILED, rules.failed_s),
+                lambda rules: self._jobs(_CANCELLED, rules.cancelled_s),
                 self._events,
                 lambda _: self._idempotency_keys(),
                 self._signals,
@@ -127,34 +142,34 @@ class Retention:
 
     # Each returns False if there was nothing to do.
 
-    def _jobs(self, status: Status, kept_s: float) -> bool:
+    def _jobs(self, rule: _Rule, kept_s: float) -> bool:
         before_ms = self._database.clock.wall_ms() - round(kept_s * 1000)
-        found = self._found.get(status) or self._next_expired(status, before_ms)
-        self._lags_ms[status] = before_ms - found[0].finished_at_ms if found else 0
+        found = self._found.get(rule) or self._next_expired(rule, before_ms)
+        self._lags_ms[rule] = before_ms - found[0].finished_at_ms if found else 0
         if not found:
             return False
         with self._short_write():
             while found and self._has_time():
                 jobs = self._bite_of(found)
-                if not self._delete([job.id for job in jobs], status, before_ms):
+                if not self._delete([job.id for job in jobs], rule.status, before_ms):
                     break
                 found = found[len(jobs) :]
-        self._found[status] = found
+        self._found[rule] = found
         return True
 
-    def _next_expired(self, status: Status, before_ms: int) -> Sequence[_Expired]:
+    def _next_expired(self, rule: _Rule, before_ms: int) -> Sequence[_Expired]:
         """Return the next expired jobs that no other needs; once a minute, from the first on."""
-        now_ms = self._database.clock.monotonic_ms()
-        began_ms = self._began_ms.setdefault(status, now_ms)
+        now_ms, wall_ms = self._database.clock.monotonic_ms(), self._database.clock.wall_ms()
+        began_ms = self._began_ms.setdefault(rule, now_ms)
         while True:
-            position = self._positions.get(status, _BEFORE_ALL)
-            sql = self._sql["expired-jobs"]
-            rows = self._database.all(sql, status.value, before_ms, *position, _STEP_JOBS)
+            position = self._positions.get(rule, _BEFORE_ALL)
+            wanted = (rule.status.value, before_ms, *position, _STEP_JOBS)
+            rows = self._database.all(self._sql[rule.find], wall_ms, *wanted)
             if rows:
-                self._positions[status] = (rows[-1][1], rows[-1][0])
+                self._positions[rule] = (rows[-1][1], rows[-1][0])
             elif position > _BEFORE_ALL and now_ms - began_ms >= _MINUTE_MS:
-                self._began_ms[status] = began_ms = now_ms
-                self._positions[status] = _BEFORE_ALL
+                self._began_ms[rule] = began_ms = now_ms
+                self._positions[rule] = _BEFORE_ALL
                 continue
             found = [_Expired(*row[:-1]) for row in rows if not row[-1]]
             if found or not rows:

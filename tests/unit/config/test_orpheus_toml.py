@@ -59,7 +59,9 @@ def test_the_examples_are_valid_and_equal_to_the_defaults() -> None:
     queue = settings.queues["mail"]
     assert queue == type(queue)()
     (command,) = settings.commands
-    assert command == type(command)(name=command.name, argv=command.argv, timeout=60, max_retries=3)
+    assert command == type(command)(
+        name=command.name, argv=command.argv, timeout=60, max_retries=3, retention=604_800
+    )
     (program,) = settings.programs
     shown = type(program)(
         name=program.name, argv=program.argv, stop_timeout=25, alive=program.alive

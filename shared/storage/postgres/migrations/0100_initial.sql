@@ -46,6 +46,10 @@ CREATE TABLE orpheus.jobs (
     versions text COLLATE "C",
     -- The time of the schedule that it was made for; NULL: no schedule has made it.
     scheduled_ms bigint,
+    -- A job that was not started by `expires_ms` is cancelled. A unique key stays taken until
+    -- `unique_until_ms`, also if the job has ended. `retention_ms`: how long the job is kept after it
+    -- is done; NULL: as [retention] says.
+    expires_ms bigint, unique_until_ms bigint, retention_ms bigint,
     cancel_requested smallint NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
     -- The jobs that it was submitted to wait for, how many of them have not ended yet, what to do if
     -- one does not end done, and whether other jobs wait for this one.
@@ -81,9 +85,16 @@ CREATE INDEX jobs_leased ON orpheus.jobs (lease_incarnation) WHERE status = 'in_
 -- One live job for each unique key.
 CREATE UNIQUE INDEX jobs_unique_key ON orpheus.jobs (unique_key)
     WHERE unique_key IS NOT NULL AND finished_at_ms IS NULL;
+-- The newest job of a unique key may still hold it after its end.
+CREATE INDEX jobs_by_unique_key ON orpheus.jobs (unique_key, id) WHERE unique_key IS NOT NULL;
 CREATE INDEX jobs_by_status ON orpheus.jobs (status, id);
 CREATE INDEX jobs_by_type ON orpheus.jobs (type, id);
 CREATE INDEX jobs_by_queue ON orpheus.jobs (queue, id);
+-- Jobs that may expire before they start, and done jobs that have a retention of their own.
+CREATE INDEX jobs_expiring ON orpheus.jobs (expires_ms)
+    WHERE expires_ms IS NOT NULL AND attempt = 0 AND finished_at_ms IS NULL;
+CREATE INDEX jobs_done_with_retention ON orpheus.jobs ((finished_at_ms + retention_ms), id)
+    WHERE status = 'done' AND retention_ms IS NOT NULL;
 -- Ended jobs by age, for retention; failed jobs by their error, for GET /errors.
 CREATE INDEX jobs_ended ON orpheus.jobs (status, finished_at_ms) WHERE finished_at_ms IS NOT NULL;
 CREATE INDEX jobs_failed ON orpheus.jobs (type, error_type, error_where, finished_at_ms, id)
@@ -526,7 +537,7 @@ CREATE TABLE orpheus.job_types (
     schema text COLLATE "C" NOT NULL, max_retries bigint, timeout_s double precision,
     queue text COLLATE "C", description text COLLATE "C" NOT NULL, backoff_base_s double precision,
     backoff_factor double precision, backoff_max_s double precision,
-    backoff_jitter double precision, code text COLLATE "C" NOT NULL DEFAULT '',
+    backoff_jitter double precision, retention_s double precision, code text COLLATE "C" NOT NULL DEFAULT '',
     code_since_ms bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (build, name)
 );

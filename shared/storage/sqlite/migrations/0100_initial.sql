@@ -49,6 +49,10 @@ CREATE TABLE jobs (
     versions TEXT,
     -- The time of the schedule that it was made for; NULL: no schedule has made it.
     scheduled_ms INTEGER,
+    -- A job that was not started by `expires_ms` is cancelled. A unique key stays taken until
+    -- `unique_until_ms`, also if the job has ended. `retention_ms`: how long the job is kept after it
+    -- is done; NULL: as [retention] says.
+    expires_ms INTEGER, unique_until_ms INTEGER, retention_ms INTEGER,
     cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
     -- The jobs that it was submitted to wait for, how many of them have not ended yet, what to do if
     -- one does not end done, and whether other jobs wait for this one.
@@ -81,9 +85,16 @@ CREATE INDEX jobs_leased ON jobs (lease_incarnation) WHERE status = 'in_progress
 -- One live job for each unique key.
 CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key)
     WHERE unique_key IS NOT NULL AND finished_at_ms IS NULL;
+-- The newest job of a unique key may still hold it after its end.
+CREATE INDEX jobs_by_unique_key ON jobs (unique_key, id) WHERE unique_key IS NOT NULL;
 CREATE INDEX jobs_by_status ON jobs (status, id);
 CREATE INDEX jobs_by_type ON jobs (type, id);
 CREATE INDEX jobs_by_queue ON jobs (queue, id);
+-- Jobs that may expire before they start, and done jobs that have a retention of their own.
+CREATE INDEX jobs_expiring ON jobs (expires_ms)
+    WHERE expires_ms IS NOT NULL AND attempt = 0 AND finished_at_ms IS NULL;
+CREATE INDEX jobs_done_with_retention ON jobs ((finished_at_ms + retention_ms), id)
+    WHERE status = 'done' AND retention_ms IS NOT NULL;
 -- Ended jobs by age, for retention; failed jobs by their error, for GET /errors.
 CREATE INDEX jobs_ended ON jobs (status, finished_at_ms) WHERE finished_at_ms IS NOT NULL;
 CREATE INDEX jobs_failed ON jobs (type, error_type, error_where, finished_at_ms, id)
@@ -400,7 +411,7 @@ CREATE TABLE job_types (
     is_newest INTEGER NOT NULL DEFAULT 0 CHECK (is_newest IN (0, 1)),
     schema TEXT NOT NULL, max_retries INTEGER, timeout_s REAL, queue TEXT,
     description TEXT NOT NULL, backoff_base_s REAL, backoff_factor REAL, backoff_max_s REAL,
-    backoff_jitter REAL, code TEXT NOT NULL DEFAULT '', code_since_ms INTEGER NOT NULL DEFAULT 0,
+    backoff_jitter REAL, retention_s REAL, code TEXT NOT NULL DEFAULT '', code_since_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (build, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_types_by_name ON job_types (name, is_newest);

@@ -71,7 +71,7 @@ def test_one_that_says_nothing_while_it_starts_has_the_time_of_a_start_and_is_th
     output.judge(rules, 159.0)
     assert (output.pid, output.trouble) == (first, "")
     with monkeypatch.context() as waits_for_disk:
-        stat = ProcessStat(OsStatus.UNINTERRUPTIBLE, 1, 0.0, 0)
+        stat = ProcessStat(OsStatus.UNINTERRUPTIBLE, 0.0, 0)
         waits_for_disk.setattr(module, "process_stat", lambda _: stat)
         output.judge(rules, 160.0)
     assert output.pid == first and "does not answer" in output.trouble

@@ -35,6 +35,12 @@ def pointers(answer: Any) -> list[str]:
         ({"depends_on": [1] * 10_001}, "/depends_on"),
         ({"on_dependency_failure": "ignore"}, "/on_dependency_failure"),
         ({"ref": "a"}, "/ref"),
+        ({"expires": 0}, "/expires"),
+        ({"unique_for": "1x", "unique_key": "k"}, "/unique_for"),
+        ({"unique_for": "1h"}, ""),
+        ({"on_duplicate": "replace"}, ""),
+        ({"on_duplicate": "merge", "unique_key": "k"}, "/on_duplicate"),
+        ({"retention": "-1s"}, "/retention"),
     ],
     ids=lambda case: str(case)[:60],
 )

@@ -65,6 +65,14 @@ def test_an_option_that_does_not_exist_is_named() -> None:
         ({"tags": "urgent"}, "tags: must be a list"),
         ({"on_dependency_failure": "explode"}, "on_dependency_failure: must be one of cancel, run"),
         ({"ref": "a b"}, "ref: is not a valid name"),
+        ({"expires": 0}, "expires: must be longer than 0"),
+        ({"unique_for": "1h"}, "unique_for needs unique_key"),
+        ({"on_duplicate": "replace"}, "on_duplicate needs unique_key"),
+        (
+            {"unique_key": "k", "on_duplicate": "merge"},
+            "on_duplicate: must be one of keep, replace",
+        ),
+        ({"retention": "soon"}, "retention: 'soon' is not a duration"),
     ],
 )
 def test_a_value_that_is_not_valid_is_named(options: Any, named: str) -> None:

@@ -35,6 +35,7 @@ def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: S
         *("--max-retries", "0", "--timeout", "2m", "--tag", "a", "--tag", "b"),
         *("--depends-on", "1", "--depends-on", "2", "--on-dependency-failure", "run"),
         *("--concurrency-key", "customer 7", "--unique-key", "k"),
+        *("--expires", "10m", "--unique-for", "2h", "--retention", "0"),
     )
     assert answer == (0, "job 3 submitted\n", "")
     job = store.jobs.get(3)
@@ -47,7 +48,11 @@ def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: S
     assert job.run_at_ms - job.created_at_ms == 3_600_000
     assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("a", "b"))
     assert (job.depends_on, job.concurrency_key) == ((1, 2), "customer 7")
-    again = orpheus("submit", "count", "n=2", "--unique-key", "k")
+    assert job.expires_ms == job.run_at_ms + 600_000
+    assert job.unique_until_ms == job.created_at_ms + 7_200_000
+    assert job.retention_ms == 0
+    again = orpheus("submit", "count", "n=2", "--unique-key", "k", "--on-duplicate", "replace")
+    assert store.jobs.get(3).payload == '{"n":2}'
     assert again[:2] == (0, "job 3 already has this unique key\n")
     job_json = orpheus("submit", "words", '{"n": 3}', "--json", "--queue", "other").json
     assert (job_json["payload"], job_json["queue"]) == ({"n": 3}, "other")

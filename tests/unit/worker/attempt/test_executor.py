@@ -119,6 +119,20 @@ def test_an_error_of_a_type_that_the_job_names_is_permanent(
     assert endings == [Ending.FAILED_PERMANENTLY, Ending.FAILED]
 
 
+def test_a_retry_waits_as_long_as_the_job_says_for_its_error(
+    start: Callable[..., RunningAttempt], alarm: Alarm, queries: Any
+) -> None:
+    @job("t", retry_on={ConnectionError: "5s", OSError: 9})
+    def call(*, kind: str) -> None:
+        error = {"refused": ConnectionRefusedError, "os": OSError, "value": ValueError}[kind]
+        raise ExceptionGroup("several", [ValueError(), error()])
+
+    executor = Executor(load_job_types([]), {}, alarm, queries)
+    kinds = ("refused", "os", "value")
+    waits_ms = [executor.run(start(f'{{"kind": "{kind}"}}')).retry_ms for kind in kinds]
+    assert waits_ms == [5_000, 9_000, None]
+
+
 def test_a_snooze_carries_its_delay(run: Run) -> None:
     def later(ctx: Context) -> None:
         raise Snooze("1.5s")

@@ -23,7 +23,8 @@ def test_the_tests_pass_with_the_lowest_versions(tmp_path: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     tools = project["dependency-groups"]["dev"]
     uv(*install, *(tool for tool in tools if not tool.startswith(NEEDS_NEWER)))
-    suites = ("tests/unit", "tests/contract", "tests/integration/worker")
+    suites = ["tests/unit", "tests/contract", "tests/integration/worker"]
+    suites += ["tests/api/test_slow_clients.py", "tests/api/test_frames.py"]
     options = ("-q", "-n2", "-p", "no:randomly", "-k", "not postgres", "--ignore=tests/unit/docs")
     run = subprocess.run(
         [environment / "bin" / "python", "-m", "pytest", *options, *suites],

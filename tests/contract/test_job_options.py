@@ -9,6 +9,7 @@ from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.errors import NotFound, TransitionRefused, UniqueKeyHeld
 from orpheus.shared.storage import Store
 from tests.contract.conftest import End, Fail, LeaseSome, Submit, ids
@@ -237,8 +238,6 @@ def test_a_blocked_job_is_replaced_and_still_waits(store: Store, submit: Submit)
 def test_a_replaced_job_waits_for_its_key_again(
     store: Store, another, clock, lease: LeaseSome
 ) -> None:
-    from orpheus.shared.domain.rates import KeyRules, QueueRules
-
     store.queues.configure({"q": QueueRules(per_key=KeyRules(max_running=1))})
     running = store.jobs.submit(NewJob("noop", queue="q", concurrency_key="c")).job.id
     parked = NewJob("noop", queue="q", concurrency_key="c", unique_key="k")
@@ -348,3 +347,61 @@ def test_jobs_are_found_by_their_unique_key(
     assert store.lists.total(wanted).value == 2
     both = JobFilter(unique_key="k", status=Status.DONE)
     assert [job.id for job in store.jobs.page(both, 10)] == [first]
+
+
+def test_a_parked_job_may_be_given_a_later_time(store: Store, clock, lease: LeaseSome) -> None:
+    store.queues.configure({"q": QueueRules(per_key=KeyRules(max_running=1))})
+    new = NewJob("noop", queue="q", concurrency_key="c", unique_key="k")
+    store.jobs.submit(new._replace(unique_key=None))
+    lease(1)
+    parked = store.jobs.submit(new).job.id
+    assert lease(1) == []
+    store.jobs.submit(new._replace(replaces=True, delay_ms=HOUR_MS))
+    assert store.jobs.get(parked).run_at_ms == clock.wall + HOUR_MS
+
+
+def test_a_large_payload_takes_the_place_of_another(store: Store) -> None:
+    new = NewJob("noop", LARGE, unique_key="k", delay_ms=HOUR_MS)
+    first = store.jobs.submit(new).job.id
+    other = LARGE.replace("x", "y")
+    store.jobs.submit(new._replace(payload=other, replaces=True))
+    assert store.jobs.get(first).payload == other
+
+
+def test_a_replaced_job_rings_as_its_time_may_be_earlier(store: Store) -> None:
+    new = NewJob("noop", unique_key="k", delay_ms=HOUR_MS)
+    store.jobs.submit(new)
+    bell = store.bells.listen_pool("default")
+    store.jobs.submit(new._replace(replaces=True, delay_ms=0))
+    assert bell.drain()
+    bell.close()
+
+
+def test_a_child_of_another_type_is_refused_while_its_ended_parent_holds_the_key(
+    store: Store, lease: LeaseSome
+) -> None:
+    parent = NewJob("noop", unique_key="k", unique_for_ms=HOUR_MS)
+    job_id = store.jobs.submit(parent).job.id
+    (held,) = lease(1)
+    child = NewJob("another", unique_key="k")
+    store.leases.finish([Finished(held, Ending.SUCCEEDED, "null", children=(child,))])
+    job = store.jobs.get(job_id)
+    assert job.status is Status.FAILED
+    assert job.error is not None and "which is of another type" in job.error.message
+
+
+def test_a_key_goes_on_with_its_next_job_when_the_one_that_could_start_expires(
+    store: Store, clock, lease: LeaseSome, end: End
+) -> None:
+    store.queues.configure({"q": QueueRules(per_key=KeyRules(max_running=1))})
+    new = NewJob("noop", queue="q", concurrency_key="c")
+    running = store.jobs.submit(new).job.id
+    first = store.jobs.submit(new._replace(expires_ms=1_000)).job.id
+    second = store.jobs.submit(new).job.id
+    (held,) = lease(5)
+    assert (held.job_id, lease(5)) == (running, [])
+    end(held)
+    clock.advance(1_000)
+    assert store.jobs.cancel_expired()
+    assert status_of(store, first) is Status.CANCELLED
+    assert ids(lease(5)) == [second]

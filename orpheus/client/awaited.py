@@ -3,11 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from orpheus.client import calls
+from orpheus.client.calls import Calls
 from orpheus.client.requests import (
     id_of,
     most_of,
@@ -20,8 +21,12 @@ from orpheus.client.steps import Compute, Pause, Step, Steps, run_awaited
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
-from orpheus.shared.messages.jobs import Event, Job, JobState, LogLine
+from orpheus.shared.messages.jobs import Event, Job, JobGraph, JobState, LogLine
 from orpheus.shared.messages.steps import JobStep, Signal
+
+if TYPE_CHECKING:  # they import the store, which a client over HTTP does not need
+    from orpheus.shared.messages.queues import Queue, Why
+    from orpheus.shared.messages.schedules import Schedule
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -63,6 +68,8 @@ class AsyncClient:
             url, connection, config, token, timeout, retry_for, is_async=True
         )
         self._is_closed = False
+        self.schedules = Schedules(self._calls, self._run)
+        """`schedules()` returns every schedule, by name."""
 
     @overload
     async def submit(self, job: JobRequest[R], **options: Unpack[Options]) -> Job[R]: ...
@@ -230,6 +237,24 @@ class AsyncClient:
         """
         return await self._run(self._calls.steps(id_of(job)))
 
+    async def why(self, job: JobState | int) -> "Why":
+        """Return why a job does not run: each reason, what holds it back, and until when.
+
+        Raises NotFound.
+        """
+        return await self._run(self._calls.why(id_of(job)))
+
+    async def graph(self, job: JobState | int) -> JobGraph:
+        """Return the jobs that it waits for and those that wait for it, the nearest 200.
+
+        Raises NotFound.
+        """
+        return await self._run(self._calls.graph(id_of(job)))
+
+    async def queues(self) -> "list[Queue]":
+        """Return every queue that has had a job, is paused or has a limit, by name."""
+        return await self._run(self._calls.queues())
+
     async def logs(self, job: JobState | int, *, after: int = 0) -> list[LogLine]:
         """Return the lines of the job's log with ids above `after`, oldest first.
 
@@ -279,3 +304,16 @@ class Listed:
 
     async def _all(self) -> list[Job]:
         return [job async for job in self._jobs]
+
+
+class Schedules:
+    """The schedules of a client: call it for the list."""
+
+    def __init__(self, calls: Calls, run: Callable[[Steps[Any]], Awaitable[Any]]) -> None:
+        self._calls = calls
+        self._run = run
+
+    async def __call__(self) -> "list[Schedule]":
+        """Return every schedule, by name, with its next times and its last jobs."""
+        found: list[Schedule] = await self._run(self._calls.schedules())
+        return found

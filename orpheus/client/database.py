@@ -11,7 +11,7 @@ most, and a long wait costs four reads a second.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,13 +23,26 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.errors import TooLarge
+from orpheus.shared.explain import answers
+from orpheus.shared.explain.facts import Facts, read
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.encoding import as_decoded
 from orpheus.shared.messages.events import event_of
-from orpheus.shared.messages.jobs import Event, Job, LogLine, job_of, log_line_of
+from orpheus.shared.messages.jobs import (
+    Event,
+    Job,
+    JobGraph,
+    LogLine,
+    graph_of,
+    job_of,
+    log_line_of,
+)
+from orpheus.shared.messages.queues import Queue, Queues, Why
+from orpheus.shared.messages.schedules import Schedule, Schedules, schedules_of
 from orpheus.shared.messages.steps import JobStep, JobSteps, Signal, signal_of, steps_of
+from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.storage import (
     PAGE_BYTES,
     Actor,
@@ -143,6 +156,44 @@ class DatabaseCalls:
             return as_decoded(steps_of(rows, most_chars), JobSteps).items
 
         return _use(read)
+
+    def why(self, job_id: int) -> Steps[Why]:
+        """Return why the job does not run."""
+
+        def read(store: Store) -> Why:
+            facts = self._facts(store, {store.jobs.get(job_id).queue})
+            return as_decoded(answers.why_of(store, facts, job_id), Why)
+
+        return _use(read)
+
+    def queues(self) -> Steps[list[Queue]]:
+        """Return every queue, by name."""
+
+        def read(store: Store) -> list[Queue]:
+            found = filter(answers.is_known, answers.queues_of(self._facts(store)))
+            return as_decoded(Queues([*found]), Queues).items
+
+        return _use(read)
+
+    def _facts(self, store: Store, only: Collection[str] | None = None) -> Facts:
+        settings = self._settings
+        dead_after_s = settings.beat_timeout_s
+        workers = workers_of(store, supervised_on=None, beat_timeout_s=dead_after_s)
+        pools = settings.storage.pools
+        return read(store, workers, pools, dead_after_s, settings.waits_long_s, only=only)
+
+    def graph(self, job_id: int) -> Steps[JobGraph]:
+        """Return the jobs around the job."""
+
+        def read(store: Store) -> JobGraph:
+            with store.snapshot():
+                return as_decoded(graph_of(store.graphs.around(job_id)), JobGraph)
+
+        return _use(read)
+
+    def schedules(self) -> Steps[list[Schedule]]:
+        """Return every schedule, by name."""
+        return _use(lambda store: as_decoded(schedules_of(store), Schedules).items)
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""

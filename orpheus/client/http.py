@@ -43,7 +43,9 @@ from orpheus.shared.errors import (
 )
 from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.messages.jobs import Event, Events, Ids, Job, LogLine, LogLines
+from orpheus.shared.messages.jobs import Event, Events, Ids, Job, JobGraph, LogLine, LogLines
+from orpheus.shared.messages.queues import Queue, Queues, Why
+from orpheus.shared.messages.schedules import Schedule, Schedules
 from orpheus.shared.messages.steps import JobStep, JobSteps, Signal
 from orpheus.shared.moments import rfc3339
 
@@ -180,6 +182,22 @@ class HttpCalls:
     def steps(self, job_id: int) -> Steps[list[JobStep]]:
         """Return what the job has kept, oldest first."""
         return (yield from self._read(JobSteps, Send("GET", f"/jobs/{job_id}/steps"))).items
+
+    def why(self, job_id: int) -> Steps[Why]:
+        """Return why the job does not run."""
+        return self._read(Why, Send("GET", f"/jobs/{job_id}/why"))
+
+    def queues(self) -> Steps[list[Queue]]:
+        """Return every queue, by name."""
+        return (yield from self._read(Queues, Send("GET", "/queues"))).items
+
+    def graph(self, job_id: int) -> Steps[JobGraph]:
+        """Return the jobs around the job."""
+        return self._read(JobGraph, Send("GET", f"/jobs/{job_id}/graph"))
+
+    def schedules(self) -> Steps[list[Schedule]]:
+        """Return every schedule, by name."""
+        return (yield from self._read(Schedules, Send("GET", "/schedules"))).items
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""

@@ -12,6 +12,7 @@ from orpheus.client.database import DatabaseCalls
 from orpheus.client.steps import Steps
 from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.messages.jobs import Event, Job
+from orpheus.shared.messages.queues import Queue, Why
 from orpheus.shared.messages.steps import Signal
 
 
@@ -25,6 +26,14 @@ class CallsInTransaction(DatabaseCalls):
     def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:  # noqa: ARG002
         """Refuse: see the module."""
         _refuse("events", "events are numbered after their commit: call it after")
+
+    def why(self, job_id: int) -> Steps[Why]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("why", _WORKERS)
+
+    def queues(self) -> Steps[list[Queue]]:
+        """Refuse: see the module."""
+        _refuse("queues", _WORKERS)
 
     def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:  # noqa: ARG002
         """Refuse: see the module."""
@@ -47,6 +56,7 @@ class CallsInTransaction(DatabaseCalls):
         _refuse("delete", _CHANGES)
 
 
+_WORKERS = "it may look whether a write can begin: call it before or after"
 _WAKES = (
     "it would lock the functions that wait for it until your transaction ends, and hold up their "
     "workers: call it after, or write it into an outbox (orpheus.outbox.signal)"

@@ -17,12 +17,14 @@ _log = logging.getLogger("orpheus.client")
 
 
 class DatabaseSettings(Struct, frozen=True):
-    """Where the database is, and limits and defaults for jobs submitted to it; sizes in bytes."""
+    """Where the database is, and limits and defaults for jobs submitted to it."""
 
     storage: StorageSettings
     defaults: JobDefaults
     max_body_bytes: int
     max_batch_body_bytes: int
+    beat_timeout_s: float
+    waits_long_s: float
 
 
 def kept_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
@@ -58,4 +60,6 @@ def database_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings
         handover.defaults,
         handover.max_body_bytes,
         handover.max_batch_body_bytes,
+        handover.beat_timeout_s,
+        handover.waits_long_s,
     )

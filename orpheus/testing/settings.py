@@ -69,6 +69,11 @@ def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> Har
     worker = for_worker(settings, next(iter(settings.pools)))
     storage = replace(worker.storage, durable=False, pools={})
     client = DatabaseSettings(
-        storage, worker.defaults, settings.api.max_body, settings.api.max_batch_body
+        storage,
+        worker.defaults,
+        settings.api.max_body,
+        settings.api.max_batch_body,
+        settings.heartbeats.timeout,
+        settings.jobs.waits_long,
     )
     return HarnessSettings(client, replace(worker, storage=storage), for_database(settings))

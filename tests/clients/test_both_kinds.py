@@ -22,6 +22,7 @@ from orpheus.client import (
 )
 from orpheus.shared.domain import jobs as domain
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending, Finished
+from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.domain.steps import NewStep, StepKind
 from tests.api.conftest import Running
 from tests.audit_log import entries_of
@@ -238,6 +239,28 @@ def test_logs_and_events_are_all_read(
     assert [event.kind for event in happened] == ["job.enqueued", "job.started", "job.done"]
     assert [event.job.status for event in happened] == ["pending", "in_progress", "done"]
     assert client.events(job, after=happened[0].seq) == happened[1:]
+
+
+def test_why_a_job_waits_and_what_is_around_it(client: Any, api: Running) -> None:
+    first = client.submit("add", queue="media")
+    second = client.submit("add", queue="media", depends_on=[first.id])
+    why = client.why(second)
+    assert not why.runs
+    assert [reason.code for reason in why.reasons] == ["dependency", "no_worker"]
+    assert why.reasons[0].by == f"job {first.id}"
+    graph = client.graph(first)
+    assert [node.id for node in graph.nodes] == [first.id, second.id]
+    assert [(edge.job, edge.depends_on) for edge in graph.edges] == [(second.id, first.id)]
+    (queue,) = client.queues()
+    assert (queue.name, queue.counts["blocked"], queue.due) == ("media", 1, 1)
+    assert queue.reason.code == "no_worker"
+    assert client.schedules() == []
+    api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=90)])
+    (schedule,) = client.schedules()
+    assert (schedule.name, schedule.every, len(schedule.next_runs)) == ("often", 90.0, 5)
+    for method in (client.why, client.graph):
+        with pytest.raises(LookupError, match="there is no job 99"):
+            method(99)
 
 
 def test_a_job_is_part_of_the_trace_in_which_it_is_submitted(

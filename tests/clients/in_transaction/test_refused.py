@@ -22,13 +22,17 @@ DOCUMENTED = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 GRANTS = DOCUMENTED.partition("```sql\n")[2].partition("```")[0]
 
 
-@pytest.mark.parametrize("method", ["wait", "events", "cancel", "retry", "run_now", "delete"])
+@pytest.mark.parametrize(
+    "method", ["wait", "events", "why", "cancel", "retry", "run_now", "delete"]
+)
 def test_what_needs_the_commit_or_changes_a_job_is_refused(
     connection: Any, client: Client, jobs: Jobs, method: str
 ) -> None:
     job = client.submit(jobs.new())
     with pytest.raises(RuntimeError, match=rf"^{method}: .*with a Client\(\) of its own"):
         getattr(client, method)(job)
+    with pytest.raises(RuntimeError, match=r"^queues: .*with a Client"):
+        client.queues()
     with pytest.raises(RuntimeError, match=r"^signal: .*hold up their workers"):
         client.signal("approved", 42)
     connection.commit()
@@ -42,6 +46,8 @@ def test_reading_sees_what_the_transaction_sees(
     assert client.get(job) == job
     assert [one.id for one in client.jobs(queue=jobs.queue, status="pending")] == [job.id]
     assert client.logs(job) == []
+    assert [node.id for node in client.graph(job).nodes] == [job.id]
+    assert client.schedules() == []
     connection.rollback()
     with pytest.raises(LookupError, match=f"there is no job {job.id}"):
         client.get(job)

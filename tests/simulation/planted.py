@@ -63,8 +63,10 @@ def order_by_id_only(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def unique_key_unchecked(patch: pytest.MonkeyPatch, world: World) -> None:
-    rewrite(patch, "jobs.sql", "= wanted.value", "IS NULL AND wanted.value", "live-by-unique-keys")
-    rewrite(patch, "jobs.sql", "INDEXED BY jobs_unique_key", "", "live-by-unique-keys")
+    rewrite(
+        patch, "jobs.sql", "= wanted.value", "IS NULL AND wanted.value", "holders-of-unique-keys"
+    )
+    rewrite(patch, "jobs.sql", "INDEXED BY jobs_unique_key", "", "holders-of-unique-keys")
     world.look("DROP INDEX jobs_unique_key")
 
 

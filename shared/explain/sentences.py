@@ -127,7 +127,8 @@ def _ended(data: _Data) -> str:
         told = f" {how}" if data["cancelled"] else f"; {how}" if how else ""
         return f"it was cancelled{told} (retry to run it again)"
     told = first_line(f": {error.type}: {error.message}") if error else ""
-    return f"it failed{told} (retry to run it again)"
+    how = "failed" if data["status"] is Status.FAILED else "was cancelled"
+    return f"it {how}{told} (retry to run it again)"
 
 
 def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:

@@ -69,6 +69,8 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
     (facts(), ended(Status.DONE), Code.ENDED, "it is done", None),
     (facts(), ended(Status.FAILED, NO), Code.ENDED,
      "it failed: ValueError: no … (retry to run it again)", None),
+    (facts(), ended(Status.CANCELLED, JobError("Expired", "too late")), Code.ENDED,
+     "it was cancelled: Expired: too late (retry to run it again)", None),
     (facts(), job(replace(JOB, status=Status.CANCELLED, cancel_requested=True),
      cancelled=Pause("cli:ada", "wrong file")), Code.ENDED,
      "it was cancelled by cli:ada: wrong file (retry to run it again)", None),

@@ -18,7 +18,7 @@ from orpheus.shared.domain.handover import (
 )
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
-from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.domain.schedules import CatchUp, Overlap, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import Sizes
 from orpheus.shared.process.host import own_host
@@ -144,6 +144,8 @@ def for_database(settings: "Settings") -> StoredSettings:
                 queue=schedule.queue,
                 priority=schedule.priority,
                 catch_up=CatchUp(schedule.catch_up),
+                overlap=Overlap(schedule.overlap),
+                jitter_s=schedule.jitter,
             )
             for schedule in settings.schedules
         ),

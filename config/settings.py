@@ -190,6 +190,8 @@ class Schedule(Table):
     queue: Name | None = None
     priority: Priority = 0
     catch_up: Literal["one", "none", "all"] = "one"
+    overlap: Literal["allow", "skip"] = "allow"
+    jitter: Seconds = 0
 
     @field_validator("every")
     @classmethod

@@ -269,6 +269,31 @@ class Scale(Reason):
     workers: Size
 
 
+class PutSchedule(Reason):
+    """A schedule of a program, with the fields of `[[schedules]]`: either `cron` or `every`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"every": "15m", "type": "sum_range", "payload": {"n": 9}}}
+    )
+
+    type: Name
+    payload: dict[str, Any] = {}
+    cron: str | None = _text(200)
+    every: DurationS | None = None
+    """At least 1 s."""
+    timezone: str = Field("UTC", max_length=100, json_schema_extra=WITHOUT_NUL)
+    """That of `cron`."""
+    queue: Name | None = None
+    """Default: the type's, or `default`."""
+    priority: Priority = 0
+    catch_up: Literal["one", "none", "all"] = "one"
+    """Which of the jobs to make that were missed while Orpheus was stopped."""
+    overlap: Literal["allow", "skip"] = "allow"
+    """`skip`: make no job while the last one has not ended."""
+    jitter: DurationS = 0
+    """Each job waits for a random time up to this."""
+
+
 class EditConfiguration(Reason):
     """A new text of the configuration file, or an earlier version."""
 

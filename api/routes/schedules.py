@@ -1,28 +1,68 @@
-"""Schedules: list, run, pause, resume."""
+"""Schedules: list, put, delete, run, pause, resume."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.openapi import LOCATION, answers, problems
-from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
+from orpheus.api.contract.openapi import LOCATION, answers, body, problems
+from orpheus.api.contract.requests import PutSchedule
+from orpheus.api.http.calls import REASON, Name, audit_actor, json_response, read_body
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.messages.jobs import ListedJob, listed_job_of
 from orpheus.shared.messages.schedules import Schedule, Schedules, schedule_of, schedules_of
-from orpheus.shared.operations import operator_actions
-from orpheus.shared.operations.stored_settings import job_maker
+from orpheus.shared.operations import operator_actions, schedules
 from orpheus.shared.storage import Store
 
 router = APIRouter(tags=["queues and schedules"])
 
 _PROBLEMS = problems(403, 404, 413, 415, 422, 507)
 _CHANGED = answers(Schedule) | _PROBLEMS
+_PUT = answers(Schedule) | problems(403, 409, 413, 415, 422, 507)
 
 
 @router.get("/schedules", responses=answers(Schedules) | problems())
 async def list_schedules(request: Request) -> Response:
-    """Every schedule of the configuration, with its next five runs and its last five jobs."""
+    """Every schedule, with its next five runs and its last five jobs."""
     return json_response(await services_of(request).readers.read(schedules_of))
+
+
+@router.put(
+    "/schedules/{name}",
+    responses=answers(Schedule, 201)
+    | answers(Schedule)
+    | problems(400, 403, 409, 413, 415, 422, 507),
+    openapi_extra=body(PutSchedule),
+)
+async def put_schedule(request: Request, name: Name) -> Response:
+    """Add a schedule, or change it: then 200. Put again, it changes nothing.
+
+    With the same times, it goes on waiting for the same next one. A paused schedule stays paused. A
+    schedule of the configuration file can only be changed there: 409.
+    """
+    services, wanted = services_of(request), read_body(request, PutSchedule)
+    actor, fields = audit_actor(request, wanted), wanted.model_dump(exclude={"reason"})
+
+    def put(store: Store) -> tuple[Schedule, bool]:
+        is_new = schedules.put_schedule(store, actor, services.options.defaults, name, fields)
+        return schedule_of(store, store.schedules.get(name)), is_new
+
+    schedule, is_new = await services.writer.write(put)
+    return json_response(schedule, 201 if is_new else 200)
+
+
+@router.delete(
+    "/schedules/{name}",
+    status_code=204,
+    responses=problems(403, 404, 409, 413, 415, 422, 507),
+    openapi_extra=REASON,
+)
+async def delete_schedule(request: Request, name: Name) -> Response:
+    """Delete a schedule that a program has put; its jobs stay. One of the file: 409."""
+    actor = audit_actor(request)
+    await services_of(request).writer.write(
+        lambda store: schedules.remove_schedule(store, actor, name)
+    )
+    return Response(status_code=204)
 
 
 @router.post(
@@ -36,7 +76,7 @@ async def run_schedule(request: Request, name: Name) -> Response:
     services, actor = services_of(request), audit_actor(request)
 
     def run(store: Store) -> jobs.Job:
-        make_job = job_maker(store, services.options.defaults)
+        make_job = schedules.job_maker(store, services.options.defaults)
         return store.jobs.get(operator_actions.run_schedule(store, actor, name, make_job))
 
     job = await services.writer.write(run)

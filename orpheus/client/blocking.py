@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from orpheus.client import calls
 from orpheus.client.calls import Calls
@@ -13,6 +13,7 @@ from orpheus.client.requests import (
     most_of,
     reason_of,
     requests_of,
+    schedule_body,
     signal_to_send,
     wanted_of,
 )
@@ -276,7 +277,7 @@ class Client:
 
 
 class Schedules:
-    """The schedules of a client: call it for the list."""
+    """The schedules of a client: call it for the list; put and delete those of programs."""
 
     def __init__(self, calls: Calls, run: Callable[[Steps[Any]], Any]) -> None:
         self._calls = calls
@@ -286,3 +287,46 @@ class Schedules:
         """Return every schedule, by name, with its next times and its last jobs."""
         found: list[Schedule] = self._run(self._calls.schedules())
         return found
+
+    def put(
+        self,
+        name: str,
+        *,
+        job: JobRequest | str,
+        payload: Mapping[str, Any] | None = None,
+        cron: str | None = None,
+        every: str | float | timedelta | None = None,
+        timezone: str | None = None,
+        catch_up: Literal["one", "none", "all"] | None = None,
+        overlap: Literal["allow", "skip"] | None = None,
+        jitter: str | float | timedelta | None = None,
+        reason: str | None = None,
+    ) -> "Schedule":
+        """Add a schedule, or change one that a program has put; return it.
+
+        `job`: what it submits, from `.new()`, or the name of its type, with `payload`; of its
+        options, `queue` and `priority` are kept. Give `cron`, in `timezone` (UTC), or `every`.
+        `catch_up`: which of the runs missed while Orpheus was stopped are made up for: `one`,
+        `none` or `all`. `overlap="skip"`: no job while the last one has not ended. `jitter`: each
+        job waits for a random time up to this. Put again, it changes nothing, so a program can do
+        it at each start. Raises InvalidJob, which names each field that is not valid, and
+        TransitionRefused if the configuration file has a schedule of this name.
+        """
+        timing = {
+            "cron": cron,
+            "every": every,
+            "timezone": timezone,
+            "catch_up": catch_up,
+            "overlap": overlap,
+            "jitter": jitter,
+        }
+        body = schedule_body(name, request_of(job, payload, {}), timing, reason_of(reason))
+        put: Schedule = self._run(self._calls.put_schedule(name, body))
+        return put
+
+    def delete(self, name: str, *, reason: str | None = None) -> None:
+        """Delete a schedule that a program has put; its jobs stay.
+
+        Raises NotFound, and TransitionRefused for a schedule of the configuration file.
+        """
+        self._run(self._calls.delete_schedule(name, reason_of(reason)))

@@ -40,7 +40,7 @@ from orpheus.shared.messages.jobs import (
     log_line_of,
 )
 from orpheus.shared.messages.queues import Queue, Queues, Why
-from orpheus.shared.messages.schedules import Schedule, Schedules, schedules_of
+from orpheus.shared.messages.schedules import Schedule, Schedules, schedule_of, schedules_of
 from orpheus.shared.messages.steps import JobStep, JobSteps, Signal, signal_of, steps_of
 from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.storage import (
@@ -194,6 +194,26 @@ class DatabaseCalls:
     def schedules(self) -> Steps[list[Schedule]]:
         """Return every schedule, by name."""
         return _use(lambda store: as_decoded(schedules_of(store), Schedules).items)
+
+    def put_schedule(self, name: str, body: bytes) -> Steps[Schedule]:
+        """Add or change a schedule of a program."""
+        from orpheus.shared.operations.schedules import put_schedule  # noqa: PLC0415 - seldom used
+
+        _check_size(body, self._settings.max_body_bytes)
+        fields = json.loads(body)
+        actor = _actor(fields.pop("reason", None))
+
+        def put(store: Store) -> Schedule:
+            put_schedule(store, actor, self._settings.defaults, name, fields)
+            return as_decoded(schedule_of(store, store.schedules.get(name)), Schedule)
+
+        return _use(put)
+
+    def delete_schedule(self, name: str, reason: str | None) -> Steps[None]:
+        """Delete a schedule of a program."""
+        from orpheus.shared.operations.schedules import remove_schedule  # noqa: PLC0415 - seldom used
+
+        return _use(lambda store: remove_schedule(store, _actor(reason), name))
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""

@@ -9,6 +9,7 @@ answer and say 503. The caller gets the error. These can be done twice:
 - a cancel: a job that is cancelled stays so. If the repeat is refused (409) and a cancel of the job
   was requested, it was done;
 - a signal: the first payload stays. If the first answer is lost, `is_new` is False;
+- a schedule: the last one that is put stays;
 - a delete: ids are not used again. If the repeat finds no job (404), it was done.
 
 A retry is not one of them: the job may fail again in between, and would be run once more. Neither
@@ -22,6 +23,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -199,6 +201,16 @@ class HttpCalls:
         """Return every schedule, by name."""
         return (yield from self._read(Schedules, Send("GET", "/schedules"))).items
 
+    def put_schedule(self, name: str, body: bytes) -> Steps[Schedule]:
+        """Add or change a schedule of a program."""
+        send = Send("PUT", _schedule(name), body=body, is_same_again=True)
+        return self._read(Schedule, send)
+
+    def delete_schedule(self, name: str, reason: str | None) -> Steps[None]:
+        """Delete a schedule of a program."""
+        send = Send("DELETE", _schedule(name), body=_reason(reason), done_already=_GONE)
+        yield from self._answer(send)
+
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""
         query = {"after": after, "limit": limit}
@@ -231,6 +243,10 @@ class HttpCalls:
             may_be_done |= isinstance(outcome, Answer) or outcome.was_sent
             yield Pause(max(wanted_s, pause_s * random.uniform(0.5, 1.0)))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _schedule(name: str) -> str:
+    return f"/schedules/{quote(name, safe='')}"
 
 
 def _submission(path: str, body: bytes) -> Send:
@@ -267,7 +283,7 @@ def _error_of(send: Send, answer: Answer) -> OrpheusError:
     detail = str(problem.get("detail") or f"{send.method} {send.path}: status {answer.status}")
     if not problem and answer.status not in _OF_A_PROXY:
         return UnexpectedAnswer(detail + _ANOTHER)
-    if answer.status == 422 and send.method == "POST":
+    if answer.status == 422 and send.method in ("POST", "PUT"):
         return _invalid(detail, problem.get("errors"))
     if answer.status in _GATEWAY and not problem and not send.is_repeatable:
         detail += _UNKNOWN

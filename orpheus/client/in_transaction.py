@@ -13,6 +13,7 @@ from orpheus.client.steps import Steps
 from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.messages.jobs import Event, Job
 from orpheus.shared.messages.queues import Queue, Why
+from orpheus.shared.messages.schedules import Schedule
 from orpheus.shared.messages.steps import Signal
 
 
@@ -55,7 +56,16 @@ class CallsInTransaction(DatabaseCalls):
         """Refuse: see the module."""
         _refuse("delete", _CHANGES)
 
+    def put_schedule(self, name: str, body: bytes) -> Steps[Schedule]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("schedules.put", _SCHEDULES)
 
+    def delete_schedule(self, name: str, reason: str | None) -> Steps[None]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("schedules.delete", _SCHEDULES)
+
+
+_SCHEDULES = "it would hold up every schedule until your transaction ends: call it before or after"
 _WORKERS = "it may look whether a write can begin: call it before or after"
 _WAKES = (
     "it would lock the functions that wait for it until your transaction ends, and hold up their "

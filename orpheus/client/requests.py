@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,31 @@ def batch_body(requests: Sequence[JobRequest]) -> bytes:
     if problems:
         raise InvalidJob.of(problems)
     return _encode({"jobs": [_fields(request) for request in requests]}).encode()
+
+
+_OF_SCHEDULED_JOBS = frozenset({"type", "payload", "queue", "priority"})
+
+
+def schedule_body(
+    name: str, request: JobRequest, timing: Mapping[str, Any], reason: str | None
+) -> bytes:
+    """Return the body of PUT /schedules/{name}. None: not given.
+
+    Raises InvalidJob for a name that cannot be sent, a job that cannot be sent, and a job with
+    options that a schedule does not keep.
+    """
+    problems = [] if NAME.fullmatch(name) else [FieldProblem("/name", NAME_RULE)]
+    problems += [
+        FieldProblem(f"/{option}", "is not kept by a schedule: it keeps queue and priority")
+        for option in request.given().keys() - _OF_SCHEDULED_JOBS
+    ]
+    if problems:
+        raise InvalidJob.of(problems)
+    fields = json.loads(one_body(request))
+    for field, value in {**timing, "reason": reason}.items():
+        if value is not None:
+            fields[field] = value.total_seconds() if isinstance(value, timedelta) else value
+    return _encode(fields).encode()
 
 
 def signal_to_send(name: str, key: str | int, payload: Any, *, replace: bool) -> NewSignal:

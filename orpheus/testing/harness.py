@@ -25,7 +25,8 @@ from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types, registered_types
 from orpheus.shared.job_types.request import JobRequest, Options
 from orpheus.shared.messages.jobs import Job, JobState
-from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
+from orpheus.shared.operations.schedules import fire_schedules
+from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.operations.upkeep import continue_cascades, wake_functions
 from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import TypeRow, open_store

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
@@ -35,6 +35,20 @@ class CatchUp(StrEnum):
     ALL = "all"
 
 
+class Overlap(StrEnum):
+    """What to do with a tick while the last job of the schedule has not ended."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+
+
+class Source(StrEnum):
+    """Who a schedule belongs to: the configuration file, or a program that has put it."""
+
+    FILE = "file"
+    PROGRAM = "program"
+
+
 class ScheduleDefinition(msgspec.Struct, frozen=True):
     """A `[[schedules]]` entry. Exactly one of `cron` and `every_s`; `payload` is JSON text."""
 
@@ -47,6 +61,9 @@ class ScheduleDefinition(msgspec.Struct, frozen=True):
     queue: str | None = None
     priority: int = 0
     catch_up: CatchUp = CatchUp.ONE
+    overlap: Overlap = Overlap.ALLOW
+    jitter_s: float = 0
+    """The job of a tick waits for a random time up to this, so that not all begin at once."""
 
     @property
     def in_words(self) -> str:
@@ -130,6 +147,11 @@ def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
         if tick_ms > last_ms:
             yield tick_ms
             last_ms = tick_ms
+
+
+def ticks_in(definition: ScheduleDefinition, since_ms: int, until_ms: int) -> Iterator[int]:
+    """Yield the ticks from `since_ms` on, before `until_ms`."""
+    return takewhile(lambda tick_ms: tick_ms < until_ms, ticks_after(definition, since_ms - 1))
 
 
 def next_tick_ms(definition: ScheduleDefinition, after_ms: int) -> int | None:

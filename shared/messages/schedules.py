@@ -6,11 +6,18 @@ from itertools import islice
 from msgspec import Struct
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.schedules import OVERDUE_MS, overdue_tick_ms, ticks_after
+from orpheus.shared.domain.schedules import (
+    OVERDUE_MS,
+    CatchUp,
+    Overlap,
+    Source,
+    overdue_tick_ms,
+    ticks_after,
+)
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.audit import By, pause_of
 from orpheus.shared.messages.encoding import Seconds, Time, optional_time, time_of
-from orpheus.shared.storage import JobRun, Pause, ScheduledRun, ScheduleRow, Store
+from orpheus.shared.storage import Backfill, JobRun, Pause, ScheduledRun, ScheduleRow, Store
 
 _NEXT_RUNS = 5
 
@@ -38,8 +45,16 @@ class PastRun(Struct, frozen=True):
     """When it was made."""
 
 
+class SkippedRun(Struct, frozen=True):
+    """A time at which a schedule made no job, as its last job had not ended."""
+
+    at: Time
+    job: int
+    """That job."""
+
+
 class Schedule(Struct, frozen=True):
-    """A schedule of the configuration; either `cron` or `every` is not null."""
+    """A schedule; either `cron` or `every` is not null."""
 
     name: str
     type: str
@@ -66,12 +81,39 @@ class Schedule(Struct, frozen=True):
     """A time that has passed and at which it made no job; null: there is none."""
     pause: By | None
     """Who paused it; null: it is not paused, or the audit log does not say."""
+    source: Source
+    """`file`: it stands in the configuration file; `program`: a program has put it."""
+    priority: int
+    catch_up: CatchUp
+    overlap: Overlap
+    """`skip`: it makes no job while its last one has not ended."""
+    jitter: Seconds
+    """Each job waits for a random time up to this."""
+    skipped: SkippedRun | None
+    """The last time that was skipped as its job would have overlapped; null: it has run since."""
 
 
 class Schedules(Struct, frozen=True):
     """Every schedule, by name."""
 
     items: list[Schedule]
+
+
+class Backfilled(Struct, frozen=True):
+    """What a backfill did, or would do."""
+
+    ticks: int
+    """How many times the schedule has in the span."""
+    missing: list[Time]
+    """Those of them for which there was no job."""
+    jobs: list[int]
+    """The jobs that were made for them; empty in a dry run."""
+
+
+def backfilled_of(backfill: Backfill) -> Backfilled:
+    """Return a backfill as it is answered."""
+    missing = [time_of(tick_ms) for tick_ms in backfill.missing_ms]
+    return Backfilled(len(backfill.ticks_ms), missing, backfill.job_ids)
 
 
 def schedules_of(store: Store) -> Schedules:
@@ -117,7 +159,19 @@ def _schedule_of(
         tag=definition.tag,
         missed=_missed(row, now_ms),
         pause=pause_of(pause),
+        source=row.source,
+        priority=definition.priority,
+        catch_up=definition.catch_up,
+        overlap=definition.overlap,
+        jitter=definition.jitter_s,
+        skipped=_skipped(row),
     )
+
+
+def _skipped(row: ScheduleRow) -> SkippedRun | None:
+    if row.skipped_ms is None or row.skipped_for is None:
+        return None
+    return SkippedRun(time_of(row.skipped_ms), row.skipped_for)
 
 
 def _last_result_of(

@@ -20,7 +20,7 @@ from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.alerts import fire_alerts
 from orpheus.shared.operations.reclaim import reclaim_expired
-from orpheus.shared.operations.stored_settings import fire_schedules
+from orpheus.shared.operations.schedules import fire_schedules
 from orpheus.shared.storage import Store
 
 log = get_logger()

@@ -18,6 +18,7 @@ from orpheus.shared.storage.data import (
     AlertRow,
     AuditPage,
     AuditRow,
+    Backfill,
     BackupRefused,
     BulkAction,
     CountChanged,

@@ -15,7 +15,7 @@ import msgspec
 from orpheus.shared.domain.alerts import AlertRule, RuleState
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
-from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.domain.schedules import ScheduleDefinition, Source
 from orpheus.shared.errors import OrpheusError, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
 
@@ -207,6 +207,25 @@ class ScheduleRow(msgspec.Struct, frozen=True):
     last_job_id: int | None
     missed_ms: int | None = None
     """The last tick that passed and made no job; None: it has run since."""
+    source: Source = Source.FILE
+    skipped_ms: int | None = None
+    """The last tick that made no job because the job before it had not ended."""
+    skipped_for: int | None = None
+    """That job."""
+
+
+MOST_BACKFILLED = 10_000
+"""So many ticks one backfill may span."""
+
+
+class Backfill(msgspec.Struct, frozen=True):
+    """The ticks of a span, oldest first, and the jobs that a backfill has made."""
+
+    ticks_ms: list[int]
+    missing_ms: list[int]
+    """Those for which there was no job."""
+    job_ids: list[int]
+    """The jobs made for them; empty in a dry run."""
 
 
 class AlertRow(msgspec.Struct, frozen=True):

@@ -49,7 +49,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "retry": ("job_actions", "Run failed or cancelled jobs again, with all their retries."),
     "run": ("job_actions", "Run a pending job now instead of waiting for its time."),
     "scale": ("workers", "Run N workers of a pool, or N instances of a program."),
-    "schedules": ("schedules", "List schedules and when they run next; run or pause one."),
+    "schedules": (
+        "schedules",
+        "List schedules and when they run next; put, run, pause or backfill one.",
+    ),
     "show": ("jobs", "Show a job, its steps, its attempts and its error."),
     "signal": ("durable", "Send the signal NAME of KEY to the durable functions that wait for it."),
     "stack": ("service", "Show the current stack of SLOT without stopping it."),

@@ -20,7 +20,7 @@ WRITES = {
     "POST /types/{name}/release",
     "POST /concerns/{code}/acknowledge", "POST /concerns/{code}/unacknowledge",
     "POST /workers/{slot}/restart", "POST /workers/{slot}/drain", "POST /pools/{name}/scale",
-    "PUT /config", "POST /signals",
+    "PUT /config", "POST /signals", "PUT /schedules/{name}", "DELETE /schedules/{name}",
 }  # fmt: skip
 READS = {
     "GET /jobs", "GET /jobs/{job_id}", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/events",

@@ -128,6 +128,12 @@ def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
         "tag": "schedule-nightly",
         "missed": None,
         "pause": None,
+        "source": "file",
+        "priority": 7,
+        "catch_up": "one",
+        "overlap": "allow",
+        "jitter": 0.0,
+        "skipped": None,
     }
     assert (often["in_words"], often["queue"]) == ("Every 90 seconds", None)
     assert (often["cron"], often["every"]) == (None, 90.0)
@@ -162,6 +168,46 @@ def test_a_schedule_whose_type_is_gone_is_a_422_and_runs_nothing(scheduled: Any)
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/type"]
     assert scheduled.client.get("/audit").json()["items"] == []
     assert scheduled.store.events.last_seq() == 0
+
+
+def test_a_schedule_is_put_and_deleted_but_not_one_of_the_file(scheduled: Any) -> None:
+    fields = {"every": "15m", "type": "strict", "payload": {"n": 1}, "overlap": "skip"}
+    answers = [scheduled.client.put("/schedules/new", json=fields) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    schedule = answers[1].json()
+    assert (schedule["source"], schedule["every"], schedule["overlap"]) == (
+        "program",
+        900.0,
+        "skip",
+    )
+    assert len(schedule["next_runs"]) == 5
+    for answer in (
+        scheduled.client.put("/schedules/often", json=fields),
+        scheduled.client.delete("/schedules/often"),
+    ):
+        assert (answer.status_code, answer.json()["status"]) == (409, 409)
+    assert scheduled.client.delete("/schedules/new").status_code == 204
+    assert scheduled.client.delete("/schedules/new").status_code == 404
+    entries = scheduled.client.get("/audit").json()["items"]
+    assert [(entry["action"], entry["target"]) for entry in entries] == [
+        ("delete", "schedule new"), ("put", "schedule new"),
+    ]  # fmt: skip
+
+
+def test_a_schedule_that_is_not_valid_is_a_422_that_names_each_field(api: Any) -> None:
+    def pointers(fields: dict[str, Any]) -> list[str]:
+        answer = api.client.put("/schedules/new", json=fields)
+        assert answer.status_code == 422
+        return [error["pointer"] for error in answer.json()["errors"]]
+
+    good = {"every": "15m", "type": "strict", "payload": {"n": 1}}
+    assert pointers({}) == ["/type"]
+    assert pointers({**good, "every": "often", "colour": "red"}) == ["/every", "/colour"]
+    assert pointers({**good, "cron": "* * * * *"}) == [""]
+    assert pointers({**good, "payload": {"n": "x"}}) == ["/payload/n"]
+    assert pointers({**good, "type": "nix"}) == ["/type"]
+    assert api.client.put("/schedules/*", json=good).json()["errors"][0]["pointer"] == "/name"
+    assert api.client.get("/schedules").json()["items"] == []
 
 
 def test_a_paused_schedule_tells_who_paused_it_why_and_when(scheduled: Any) -> None:

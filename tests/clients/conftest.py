@@ -22,9 +22,16 @@ KINDS = ("database", "http", "database awaited", "http awaited")
 class Awaiting:
     """An AsyncClient whose methods are awaited at once: what its tests call is what Client has."""
 
-    def __init__(self, runner: asyncio.Runner, client: AsyncClient) -> None:
+    def __init__(self, runner: asyncio.Runner, client: Any) -> None:
         self._runner = runner
         self.client = client
+
+    @property
+    def schedules(self) -> Any:
+        return Awaiting(self._runner, self.client.schedules)
+
+    def __call__(self) -> Any:
+        return self.__getattr__("__call__")()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*given: Any, **named: Any) -> Any:

@@ -1,5 +1,6 @@
 """What a client does and returns, whichever kind it is."""
 
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -261,6 +262,61 @@ def test_why_a_job_waits_and_what_is_around_it(client: Any, api: Running) -> Non
     for method in (client.why, client.graph):
         with pytest.raises(LookupError, match="there is no job 99"):
             method(99)
+
+
+def test_a_program_puts_its_schedules_at_each_start(client: Any, api: Running) -> None:
+    job = JobRequest("strict", {"n": 3}, queue="reports", priority=7)
+    timing = {"cron": "0 3 * * *", "timezone": "Europe/Vienna", "overlap": "skip"}
+    put = [
+        client.schedules.put("nightly", job=job, jitter=timedelta(minutes=5), **timing)
+        for _ in range(2)
+    ]
+    assert put[0] == put[1] == client.schedules()[0]
+    assert (put[0].source, put[0].overlap, put[0].jitter, put[0].queue, put[0].priority) == (
+        "program", "skip", 300.0, "reports", 7,
+    )  # fmt: skip
+    changed = client.schedules.put("nightly", job="strict", payload={"n": 4}, every="90s")
+    assert (changed.cron, changed.every, changed.in_words) == (None, 90.0, "Every 90 seconds")
+    client.schedules.delete("nightly", reason="moved")
+    assert client.schedules() == []
+    entries = entries_of(api.store, 9)
+    assert [(entry.action, entry.reason) for entry in entries] == [
+        ("delete", "moved"), ("put", None), ("put", None),
+    ]  # fmt: skip
+
+
+def test_a_schedule_that_cannot_be_put_says_why_and_changes_nothing(
+    client: Any, api: Running
+) -> None:
+    api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=90)])
+    job = JobRequest("strict", {"n": 3})
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"job": job}, "needs either cron or every"),
+        ({"job": job, "every": "1h", "cron": "* * * * *"}, "needs either cron or every"),
+        ({"job": job, "every": "1 hour"}, "every: '1 hour' is not a duration"),
+        ({"job": job, "every": 0.5}, "every must be at least 1 s"),
+        ({"job": job, "cron": "61 * * * *"}, "cron '61"),
+        ({"job": job, "cron": "@daily", "timezone": "Vienna"}, "did you mean 'Europe/Vienna'"),
+        ({"job": job, "every": 60, "overlap": "no"}, "overlap: "),
+        ({"job": job, "every": 60, "catch_up": "two"}, "catch_up: "),
+        ({"job": job, "every": 60, "jitter": "-1"}, "jitter: "),
+        ({"job": "strict", "every": 60}, "payload.n: "),
+        ({"job": "stritc", "every": 60}, "did you mean 'strict'?"),
+        ({"job": job.with_options(timeout=5), "every": 60}, "timeout: is not kept by a schedule"),
+    ]
+    for given, words in wrong:
+        with pytest.raises(InvalidJob, match=re.escape(words)):
+            client.schedules.put("new", **given)
+    with pytest.raises(InvalidJob, match="name: must be 1 to 64 letters"):
+        client.schedules.put("a/b", job=job, every=60)
+    with pytest.raises(TransitionRefused, match="stands in the configuration file"):
+        client.schedules.put("often", job=job, every=60)
+    with pytest.raises(TransitionRefused, match="stands in the configuration file"):
+        client.schedules.delete("often")
+    with pytest.raises(LookupError, match="there is no schedule 'oftne'"):
+        client.schedules.delete("oftne")
+    assert [schedule.name for schedule in client.schedules()] == ["often"]
+    assert entries_of(api.store, 9) == []
 
 
 def test_a_job_is_part_of_the_trace_in_which_it_is_submitted(

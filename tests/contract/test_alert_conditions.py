@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
-from orpheus.shared.operations.stored_settings import fire_schedules
+from orpheus.shared.operations.schedules import fire_schedules
 from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, RULE, SETTINGS, alerts, look
 

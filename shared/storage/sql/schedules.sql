@@ -1,16 +1,25 @@
+-- part: schedule-columns
+-- The fields of ScheduleRow (shared/storage/data.py), after its name.
+name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms, source, skipped_ms, skipped_for
+
 -- name: all-schedules
 -- Every schedule.
-SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms
-FROM orpheus.schedules ORDER BY name;
+SELECT {schedule-columns} FROM orpheus.schedules ORDER BY name;
+
+-- name: one-schedule
+-- One schedule.
+SELECT {schedule-columns} FROM orpheus.schedules WHERE name = ?;
 
 -- name: put-schedule
--- Store a new definition and its next tick; the rest is not changed.
-INSERT INTO orpheus.schedules (name, definition, tick_ms) VALUES (?1, ?2, ?3)
-ON CONFLICT (name) DO UPDATE SET definition = ?2, tick_ms = ?3;
+-- Store a new definition and its next tick; the rest is not changed. The configuration takes over what
+-- a program has put; a program changes nothing of the configuration.
+INSERT INTO orpheus.schedules (name, definition, tick_ms, source) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (name) DO UPDATE SET definition = ?2, tick_ms = ?3, source = ?4
+WHERE schedules.source = ?4 OR ?4 = 'file';
 
 -- name: remove-schedule
--- Delete a schedule that is no longer configured.
-DELETE FROM orpheus.schedules WHERE name = ?;
+-- Delete a schedule of the configuration or of a program.
+DELETE FROM orpheus.schedules WHERE name = ? AND source = ?;
 
 -- name: move-tick
 -- Move to the next tick, if no other process did: the process that changes this row fires the tick.
@@ -22,11 +31,27 @@ UPDATE orpheus.schedules SET paused = ?, tick_ms = ?, missed_ms = NULL WHERE nam
 
 -- name: note-run
 -- Store when it ran last, and its job.
-UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL WHERE name = ?;
+UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL, skipped_ms = NULL,
+    skipped_for = NULL
+WHERE name = ?;
 
 -- name: note-missed
 -- Store that a tick passed and made no job.
 UPDATE orpheus.schedules SET missed_ms = ? WHERE name = ?;
+
+-- name: note-skipped
+-- Store that a tick made no job because a job had not ended.
+UPDATE orpheus.schedules SET skipped_ms = ?, skipped_for = ? WHERE name = ?;
+
+-- name: has-not-ended
+-- Is a job there and live?
+SELECT 1 FROM orpheus.jobs WHERE id = ? AND finished_at_ms IS NULL;
+
+-- name: ticks-with-job
+-- The ticks between two times for which there is a job with a tag.
+SELECT scheduled_ms FROM orpheus.jobs INDEXED BY jobs_of_ticks
+WHERE scheduled_ms IS NOT NULL AND scheduled_ms BETWEEN ? AND ?
+    AND EXISTS (SELECT 1 FROM orpheus.job_tags WHERE tag = ? AND job_id = jobs.id);
 
 -- name: pauses
 -- Every paused schedule that an operator has paused: who did it last, why, and when.

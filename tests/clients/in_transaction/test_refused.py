@@ -33,6 +33,10 @@ def test_what_needs_the_commit_or_changes_a_job_is_refused(
         getattr(client, method)(job)
     with pytest.raises(RuntimeError, match=r"^queues: .*with a Client"):
         client.queues()
+    with pytest.raises(RuntimeError, match=r"^schedules.put: .*hold up every schedule"):
+        client.schedules.put("nightly", job="add", every=60)
+    with pytest.raises(RuntimeError, match=r"^schedules.delete: .*hold up every schedule"):
+        client.schedules.delete("nightly")
     with pytest.raises(RuntimeError, match=r"^signal: .*hold up their workers"):
         client.signal("approved", 42)
     connection.commit()

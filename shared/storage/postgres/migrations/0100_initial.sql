@@ -81,6 +81,8 @@ CREATE INDEX jobs_due ON orpheus.jobs (queue, priority DESC, run_at_ms, id)
 CREATE INDEX jobs_due_of_all ON orpheus.jobs (priority DESC, run_at_ms, id)
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0;
 CREATE INDEX jobs_scheduled ON orpheus.jobs (run_at_ms) WHERE status = 'pending' AND is_due = 0;
+-- The jobs of schedules by tick: a backfill makes none that is there.
+CREATE INDEX jobs_of_ticks ON orpheus.jobs (scheduled_ms) WHERE scheduled_ms IS NOT NULL;
 CREATE INDEX jobs_leased ON orpheus.jobs (lease_incarnation) WHERE status = 'in_progress';
 -- One live job for each unique key.
 CREATE UNIQUE INDEX jobs_unique_key ON orpheus.jobs (unique_key)
@@ -447,12 +449,15 @@ CREATE TRIGGER delete_rows_of_jobs AFTER DELETE ON orpheus.jobs
 
 -- `tick_ms`: the next tick. The transaction that enqueues its job moves it on, if it is still as it
 -- was read: so each tick fires once. `missed_ms`: the last tick that made no job; NULL since the
--- schedule has run again.
+-- schedule has run again. `source`: the configuration file, or a program. `skipped_ms`: the last tick that
+-- made no job because the job before it, `skipped_for`, had not ended.
 CREATE TABLE orpheus.schedules (
     name text COLLATE "C" PRIMARY KEY,
     definition text COLLATE "C" NOT NULL, tick_ms bigint,
     paused smallint NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
-    last_run_ms bigint, last_job_id bigint, missed_ms bigint
+    last_run_ms bigint, last_job_id bigint, missed_ms bigint,
+    source text COLLATE "C" NOT NULL CHECK (source = 'file' OR source = 'program'),
+    skipped_ms bigint, skipped_for bigint
 );
 
 -- The rules of [[alerts]]. `seq`: the last event that the rule has seen. The transaction that inserts

@@ -81,6 +81,8 @@ CREATE INDEX jobs_due ON jobs (queue, priority DESC, run_at_ms, id)
 CREATE INDEX jobs_due_of_all ON jobs (priority DESC, run_at_ms, id)
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0;
 CREATE INDEX jobs_scheduled ON jobs (run_at_ms) WHERE status = 'pending' AND is_due = 0;
+-- The jobs of schedules by tick: a backfill makes none that is there.
+CREATE INDEX jobs_of_ticks ON jobs (scheduled_ms) WHERE scheduled_ms IS NOT NULL;
 CREATE INDEX jobs_leased ON jobs (lease_incarnation) WHERE status = 'in_progress';
 -- One live job for each unique key.
 CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key)
@@ -324,12 +326,15 @@ CREATE TABLE audit_jobs (
 
 -- `tick_ms`: the next tick. The transaction that enqueues its job moves it on, if it is still as it
 -- was read: so each tick fires once. `missed_ms`: the last tick that made no job; NULL since the
--- schedule has run again.
+-- schedule has run again. `source`: the configuration file, or a program. `skipped_ms`: the last tick that
+-- made no job because the job before it, `skipped_for`, had not ended.
 CREATE TABLE schedules (
     name TEXT PRIMARY KEY,
     definition TEXT NOT NULL, tick_ms INTEGER,
     paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
-    last_run_ms INTEGER, last_job_id INTEGER, missed_ms INTEGER
+    last_run_ms INTEGER, last_job_id INTEGER, missed_ms INTEGER,
+    source TEXT NOT NULL CHECK (source = 'file' OR source = 'program'),
+    skipped_ms INTEGER, skipped_for INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- The rules of [[alerts]]. `seq`: the last event that the rule has seen. The transaction that inserts

@@ -12,7 +12,8 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
+from orpheus.shared.operations.schedules import fire_schedules
+from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.storage import Store, TypeRow
 from tests.unit.shared.operations.conftest import Clock
 

@@ -66,3 +66,35 @@ def test_a_schedule_is_run_paused_and_resumed(
     for action in ("run", "pause", "resume"):
         told = "orpheus: there is no schedule 'nihgtly'; did you mean 'nightly'?\n"
         assert orpheus("schedules", action, "nihgtly") == (1, "", told)
+
+
+def test_a_schedule_is_put_and_deleted(orpheus: Orpheus, schedules: Store) -> None:
+    put = ("schedules", "put", "new", "count", "n=3", "--cron", "0 3 * * *", "--overlap", "skip")
+    added = orpheus(*put).out
+    assert re.fullmatch(r"schedule new: added, next run \S+T03:00:00\+00:00\n", added)
+    assert orpheus(*put, "--reason", "again").out.startswith("schedule new: changed, next run ")
+    definition = schedules.schedules.get("new").definition
+    assert (definition.payload, definition.cron, definition.overlap) == (
+        '{"n": 3}', "0 3 * * *", "skip",
+    )  # fmt: skip
+    assert orpheus("schedules", "delete", "new") == (0, "schedule new: deleted\n", "")
+    refused = orpheus("schedules", "delete", "often")
+    assert (refused.code, "stands in the configuration file" in refused.err) == (1, True)
+    refused = orpheus("schedules", "put", "other", "count", "--every", "1s")
+    assert (refused.code, "n: " in refused.err) == (1, True)
+
+
+def test_a_backfill_says_what_it_would_do_and_does_it(orpheus: Orpheus, store: Store) -> None:
+    store.schedules.configure([ScheduleDefinition("often", "words", every_s=3600)])
+    span = ("--since", "2026-01-01T00:00:00Z", "--until", "2026-01-01T03:00:00Z")
+    missing = "(2026-01-01T00:00:00+00:00 to 2026-01-01T02:00:00+00:00)"
+    told = f"schedule often: 3 times, 3 without a job {missing}: 3 jobs "
+    dry = orpheus("schedules", "backfill", "often", *span, "--dry-run")
+    assert dry == (0, f"{told}would be submitted\n", "")
+    assert orpheus("schedules", "backfill", "often", *span).out == f"{told}submitted\n"
+    again = orpheus("schedules", "backfill", "often", *span, "--json").json
+    assert again == {"ticks": 3, "missing": [], "jobs": []}
+    (entry,) = entries_of(store, 9)
+    assert (entry.action, entry.target, entry.count) == ("backfill", "schedule often", 3)
+    much = orpheus("schedules", "backfill", "often", "--since", "2020-01-01")
+    assert (much.code, "more than 10,000 ticks" in much.err) == (1, True)

@@ -1,0 +1,197 @@
+"""Run the schedules, and put, remove and backfill those of programs.
+
+The job of a schedule is made here, for a tick or for an operator. It is checked when the schedule
+is configured or put, and again at each tick: its type may have changed.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from functools import partial
+from math import inf
+from typing import Any, TypeVar
+
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.domain.schedules import (
+    CatchUp,
+    Overlap,
+    ScheduleDefinition,
+    problem_of,
+)
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.logs import get_logger
+from orpheus.shared.storage import Actor, Backfill, MakeJob, Store, TypeRow
+
+log = get_logger()
+
+Parsed = TypeVar("Parsed")
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def fire_schedules(store: Store, settings: StoredSettings) -> float:
+    """Enqueue the jobs of every due tick, and return the seconds until the next tick.
+
+    A tick whose job is not accepted any more (its type has changed) is skipped and logged.
+    """
+
+    def make_or_log(schedule: ScheduleDefinition) -> NewJob | None:
+        try:
+            return job_maker(store, settings.defaults)(schedule)
+        except InvalidJob as refused:
+            log.error(  # noqa: TRY400 - a traceback would not help
+                "schedule_refused", schedule=schedule.name, reason=str(refused)
+            )
+            return None
+
+    for name in store.schedules.correct_ticks():
+        log.warning(
+            "schedule_corrected",
+            schedule=name,
+            reason="its next tick was chosen while the clock was ahead; an earlier one is next",
+        )
+    store.schedules.fire_due(make_or_log)
+    now_ms = store.clock.wall_ms()
+    ticks_ms = (row.tick_ms for row in store.schedules.all() if not row.paused)
+    return (
+        min((tick_ms - now_ms for tick_ms in ticks_ms if tick_ms is not None), default=inf) / 1000
+    )
+
+
+def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
+    """Return a function that makes a schedule's job. It raises InvalidJob."""
+
+    def make_job(schedule: ScheduleDefinition) -> NewJob:
+        return _job_of(schedule, {row.name: row for row in store.types.all()}, defaults)
+
+    return make_job
+
+
+def refused_schedules(
+    types: Mapping[str, TypeRow], settings: StoredSettings
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield each schedule whose job would not be accepted, by table and index, and why."""
+    for index, schedule in enumerate(settings.schedules):
+        try:
+            _job_of(schedule, types, settings.defaults)
+        except InvalidJob as error:
+            yield ("schedules", index), f"{schedule.name!r} cannot make its job: {error}"
+
+
+def _job_of(
+    schedule: ScheduleDefinition, types: Mapping[str, TypeRow], defaults: JobDefaults
+) -> NewJob:
+    from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, seldom used
+
+    return prepare_job(
+        types,
+        defaults,
+        type=schedule.type,
+        payload=json.loads(schedule.payload),
+        queue=schedule.queue,
+        priority=schedule.priority,
+    )
+
+
+def put_schedule(
+    store: Store, actor: Actor, defaults: JobDefaults, name: str, fields: Mapping[str, Any]
+) -> bool:
+    """Store a schedule of a program, and return whether it is new.
+
+    `fields`: those of `[[schedules]]`, without the name; None: not given. Raises InvalidJob, which
+    names every field that is not valid, and TransitionRefused if the configuration file has a
+    schedule of this name.
+    """
+    given = {field: value for field, value in fields.items() if value is not None}
+    definition = _definition_of(name, given)
+    job_maker(store, defaults)(definition)
+    with store.write(durable=True):
+        before = store.schedules.find_to_change(name)
+        is_new = store.schedules.put(definition)
+        if before is None or before.definition != definition:
+            store.audit.record(
+                "put",
+                f"schedule {name}",
+                by=actor.name,
+                reason=actor.reason,
+                before=None if before is None else before.definition.in_words,
+                after=definition.in_words,
+            )
+    return is_new
+
+
+def _definition_of(name: str, given: Mapping[str, Any]) -> ScheduleDefinition:
+    problems = [] if NAME.fullmatch(name) else [FieldProblem("/name", NAME_RULE)]
+
+    def read(field: str, parse: Callable[[Any], Parsed], default: Parsed) -> Parsed:
+        try:
+            return parse(given[field]) if field in given else default
+        except ValueError as error:
+            problems.append(FieldProblem(f"/{field}", str(error)))
+            return default
+
+    definition = ScheduleDefinition(
+        name,
+        given["type"],
+        cron=read("cron", _text, None),
+        every_s=read("every", parse_duration_s, None),
+        timezone=read("timezone", _text, "UTC"),
+        payload=json.dumps(given.get("payload", {})),
+        queue=given.get("queue"),
+        priority=given.get("priority", 0),
+        catch_up=read("catch_up", _one_of(CatchUp), CatchUp.ONE),
+        overlap=read("overlap", _one_of(Overlap), Overlap.ALLOW),
+        jitter_s=read("jitter", parse_duration_s, 0.0),
+    )
+    if not problems:
+        problem = problem_of(definition.cron, definition.every_s, definition.timezone)
+        problems += [] if problem is None else [FieldProblem("", problem)]
+    if problems:
+        raise InvalidJob.of(problems)
+    return definition
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {value!r}")
+    return value
+
+
+def _one_of(words: type[Word]) -> Callable[[Any], Word]:
+    def parse(value: Any) -> Word:
+        if value not in [*words]:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return words(value)
+
+    return parse
+
+
+def remove_schedule(store: Store, actor: Actor, name: str) -> None:
+    """Delete a schedule of a program. Raises NotFound, and TransitionRefused for the file's."""
+    verb = partial(store.schedules.remove, name)
+    store.audit.audited(actor, "delete", f"schedule {name}", verb)
+
+
+def backfill_schedule(
+    store: Store,
+    actor: Actor,
+    defaults: JobDefaults,
+    name: str,
+    since_ms: int,
+    until_ms: int,
+    *,
+    dry_run: bool,
+) -> Backfill:
+    """Submit the jobs of past ticks that have none. Raises NotFound and InvalidJob."""
+    with store.write(durable=True):
+        backfill = store.schedules.backfill(
+            name, since_ms, until_ms, job_maker(store, defaults), dry_run=dry_run
+        )
+        if backfill.job_ids:
+            store.audit.record(
+                "backfill", f"schedule {name}", by=actor.name, reason=actor.reason,
+                count=len(backfill.job_ids),
+            )  # fmt: skip
+    return backfill

@@ -177,7 +177,10 @@ class NamesFields(Exception):
     @classmethod
     def of(cls, problems: Sequence[FieldProblem]) -> Self:
         """Return the error whose text names the first five fields and what is wrong with each."""
-        text = "; ".join(f"{p.pointer[1:].replace('/', '.')}: {p.detail}" for p in problems[:5])
+        text = "; ".join(
+            (f"{p.pointer[1:].replace('/', '.')}: " if p.pointer else "") + p.detail
+            for p in problems[:5]
+        )
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
         return cls(text + more, problems)
 

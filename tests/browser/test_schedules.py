@@ -35,6 +35,22 @@ def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashb
     assert (entry["action"], entry["reason"]) == ("run", "to try it")
 
 
+def test_a_schedule_of_a_program_appears_and_says_what_it_skips(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.open("/ui/schedules")
+    put = {"every": 1, "type": "sleep", "payload": {"seconds": 4}, "overlap": "skip"}
+    client = lasting_dashboard.system.client
+    assert client.put("/schedules/slow", json=put).status_code == 201
+    slow = row(lasting_dashboard, "slow")
+    expect(slow.locator(".name")).to_contain_text("put by a program")
+    expect(slow.locator(".when")).to_contain_text("skips what would overlap")
+    expect(slow.locator(".last")).to_contain_text("skipped")
+    assert client.delete("/schedules/slow").status_code == 204
+    expect(slow).to_have_count(0)
+    assert page.locator("#problem").is_hidden()
+
+
 def test_a_schedule_is_paused_and_resumed(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/schedules")
     next_runs = row(lasting_dashboard, "nightly").locator(".next")

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from orpheus import Client
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.storage import Store, open_store
 from tests.integration.commands import program
-from tests.machine import slowness
+from tests.machine import slowness, wait_until
 
 StartSystem = Callable[..., Any]
 EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'
@@ -110,3 +113,29 @@ def a_limit_holds_and_all_room_that_comes_free_is_taken(system: Any, store: Stor
         assert sum(start <= began_ms < end for start, end in spans) <= 2
     whole_ms = max(end for _, end in spans) - min(start for start, _ in spans)
     assert whole_ms < 6_000, "one after the other would take 6,000 ms and more"
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_a_schedule_of_a_program_fires_without_overlap_until_it_is_deleted(
+    backend: str, request: pytest.FixtureRequest, start_system: StartSystem, tmp_path: Path
+) -> None:
+    settings = ["pools.default.workers=2"]
+    if backend == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        settings += [f"database.url={url}", f"database.state_dir={tmp_path}/state"]
+    system = start_system(*settings, cwd=tmp_path)
+    system.wait_until_ready()
+    with Client(system.url) as client:
+        client.schedules.put("slow", job="sleep", payload={"seconds": 1.5}, every=1, overlap="skip")
+        wait_until(lambda: len([*client.jobs(type="sleep", status="done")]) >= 2, "two jobs")
+        jobs = [*client.jobs(type="sleep")]
+        (schedule,) = client.schedules()
+        client.schedules.delete("slow")
+        ticks = [job.scheduled_at for job in client.jobs(type="sleep")]
+        assert client.schedules() == []
+    starts = sorted(job.started_at for job in jobs if job.started_at)
+    ends = sorted(job.finished_at for job in jobs if job.finished_at)
+    assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
+    assert all(tick is not None and tick.microsecond == 0 for tick in ticks)
+    assert len(set(ticks)) == len(ticks)
+    assert schedule.source == "program"

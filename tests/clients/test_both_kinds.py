@@ -301,7 +301,7 @@ def test_a_schedule_that_cannot_be_put_says_why_and_changes_nothing(
         ({"job": job, "every": 60, "catch_up": "two"}, "catch_up: "),
         ({"job": job, "every": 60, "jitter": "-1"}, "jitter: "),
         ({"job": "strict", "every": 60}, "payload.n: "),
-        ({"job": "stritc", "every": 60}, "did you mean 'strict'?"),
+        ({"job": "stritc", "every": 60}, "type: no job type is called 'stritc'"),
         ({"job": job.with_options(timeout=5), "every": 60}, "timeout: is not kept by a schedule"),
     ]
     for given, words in wrong:

@@ -15,6 +15,7 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.schedules import fire_schedules
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.storage import Store, TypeRow
+from tests.captured_logs import capture_logs
 from tests.unit.shared.operations.conftest import Clock
 
 SCHEMA = json.dumps(
@@ -65,6 +66,17 @@ def test_queues_and_schedules_of_the_configuration_are_in_force(store: Store) ->
         priority=9,
         catch_up=CatchUp.NONE,
     )
+
+
+def test_a_schedule_of_a_program_that_the_file_takes_over_is_logged(store: Store) -> None:
+    store.schedules.put(replace(HOURLY, every_s=60))
+    with capture_logs() as logs:
+        write_settings(store, settings(HOURLY))
+        write_settings(store, settings(HOURLY))
+    assert [(line["event"], line["schedule"]) for line in logs] == [
+        ("schedule_taken_over", "hourly")
+    ]
+    assert store.schedules.get("hourly").definition == HOURLY
 
 
 def test_without_schedules_there_is_no_next_tick(store: Store) -> None:

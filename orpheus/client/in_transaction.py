@@ -6,11 +6,13 @@ end. Events get their numbers only after their commit. And a change would lock i
 commit, which would hold up the worker that runs it.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from orpheus.client.database import DatabaseCalls
 from orpheus.client.steps import Steps
 from orpheus.shared.domain.steps import NewSignal
+from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import Event, Job
 from orpheus.shared.messages.queues import Queue, Why
 from orpheus.shared.messages.schedules import Schedule
@@ -19,6 +21,16 @@ from orpheus.shared.messages.steps import Signal
 
 class CallsInTransaction(DatabaseCalls):
     """The calls as steps that use the transaction."""
+
+    def submit(self, request: JobRequest) -> Steps[Job]:
+        """Store a job in the transaction, unless it may replace one."""
+        _refuse_replacing([request])
+        return super().submit(request)
+
+    def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
+        """Store jobs in the transaction, unless one of them may replace a job."""
+        _refuse_replacing(requests)
+        return super().submit_many(requests)
 
     def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:  # noqa: ARG002
         """Refuse: see the module."""
@@ -75,6 +87,11 @@ _CHANGES = (
     "it would lock the job until your transaction ends, and hold up its worker: call it before or "
     "after. A job that was submitted in the transaction is taken back by a rollback"
 )
+
+
+def _refuse_replacing(requests: Iterable[JobRequest]) -> None:
+    if any(request.on_duplicate == "replace" for request in requests):
+        _refuse('on_duplicate="replace"', _CHANGES)
 
 
 def _refuse(method: str, why: str) -> NoReturn:

@@ -405,3 +405,19 @@ def test_a_key_goes_on_with_its_next_job_when_the_one_that_could_start_expires(
     assert store.jobs.cancel_expired()
     assert status_of(store, first) is Status.CANCELLED
     assert ids(lease(5)) == [second]
+
+
+def test_a_key_goes_on_with_its_next_job_when_the_one_that_could_start_is_put_off(
+    store: Store, lease: LeaseSome, end: End
+) -> None:
+    store.queues.configure({"q": QueueRules(per_key=KeyRules(max_running=1))})
+    new = NewJob("noop", queue="q", concurrency_key="c")
+    running = store.jobs.submit(new).job.id
+    first = store.jobs.submit(new._replace(unique_key="k")).job.id
+    second = store.jobs.submit(new).job.id
+    (held,) = lease(5)
+    assert (held.job_id, lease(5)) == (running, [])
+    end(held)
+    put_off = new._replace(unique_key="k", replaces=True, delay_ms=HOUR_MS)
+    assert store.jobs.submit(put_off).job.id == first
+    assert ids(lease(5)) == [second]

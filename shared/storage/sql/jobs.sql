@@ -168,7 +168,7 @@ WHERE id = ? AND status IN ('blocked', 'pending') AND attempt = 0;
 UPDATE orpheus.jobs SET payload = ?, is_due = ?, run_at_ms = ?, freed_at_ms = ?, versions = ?,
     expires_ms = ?, is_parked = 0
 WHERE id = ? AND status IN ('blocked', 'pending') AND attempt = 0
-RETURNING queue;
+RETURNING queue, concurrency_key;
 
 -- name: forget-large-payload
 -- Delete the payload of a job that gets another one.

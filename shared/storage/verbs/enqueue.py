@@ -65,6 +65,13 @@ class Enqueue:
         rows = self._database.all(self._sql["holders-of-unique-keys"], keys, now_ms, keys)
         return {key: KeyHolder(*holder) for key, *holder in rows}
 
+    def holders_for(self, new_jobs: Sequence[NewJob]) -> dict[str, KeyHolder]:
+        """Return the same for the unique keys of new jobs, before these are inserted or replace."""
+        keys = keys_of(new_jobs)
+        if keys and any(new.replaces for new in new_jobs):
+            self._keys.lock()  # to replace a job may give room to its key; see `Leases.finish`
+        return self.holders_of(keys)
+
     def keep(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> list[int]:
         """Insert jobs, inside a transaction; return their ids in order.
 
@@ -75,8 +82,7 @@ class Enqueue:
         then, so a job cannot name its own id in advance.
         """
         self.refuse_unknown(new_jobs, pointer)
-        keys = keys_of(new_jobs)
-        holders = self.holders_of(keys)
+        holders, keys = self.holders_for(new_jobs), keys_of(new_jobs)
         if keys:
             refuse_clashes(new_jobs, holders, pointer)
         made = _first_of_each_key(new_jobs, holders) if keys else new_jobs
@@ -124,7 +130,8 @@ class Enqueue:
     def replace(self, job_id: int, new: NewJob) -> None:
         """Give a job that has never started the payload and time of `new`, inside a transaction.
 
-        A job that has started stays as it is.
+        A job that has started stays as it is. Another of its concurrency key may start before one
+        that now waits for its time.
         """
         now_ms = self._database.clock.wall_ms()
         run_at_ms = _run_at_ms(new, now_ms)
@@ -141,7 +148,10 @@ class Enqueue:
         if row is not None:
             self._database.run(self._sql["forget-large-payload"], job_id)
             self._store_large_payloads([(new, job_id)])
-            self._database.at_commit.ring_workers(row[0])
+            queue, key = row
+            if key is not None:
+                self._keys.look_at([(queue, key)])
+            self._database.at_commit.ring_workers(queue)
             self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
 
     def _store_large_payloads(self, jobs: Iterable[tuple[NewJob, int]]) -> None:

@@ -123,7 +123,7 @@ class Jobs:
 
         In a transaction, no one else can make a job with one of the keys until it ends.
         """
-        return self._enqueue.holders_of(keys_of(new_jobs))
+        return self._enqueue.holders_for(new_jobs)
 
     def key_holders_within(
         self, new_jobs: Sequence[NewJob], limit_ms: int

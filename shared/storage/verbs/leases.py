@@ -184,6 +184,8 @@ class Leases:
             # One clock reading for all: each report holds its age.
             now_ms = self._database.clock.wall_ms()
             self._lock_limits(report.lease for report in finished)
+            if any(new.replaces for report in finished for new in report.new_jobs):
+                self._keys.lock()
             if any(ENDINGS[report.ending].outcome is None for report in finished):
                 self._queues.lock_for_refunds()
             self._signals.lock(

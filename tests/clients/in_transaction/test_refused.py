@@ -39,6 +39,9 @@ def test_what_needs_the_commit_or_changes_a_job_is_refused(
         client.schedules.delete("nightly")
     with pytest.raises(RuntimeError, match=r"^signal: .*hold up their workers"):
         client.signal("approved", 42)
+    replacing = jobs.new(unique_key=jobs.queue, on_duplicate="replace")
+    with pytest.raises(RuntimeError, match=r'^on_duplicate="replace": .*would lock the job'):
+        client.submit_many([replacing])
     connection.commit()
     assert jobs.ids() == [job.id]
 

@@ -148,8 +148,9 @@ Exits are counted by cause (`orpheus_process_exits_total`): {causes}.
 A rolling restart, after a change of the configuration or SIGUSR2, replaces the outdated processes,
 idle workers first. At most a quarter of a pool (at least one slot) is not ready at a time, so a
 start that fails stops the rolling restart at the first slot. The API gets a replacement, which
-takes its place once it is ready; the old API answers the requests it has, and ends. A process that
-SIGKILL does not end is set aside: its leases are freed, and another process starts in its slot.
+takes its place once it is ready; the old API answers the requests it has, and ends. With
+`jobs.watch` each worker gets one, too. A process that SIGKILL does not end is set aside: its leases
+are freed, and another process starts in its slot.
 
 `python docs/draw.py` generates this page from `TABLE` in `supervisor/policy/state_machine.py`; a
 test checks that it is up to date. Edit the table, not this page.

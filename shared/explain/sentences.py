@@ -355,7 +355,7 @@ SENTENCES: Mapping[str, Sentence] = {
         _nothing, lambda data: "" if data["moved"] and not data["left"] else "orpheus"
     ),
     ConcernCode.CONFIGURATION_REJECTED: Sentence(
-        "The configuration was rejected; the previous one stays active: {why}",
+        "The newest configuration or job code is not in force: {why}",
         "orpheus config check --modules",
     ),
     ConcernCode.NO_WORKER_READY: Sentence(

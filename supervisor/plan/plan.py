@@ -101,7 +101,8 @@ def make_plan(
         ]
     programs = for_programs(settings)
     specs += _program_specs(settings, programs, scaled)
-    common = make_rules(settings)
+    # Not while jobs have the terminal: two workers would read from it.
+    common = replace(make_rules(settings), replacements_first=settings.jobs.watch and not debugs)
     rules: dict[_Owner, Rules] = {None: common}
     rules |= {(Role.WORKER, name): make_rules(settings, name) for name in settings.pools}
     rules |= {
@@ -130,7 +131,6 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
         crash_loop_window_s=supervisor.crash_loop_window,
         max_age_s=limits.max_age if limits else 0,
         max_memory_bytes=limits.max_memory_mb * 2**20 if limits else 0,
-        replaces_all_at_once=settings.jobs.watch,
     )
 
 

@@ -1,10 +1,11 @@
 """PURE: how slots affect each other: which exist, which is replaced when, which tries first.
 
 A fleet maps keys to slots. A slot's key is its name, except for two kinds of companions:
-`api+` is the API's replacement, which takes over once it is ready, so that no connection is refused
-meanwhile; `NAME~INCARNATION` is a process set aside: an old API that still answers, the worker of a
-pool that has become a program (or the other way round), or a process that SIGKILL did not end. A
-companion is never shown, and is removed when its process ends.
+`NAME+` is the replacement of the API, and in development of a worker. It takes over once it is
+ready: meanwhile no connection is refused, and job code that was saved does not stop the work if it
+does not import. `NAME~INCARNATION` is a process set aside: an old process that was replaced so, the
+worker of a pool that has become a program (or the other way round), or a process that SIGKILL did
+not end. A companion is never shown, and is removed when its process ends.
 
 This prevents: a reload that restarts everything at once; a new configuration or new job code that
 takes down a whole pool because no process starts with it (a rolling restart stops at the first
@@ -48,7 +49,7 @@ class WantedSlot(msgspec.Struct, frozen=True):
 def reconcile(slots: Fleet, wanted: Collection[WantedSlot], now_s: float) -> dict[str, Slot]:
     """Return the fleet of the wanted slots: new ones start, missing ones drain and are removed."""
     result: dict[str, Slot] = {}
-    names = {wanted_slot.name for wanted_slot in wanted}
+    owners = {(wanted_slot.name, wanted_slot.role, wanted_slot.pool) for wanted_slot in wanted}
     starts_s = (now_s + number * STAGGER_S for number in count())
     for wanted_slot in wanted:
         slot = slots.get(wanted_slot.name)
@@ -69,7 +70,7 @@ def reconcile(slots: Fleet, wanted: Collection[WantedSlot], now_s: float) -> dic
         )
     for key, slot in slots.items():
         if key not in result:
-            is_companion = slot.name in names
+            is_companion = (slot.name, slot.role, slot.pool) in owners
             result[key] = slot if is_companion else retire(slot, Desired.DRAINED)
     return order.hold_back(result)
 
@@ -131,9 +132,10 @@ def advance(
 
     `unfreed`: the names of slots in which a process has ended whose leases are not freed yet.
     """
-    fleet = _replace_api(_set_stuck_aside(remove_ended(slots), rules, now_s))
+    fleet = _start_replacements(_set_stuck_aside(remove_ended(slots), rules, now_s), rules)
     for members in _pools(fleet):
-        fleet.update(_roll(members, rules))
+        if not any(_is_replaced_first(slot, rules) for slot in members.values()):
+            fleet.update(_roll(members))
         fleet.update(_hold_back({key: fleet[key] for key in members}, rules, now_s))
     return order.hold_back(_hold_until_freed(fleet, unfreed))
 
@@ -176,12 +178,11 @@ def is_replacing_api(slots: Fleet) -> bool:
 # Replacing
 
 
-def _roll(members: Fleet, rules: Rules) -> dict[str, Slot]:
+def _roll(members: Fleet) -> dict[str, Slot]:
     """Replace outdated processes while enough of the pool is ready; starting ones at once."""
     wanted = [s for s in members.values() if s.desired in (Desired.UP, Desired.REPLACE)]
     ready = [s for s in wanted if s.state is SlotState.READY and s.desired is Desired.UP]
-    most = len(wanted) if rules.replaces_all_at_once else max(1, len(wanted) // _ROLLED_PART)
-    allowed = most - (len(wanted) - len(ready))
+    allowed = max(1, len(wanted) // _ROLLED_PART) - (len(wanted) - len(ready))
     changed = {}
     idle_first = sorted(members.items(), key=lambda item: _runs_job(item[1]))
     for key, slot in idle_first:
@@ -198,14 +199,20 @@ def _runs_job(slot: Slot) -> bool:
     return slot.process is not None and slot.process.seen.job is not None
 
 
-def _replace_api(slots: Fleet) -> dict[str, Slot]:
-    """Start a replacement when the API is outdated; let it take over once it is ready."""
+def _is_replaced_first(slot: Slot, rules: Rules) -> bool:
+    return slot.role is Role.API or (slot.role is Role.WORKER and rules.replacements_first)
+
+
+def _start_replacements(slots: Fleet, rules: Rules) -> dict[str, Slot]:
+    """Start a replacement for an outdated process; let it take over once it is ready."""
     changed = dict(slots)
     for key, slot in slots.items():
-        if slot.role is not Role.API or key != slot.name or slot.retired:
+        if key != slot.name or slot.retired:
             continue
         replacement_key = _replacement_key(key)
         replacement = slots.get(replacement_key)
+        if replacement is None and not _is_replaced_first(slot, rules):
+            continue
         has_died = slot.process is None
         must_end = is_outdated(slot) and slot.desired is Desired.UP
         if replacement is None:

@@ -94,8 +94,8 @@ class Rules(msgspec.Struct, frozen=True):
     """A process that uses more than this many times max_memory_bytes is killed."""
     lock_hold_s: float = 5.0
     """A process that holds the write lock for this long without a commit is killed."""
-    replaces_all_at_once: bool = False
-    """Outdated workers are all replaced at once, not a few at a time: for development."""
+    replacements_first: bool = False
+    """An outdated worker goes once its replacement is ready, all at once: for development."""
     trial_s: float = 15.0
     """When a pool fails to start, one slot tries alone until it has been ready for this long."""
     ready_after_s: float | None = None

@@ -163,9 +163,16 @@ def test_from_an_empty_folder_to_a_job_that_is_changed_broken_and_mended(
     status = command(capsys, "status")
     assert (status.returncode, "No module named 'no_such_module'" in status.stdout) == (1, True)
 
+    # As if it had been broken between the check and the start of the workers.
+    dev.save("import sys\nassert '--control-fd' not in sys.argv\n" + GREET)
+    dev.wait_for("worker_fatal")
+    dev.wait_for_result("Hi, Ada!")
+    assert "its replacement does not start" in command(capsys, "status").stdout
+
     dev.save(GREET.replace("Hello", "Hey"))
     dev.wait_for_result("Hey, Ada!")
-    assert "rejected" not in command(capsys, "status").stdout
+    status = command(capsys, "status")
+    assert not any(text in status.stdout for text in ("not in force", "does not start"))
     dev.process.send_signal(signal.SIGINT)
     assert dev.process.wait(20) == 0
 

@@ -82,7 +82,7 @@ CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
      ("The supervisor (process 9) is gone; default-1 runs without a supervisor, so nothing will "
      "be restarted."), "orpheus", None),
     (quiet(supervisor(rejected="no pool")), WELL, "configuration_rejected",
-     "The configuration was rejected; the previous one stays active: no pool.",
+     "The newest configuration or job code is not in force: no pool.",
      "orpheus config check --modules", None),
     (facts(STARTING, waits_s=20), WELL, "no_worker_ready",
      "No worker is ready; 3 jobs are waiting, the oldest for 20 s.", "orpheus workers", None),

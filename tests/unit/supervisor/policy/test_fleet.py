@@ -141,11 +141,55 @@ def test_the_next_one_goes_when_the_first_is_ready_again() -> None:
     assert desired(advance(slots, RULES, NOW_S)) == {"a-1": Desired.UP, "a-2": Desired.REPLACE}
 
 
-def test_in_development_all_workers_are_replaced_at_once_and_the_api_stays() -> None:
-    slots = rolling_restart(ready_pool(4, api=True), [Role.WORKER])
-    rolled = advance(slots, Rules(replaces_all_at_once=True), NOW_S)
-    api = rolled.pop("api")
-    assert (api, set(desired(rolled).values())) == (slots["api"], {Desired.REPLACE})
+# In development, workers go once their replacements are ready
+
+DEVELOPMENT = Rules(replacements_first=True)
+
+
+def saved(count: int) -> dict[str, Slot]:
+    """A pool of ready workers after job code was saved."""
+    return advance(rolling_restart(ready_pool(count, api=True), [Role.WORKER]), DEVELOPMENT, NOW_S)
+
+
+def test_in_development_each_worker_goes_once_its_replacement_is_ready() -> None:
+    slots = saved(2)
+    assert list(slots) == ["api", "a-1", "a-2", "a-1+", "a-2+"]
+    assert set(desired(slots).values()) == {Desired.UP}
+    new = Process("new", NOW_S, fingerprint="v1", ready_s=NOW_S)
+    slots["a-1+"] = replace(slots["a-1+"], state=SlotState.READY, process=new)
+    after = advance(slots, DEVELOPMENT, NOW_S)
+    assert after["a-1"].process == new
+    old = after["a-1~process-of-a-1"]
+    assert (old.desired, old.retired) == (Desired.REPLACE, True)
+    assert after["a-2"].desired is Desired.UP
+
+
+def test_workers_whose_replacements_do_not_import_go_on_and_the_next_save_tries_at_once() -> None:
+    slots = saved(3)
+    for key in ("a-1+", "a-2+", "a-3+"):
+        slots[key] = failed(slots[key], "exit code 78", SlotState.FATAL)
+        slots[key] = replace(slots[key], reason="exit code 78")
+    slots = advance(slots, DEVELOPMENT, NOW_S)
+    workers = [slots["a-1"], slots["a-2"], slots["a-3"]]
+    assert {(slot.state, slot.desired) for slot in workers} == {(SlotState.READY, Desired.UP)}
+    assert {slot.trouble for slot in workers} == {"its replacement does not start: exit code 78"}
+    mended = rolling_restart(retry_failed(slots), [Role.WORKER])
+    mended = advance(mended, DEVELOPMENT, NOW_S)
+    replacements = [slot for key, slot in mended.items() if key.endswith("+")]
+    assert {(s.desired, s.held_back) for s in replacements} == {(Desired.REPLACE, "")}
+
+
+def test_a_pool_that_becomes_a_program_takes_the_replacements_of_its_workers_with_it() -> None:
+    slots = saved(1)
+    slots["a-1+"] = replace(ready(slots["a-1+"]), state=SlotState.STARTING)
+    after = reconcile(slots, [WantedSlot("a-1", "a", Role.PROGRAM, "v1")], NOW_S)
+    assert (after["a-1+"].desired, after["a-1+"].retired) == (Desired.DRAINED, True)
+
+
+def test_a_replacement_takes_over_although_code_is_no_longer_watched() -> None:
+    slots = saved(1)
+    slots["a-1+"] = ready(slots["a-1+"])
+    assert "a-1+" not in advance(slots, RULES, NOW_S)
 
 
 def test_idle_workers_go_first() -> None:

@@ -46,6 +46,7 @@ WALKS = int(os.environ.get("WALKS", "40"))
 PARTS = 4
 STEPS = 20
 RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)
+IN_DEVELOPMENT = replace(RULES, replacements_first=True)
 PROGRAM_RULES = {
     "p": Rules(ready_after_s=2.0, max_memory_bytes=100),
     "q": Rules(restart=RestartPolicy.ON_FAILURE),
@@ -77,6 +78,9 @@ class World:
         self.version = 1
         self.workers = 2
         self.has_api = True
+        self.rules = rng.choice([RULES, IN_DEVELOPMENT])
+        """Those of the fleet as a whole."""
+        self.has_replacements = self.rules is IN_DEVELOPMENT
         self.slots: dict[str, Slot] = {}
         self.processes: dict[str, FakeProcess] = {}
         self.spawned = 0
@@ -105,7 +109,7 @@ class World:
             if seen.exit is not None:
                 assert known is not None
                 assert known.incarnation not in self.processes, "its end is known in the same turn"
-        self.slots = fleet.advance(self.slots, RULES, self.now_s)
+        self.slots = fleet.advance(self.slots, self.rules, self.now_s)
         self.check()
 
     def perform(self, slot: Slot, action: Action) -> None:
@@ -149,10 +153,9 @@ class World:
             "the fleet knows exactly the processes there are"
         )
         assert set(self.ended.values()) <= {1}, "every process ends once"
-        running = Counter(p.name for p in self.processes.values() if not p.is_stuck)
-        assert all(n == 1 for name, n in running.items() if name != "api"), (
-            "two processes in one slot"
-        )
+        names = (process.name for process in self.processes.values() if not process.is_stuck)
+        alone = (name for name in names if name != "api" and not self.has_replacements)
+        assert all(n == 1 for n in Counter(alone).values()), "two processes in one slot"
         for slot in self.slots.values():
             incarnation = slot.process.incarnation if slot.process else None
             assert slot.timer is None or slot.timer.incarnation == incarnation
@@ -285,6 +288,7 @@ class World:
 
     def the_configuration_changes(self) -> None:
         self.version += 1
+        self.rules = self.rng.choice([RULES, self.rules])
         self.forced.update(self.shown())
         self.slots = fleet.retry_failed(self.slots)
         self.reconcile()

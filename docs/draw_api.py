@@ -45,6 +45,7 @@ An `async def` job may annotate `AsyncContext`: the same, but `step`, `sleep`, `
 `from orpheus.client import Job, Attempt`, and so on. The [HTTP API](http.md) has the same fields.
 
 {shared/messages/jobs.py: JobState+ListedJob+Job Attempt Event LogLine}
+{orpheus/client/following.py: Progress}
 {shared/messages/steps.py: JobStep Signal}
 
 ## What clients raise

@@ -7,6 +7,7 @@ in_transaction.py and http.py make them, blocking.py and awaited.py perform them
 not use is not imported.
 """
 
+from orpheus.client.following import Followed, Progress
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.errors import (
     ConfigurationError,
@@ -38,6 +39,7 @@ __all__ = [
     "DatabaseUnusable",
     "Event",
     "FieldProblem",
+    "Followed",
     "InvalidJob",
     "JobError",
     "JobRequest",
@@ -47,6 +49,7 @@ __all__ = [
     "NotFound",
     "OrpheusError",
     "Outcome",
+    "Progress",
     "Signal",
     "Status",
     "TooLarge",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from orpheus.client import calls
 from orpheus.client.calls import Calls
+from orpheus.client.following import Followed, Following
 from orpheus.client.requests import (
     id_of,
     most_of,
@@ -266,6 +267,27 @@ class AsyncClient:
     async def events(self, job: JobState | int, *, after: int = 0) -> list[Event]:
         """Return what happened to the job after seq `after`, oldest first. Raises NotFound."""
         return await self._run(calls.every_event(self._calls, id_of(job), after))
+
+    def follow(
+        self,
+        job: JobState | int,
+        timeout: float | str | timedelta | None = None,
+        *,
+        logs: bool = True,
+    ) -> AsyncIterator[Followed]:
+        """Iterate over the job's events, progress and log lines, until it has ended: `async for`.
+
+        The events and lines that there are already come first; each comes once. Of the progress,
+        only the newest comes, as `orpheus.client.Progress`. What is new comes at most half a second
+        late. `logs=False`: no log lines. Raises WaitTimedOut if the job has not ended after
+        `timeout`, and NotFound.
+        """
+        return self._followed(Following(self._calls, id_of(job), timeout, logs=logs))
+
+    async def _followed(self, following: Following) -> AsyncIterator[Followed]:
+        while not following.ended:
+            for new in await self._run(following.new()):
+                yield new
 
     async def close(self) -> None:
         """Close the database or the connections. The client cannot be used afterwards."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from orpheus.client import calls
 from orpheus.client.calls import Calls
+from orpheus.client.following import Followed, Following
 from orpheus.client.requests import (
     id_of,
     most_of,
@@ -251,6 +252,26 @@ class Client:
     def events(self, job: JobState | int, *, after: int = 0) -> list[Event]:
         """Return what happened to the job after seq `after`, oldest first. Raises NotFound."""
         return self._run(calls.every_event(self._calls, id_of(job), after))
+
+    def follow(
+        self,
+        job: JobState | int,
+        timeout: float | str | timedelta | None = None,
+        *,
+        logs: bool = True,
+    ) -> Iterator[Followed]:
+        """Iterate over the job's events, progress and log lines, until it has ended.
+
+        The events and lines that there are already come first; each comes once. Of the progress,
+        only the newest comes, as `orpheus.client.Progress`. What is new comes at most half a second
+        late. `logs=False`: no log lines. Raises WaitTimedOut if the job has not ended after
+        `timeout`, and NotFound.
+        """
+        return self._followed(Following(self._calls, id_of(job), timeout, logs=logs))
+
+    def _followed(self, following: Following) -> Iterator[Followed]:
+        while not following.ended:
+            yield from self._run(following.new())
 
     def close(self) -> None:
         """Close the database or the connections. The client cannot be used afterwards."""

@@ -104,8 +104,12 @@ class DatabaseCalls:
             waited_s = time.monotonic() - began_s
             if status in TERMINAL or waited_s >= timeout_s:
                 return (yield from self.get(job_id))
-            pause_s = min(max(_PAUSE_SHARE * waited_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
-            yield Pause(min(pause_s, timeout_s - waited_s))
+            yield _pause(waited_s, timeout_s - waited_s)
+
+    def later(self, job_id: int, waited_s: float, left_s: float) -> Steps[Job]:
+        """Return the job with its attempts, a moment later: after the pause that `wait` makes."""
+        yield _pause(waited_s, left_s)
+        return (yield from self.get(job_id))
 
     def page(
         self, wanted: JobFilter, limit: int, cursor: str | None
@@ -242,6 +246,11 @@ def _use(work: Callable[[Store], T]) -> Steps[T]:
     """Return what `work` returns for the database."""
     result: T = yield Use(work)
     return result
+
+
+def _pause(waited_s: float, left_s: float) -> Pause:
+    pause_s = min(max(_PAUSE_SHARE * waited_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+    return Pause(min(pause_s, left_s))
 
 
 def _types(store: Store, names: Iterable[str]) -> dict[str, TypeRow]:

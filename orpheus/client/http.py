@@ -56,6 +56,7 @@ T = TypeVar("T")
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_HOLD_S = 30.0
+_HOLD_TO_FOLLOW_S = 0.5
 _SHORTEST_TURN_S = 0.2
 _GATEWAY = (502, 503, 504)
 _GONE, _REFUSED = 404, 409
@@ -118,17 +119,26 @@ class HttpCalls:
         """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
         give_up_at_s = time.monotonic() + timeout_s
         while True:
-            asked_s = time.monotonic()
-            hold_s = round(min(max(give_up_at_s - asked_s, 0.0), _LONGEST_HOLD_S), 3)
-            query = {"wait": str(hold_s)} if hold_s else {}
-            send = Send("GET", f"/jobs/{job_id}", query=query, hold_s=hold_s)
-            job = yield from self._read(Job, send, retry_for_s=give_up_at_s - asked_s)
-            now_s = time.monotonic()
-            if job.ended or now_s >= give_up_at_s:
+            left_s = max(give_up_at_s - time.monotonic(), 0.0)
+            job = yield from self._held(job_id, min(left_s, _LONGEST_HOLD_S), left_s)
+            if job.ended or time.monotonic() >= give_up_at_s:
                 return job
-            # A server that is stopping does not wait.
-            if now_s - asked_s < min(hold_s, _SHORTEST_TURN_S):
-                yield Pause(_SHORTEST_TURN_S)
+
+    def later(self, job_id: int, waited_s: float, left_s: float) -> Steps[Job]:  # noqa: ARG002
+        """Return the job with its attempts, a moment later or when it has ended."""
+        return self._held(job_id, min(left_s, _HOLD_TO_FOLLOW_S), left_s)
+
+    def _held(self, job_id: int, hold_s: float, retry_for_s: float) -> Steps[Job]:
+        """Return the job once it has ended, or as it is after `hold_s`."""
+        asked_s = time.monotonic()
+        hold_s = round(hold_s, 3)
+        query = {"wait": str(hold_s)} if hold_s else {}
+        send = Send("GET", f"/jobs/{job_id}", query=query, hold_s=hold_s)
+        job = yield from self._read(Job, send, retry_for_s=retry_for_s)
+        # A server that is stopping does not wait.
+        if not job.ended and time.monotonic() - asked_s < min(hold_s, _SHORTEST_TURN_S):
+            yield Pause(_SHORTEST_TURN_S)
+        return job
 
     def page(
         self, wanted: JobFilter, limit: int, cursor: str | None

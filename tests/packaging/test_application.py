@@ -26,6 +26,7 @@ CALLS = """\
 from typing import Any, assert_type
 
 from orpheus import AsyncClient, Client, Context, Job
+from orpheus.client import Event, LogLine, Progress
 from orpheus.testing import Harness
 from shop_jobs import anything, invoice, notify, remind, resize
 
@@ -48,6 +49,8 @@ def results(orpheus: Client, harness: Harness) -> None:
     assert_type(orpheus.submit("resize", {"path": "a.png"}), Job[Any])
     assert_type(orpheus.get(job.id), Job[Any])
     assert_type(harness.get(harness.submit(notify.new("a.png"))), Job[str])
+    for new in orpheus.follow(job, timeout="30s"):
+        assert_type(new, Event | Progress | LogLine)
 
 
 async def awaited(orpheus: AsyncClient) -> None:
@@ -57,6 +60,8 @@ async def awaited(orpheus: AsyncClient) -> None:
     assert_type(await orpheus.submit(resize.new(path="a.png")), Job[dict[str, int]])
     any_job: Job = await orpheus.submit("resize", {"path": "a.png"})
     assert_type(any_job, Job[Any])
+    async for new in orpheus.follow(job):
+        assert_type(new, Event | Progress | LogLine)
 """
 WRONG = [
     ('invoice(ctx, "Ada", cents=100)', 'invoice(ctx, "Ada", cents="100")'),

@@ -31,6 +31,8 @@ def test_what_needs_the_commit_or_changes_a_job_is_refused(
     job = client.submit(jobs.new())
     with pytest.raises(RuntimeError, match=rf"^{method}: .*with a Client\(\) of its own"):
         getattr(client, method)(job)
+    with pytest.raises(RuntimeError, match=r"^events: .*with a Client"):
+        next(client.follow(job))
     with pytest.raises(RuntimeError, match=r"^queues: .*with a Client"):
         client.queues()
     with pytest.raises(RuntimeError, match=r"^schedules.put: .*hold up every schedule"):

@@ -23,7 +23,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -290,6 +290,13 @@ def write_root_logger_too() -> None:
     """Write what the root logger gets, also after an application has configured logging anew."""
     if _output is not None:
         logging.getLogger().addHandler(_output[0])
+
+
+def leave_out_logging_while(said_elsewhere: Callable[[], object]) -> None:
+    """Leave out what others log by the logging module while `said_elsewhere()` is true."""
+    if _output is not None:
+        ours = dict  # what structlog makes of a message
+        _output[0].addFilter(lambda record: isinstance(record.msg, ours) or not said_elsewhere())
 
 
 def write_logs_to(fd: int) -> None:

@@ -21,7 +21,12 @@ from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.job_types.describe import check_commands, type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types
-from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.logs import (
+    configure_logging,
+    get_logger,
+    leave_out_logging_while,
+    stop_logging,
+)
 from orpheus.shared.operations.reclaim import (
     forget_dead_workers,
     remove_old_cells,
@@ -277,6 +282,8 @@ class _Worker(msgspec.Struct):
     def _capture_and_cut_off(self) -> Capture:
         state, running_log = self.store.state, self.held.log_of_caller
         capture = Capture(running_log, takes_prints=not self.settings.debugs)
+        if self.settings.echoes_jobs:
+            leave_out_logging_while(running_log)  # the echo of the job's log has it
         channel = self.control.channel_fd()
         descriptors = [*self.stray.saved, *(() if channel is None else (channel,))]
         cut_off_children(

@@ -14,6 +14,7 @@ from typing import Any
 
 import django
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
@@ -181,6 +182,7 @@ def _register() -> None:
 
 django.setup()
 if logging.getLogger(LOGGER).level == logging.NOTSET:
-    logging.getLogger(LOGGER).setLevel(logging.WARNING)  # Orpheus logs starts and ends itself
+    # Orpheus logs starts and ends itself. Failures are for the handlers of a site that is in use.
+    logging.getLogger(LOGGER).setLevel(logging.CRITICAL if settings.DEBUG else logging.WARNING)
 autodiscover_modules("tasks")
 _register()

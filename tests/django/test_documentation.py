@@ -52,6 +52,7 @@ def test_the_first_five_minutes(tmp_path: Path, wait_for: Callable[..., Any]) ->
         until = "import time\nwhile not result.is_finished:\n    time.sleep(0.1)\n    "
         printed = run(["", "manage.py", "shell", "-v0"], head + until + refresh + "\n" + end)
         assert printed.strip() in START
+        assert (tmp_path / "log").read_text().count("Traceback") == 1, "the error stands once"
         (tmp_path / "shop" / "tasks.py").write_text(code.replace("Hello", "Good day"))
         again = f"{head}\n{until}{refresh}\nprint(result.return_value)\n"
 

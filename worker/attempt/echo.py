@@ -51,5 +51,7 @@ class JobEcho:
 def _write(
     lease: Lease, level: str, line: str, fields: str = "{}", trace: str | None = None
 ) -> None:
-    more = {} if trace is None else {"exception": trace}
+    line, _, rows = line.partition("\n")  # such as the traceback of logging.exception
+    trace = trace or rows
+    more = {"exception": trace} if trace else {}
     getattr(log, level)(with_fields(line, fields), said_by=f"{lease.type}#{lease.job_id}", **more)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared import logs
-from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.logs import configure_logging, get_logger, leave_out_logging_while, stop_logging
 from tests.machine import slowness
 
 ROOT = Path(__file__).parents[3]
@@ -78,6 +78,18 @@ def test_what_a_job_says_stands_behind_its_name(lines: Lines) -> None:
     get_logger().info("hello\n", said_by="greet#1")
     (line,) = lines()
     assert line.endswith("[info    ] default-1  greet#1 hello\\n")
+
+
+def test_what_is_logged_while_the_log_of_a_job_has_it_is_left_out(lines: Lines) -> None:
+    configure_logging("info", "json", "default-1")
+    running: list[str] = []
+    leave_out_logging_while(lambda: running)
+    library = logging.getLogger("some.library")
+    library.warning("idle")
+    running.append("greet#1")
+    library.warning("in a job")
+    get_logger().info("echo")
+    assert [line["event"] for line in _json(lines())] == ["idle", "echo"]
 
 
 def test_in_short_what_happens_at_each_reload_is_left_out(lines: Lines) -> None:

@@ -31,6 +31,7 @@ def test_an_attempt_is_told_from_its_begin_to_its_end(
     with capture_logs() as entries:
         echo.begin(attempt)
         attempt.job_log().write("hello\n")
+        attempt.job_log().add("error", "broken\nTraceback", {"logger": "x"})
         attempt.job_log().warning("late", self="a name of any field", minutes=5)
         attempt.ended_at_s = 10.003
         echo.end(attempt, Finished(lease, **ended))
@@ -38,7 +39,9 @@ def test_an_attempt_is_told_from_its_begin_to_its_end(
     assert [(entry["log_level"], entry["event"]) for entry in entries] == [
         ("info", "started, attempt 2"),
         ("info", "hello"),
+        ("error", 'broken logger="x"'),
         ("warning", 'late self="a name of any field" minutes=5'),
         told,
     ]
+    assert entries[2]["exception"] == "Traceback"
     assert entries[-1].get("exception") == (ended["error"].traceback if "error" in ended else None)

@@ -16,6 +16,7 @@ from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.http import problems
 from orpheus.api.http.auth import Authenticator
 from orpheus.api.http.guard import Guard, GuardRules, LoginRules, allowed_hosts
+from orpheus.api.http.root_path import RootPath
 from orpheus.api.routes import (
     audit,
     configuration,
@@ -71,18 +72,26 @@ def create_app(services: Services) -> ASGIApp:
     options = services.options
     authenticator = None if services.token is None else Authenticator(services.token)
     app.state.services, app.state.authenticator = services, authenticator
-    pages = make_pages(read_only=options.read_only, has_sessions=authenticator is not None)
+    root_path = options.root_path
+    pages = make_pages(
+        read_only=options.read_only,
+        has_sessions=authenticator is not None,
+        root_path=root_path,
+    )
     problems.install(app, pages.not_found)
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat, so that a 405 can name every method
     cookie = None if authenticator is None else authenticator.cookie
     # On a thread: to make the document takes a third of a second.
-    document = SharedRead(lambda: asyncio.to_thread(lambda: encode(openapi.document(app, cookie))))
+    document = SharedRead(
+        lambda: asyncio.to_thread(lambda: encode(openapi.document(app, cookie, root_path)))
+    )
     app.router.routes.extend([*docs_routes(document.get), *pages.routes])
     login = None
     if authenticator is not None:
         login = LoginRules(authenticator, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
-    return Guard(FastPath(app), rules_of(options), login)
+    guard = Guard(FastPath(app), rules_of(options), login)
+    return RootPath(guard, root_path, app.router.routes) if root_path else guard
 
 
 def rules_of(options: ApiHandover) -> GuardRules:

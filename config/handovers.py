@@ -203,6 +203,7 @@ def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
         port=api.port,
         allowed_hosts=api.allowed_hosts,
         cors_origins=api.cors_origins,
+        root_path=api.root_path,
         max_body_bytes=api.max_body,
         max_batch_body_bytes=api.max_batch_body,
         max_clients=api.max_clients,

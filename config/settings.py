@@ -44,6 +44,7 @@ from orpheus.config.values import (
     QueueName,
     Rate,
     Retries,
+    RootPath,
     Seconds,
     SizeBytes,
     StopSignal,
@@ -91,6 +92,7 @@ class Api(Table):
     max_batch_body: SizeBytes = 16 * 2**20
     max_clients: Annotated[Integer, Field(ge=1, le=100_000)] = 1000
     cors_origins: tuple[Origin, ...] = ()
+    root_path: RootPath = ""
 
 
 class Pool(Table):

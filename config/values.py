@@ -156,6 +156,13 @@ Origin = Annotated[
     str,
     _matching(f"https?://{_HOST}", 'must be an origin without a path: "https://tool.example"'),
 ]
+RootPath = Annotated[
+    str,
+    _matching(
+        "(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*",
+        'must be a path without a slash at its end: "/jobs"; without a prefix: ""',
+    ),
+]
 Rate = Annotated[
     str,
     _matching(

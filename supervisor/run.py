@@ -253,7 +253,9 @@ def _announce(
     A reload may have moved the API since the start.
     """
     listener = configuration.listener
-    where = address_of(listener) if listener else "without the API (api.enabled = false)"
+    where = "without the API (api.enabled = false)"
+    if listener:
+        where = address_of(listener) + configuration.settings.api.root_path
     lines = [f"Orpheus is running: {where}  (Ctrl-C stops it)"]
     lines += [
         f"  {slot.name} is not ready: {slot.reason or slot.held_back or slot.state}"

@@ -1,6 +1,7 @@
 """/docs: Swagger UI from the package's own files, without a CDN and without inline scripts.
 
 FastAPI's own page loads files from a CDN and runs inline code, which a strict policy forbids.
+The page's addresses are relative, so that it works behind a proxy with a prefix.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,18 +18,18 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Orpheus API</title>
-<link rel="icon" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
 </head>
 <body>
 <div id="ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
 </body>
 </html>
 """
 _START = """SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#ui", deepLinking: true, tryItOutEnabled: true, filter: true,
+  url: "openapi.json", dom_id: "#ui", deepLinking: true, tryItOutEnabled: true, filter: true,
   validatorUrl: null,
 });
 """

@@ -142,10 +142,11 @@ def problems(*statuses: int) -> Responses:
     return found
 
 
-def document(app: FastAPI, cookie: str | None) -> Part:
+def document(app: FastAPI, cookie: str | None, root_path: str = "") -> Part:
     """Return the OpenAPI document, made at the first call.
 
-    `cookie`: the name of the session cookie; None if no token is needed.
+    `cookie`: the name of the session cookie; None if no token is needed. `root_path`: the prefix of
+    all paths, for callers of the proxy.
     """
     if app.openapi_schema is None:
         for module in (requests, queries):
@@ -153,6 +154,8 @@ def document(app: FastAPI, cookie: str | None) -> Part:
         made = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes
         )
+        if root_path:
+            made["servers"] = [{"url": root_path}]
         components = made.setdefault("components", {})
         components["schemas"] = components.get("schemas", {}) | _schemas()
         made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]

@@ -59,13 +59,17 @@ class Pages(msgspec.Struct, frozen=True):
     not_found: Callable[[str], Response]
 
 
-def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
-    """Read all files once and return the pages. `read_only`: the pages offer no action."""
+def make_pages(*, read_only: bool, has_sessions: bool, root_path: str = "") -> Pages:
+    """Read all files once and return the pages.
+
+    `read_only`: the pages offer no action. `root_path`: what precedes the paths of all links.
+    """
     files = StaticFiles(_HERE / "static", _POLICY)
 
     @cache
     def templates() -> "Environment":
-        known = {"static": f"/ui/static/{files.version}", "read_only": read_only}
+        static = f"{root_path}/ui/static/{files.version}"
+        known = {"static": static, "base": root_path, "read_only": read_only}
         return _templates(known | {"has_sessions": has_sessions})
 
     def rendered(name: str, values: Mapping[str, object], status: int = 200) -> Response:

@@ -55,6 +55,7 @@ async def open_session(request: Request) -> Response:
     response.set_cookie(
         authenticator.cookie,
         value,
+        path=_path(request),
         max_age=SESSION_S,
         secure=_is_https(request),
         httponly=True,
@@ -78,9 +79,18 @@ async def close_session(request: Request) -> Response:
         authenticator.close_session(caller)
         log.info("session_closed", client=client_address(request.scope), session=caller.session_id)
         response.delete_cookie(
-            authenticator.cookie, secure=_is_https(request), httponly=True, samesite="strict"
+            authenticator.cookie,
+            path=_path(request),
+            secure=_is_https(request),
+            httponly=True,
+            samesite="strict",
         )
     return response
+
+
+def _path(request: Request) -> str:
+    """Return the path for which the browser keeps the cookie."""
+    return services_of(request).options.root_path or "/"
 
 
 def _is_https(request: Request) -> bool:

@@ -115,6 +115,8 @@ class ApiHandover(Handover, frozen=True, kw_only=True):
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    root_path: str = ""
+    """The prefix of all paths behind a proxy ("/jobs"); empty: none."""
     max_body_bytes: int = 1_048_576
     max_batch_body_bytes: int = 16_777_216
     max_clients: int = 1000

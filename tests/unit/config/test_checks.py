@@ -131,6 +131,12 @@ def test_hosts_and_origins_are_exact(key: str, value: str, problems: Problems) -
     assert f"api.{key}.0: must be " in problem
 
 
+@pytest.mark.parametrize("value", ["jobs", "/jobs/", "/", "//x", "/a//b", "/a/../b", "/a?b", "/ä"])
+def test_a_root_path_is_a_path_without_a_slash_at_its_end(value: str, problems: Problems) -> None:
+    (problem,) = problems(sets=[f"api.root_path={value}"])
+    assert "api.root_path: must be a path without a slash at its end" in problem
+
+
 COMMAND = """
 [[commands]]
 name = "one"

@@ -1,4 +1,5 @@
 // A row of the audit log: when, who, what, on what, what it changed, and why.
+import { base } from "../base/base.js";
 import { html, nothing } from "../base/lit.js";
 import { targetLink } from "../lists/targets.js";
 import { timeOf } from "../base/time.js";
@@ -30,7 +31,7 @@ function changeOf(entry) {
   if (!before && !after) return nothing;
   if (!after) return html`<span class="hint">was</span> ${withTime(before)}`;
   if (before === after) return html`<span class="hint">still</span> ${withTime(after)}`;
-  if (MADE.test(after)) return html`<a href="/ui/jobs/${MADE.exec(after)?.[1]}">new ${after}</a>`;
+  if (MADE.test(after)) return html`<a href="${base}/ui/jobs/${MADE.exec(after)?.[1]}">new ${after}</a>`;
   const [what, settings] = action === "configure" ? after.split(/: (.*)/s) : [after];
   return html`<span class="before">${withTime(before ?? "")}${before ? " → " : nothing}</span><b>${withTime(what)}</b>${settings ? html`<small class="hint">${settings}</small>` : nothing}`;
 }

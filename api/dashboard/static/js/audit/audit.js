@@ -1,4 +1,5 @@
 // The audit log, a page at a time. New entries wait while somebody reads them.
+import { base } from "../base/base.js";
 import { Attention } from "../lists/rows.js";
 import { arrange, byId, h, hide } from "../base/dom.js";
 import { draw } from "../base/lit.js";
@@ -8,7 +9,7 @@ import { address, followLinks, readAddress } from "../lists/filter.js";
 import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
 
-const AUDIT = "/ui/audit";
+const AUDIT = `${base}/ui/audit`;
 const body = byId("rows"), older = byId("older"), newest = byId("newest"), heading = document.querySelector("h1");
 /** @type {Map<number, HTMLElement>} */
 let rows = new Map();

@@ -1,4 +1,5 @@
 // A call of the API as a curl command.
+import { base } from "./base.js";
 import { writeExact } from "./exact.js";
 
 // Characters that a terminal does not show as they are: control characters, and those that turn the
@@ -19,7 +20,7 @@ export const postCurl = (path, body) => curl("POST", path, body);
 
 /** @param {string} method @param {string} path @param {any} [body] */
 export function curl(method, path, body) {
-  const url = quoted(location.origin + path), token = "needsToken" in document.documentElement.dataset ? `${TOKEN} ` : "";
+  const url = quoted(location.origin + base + path), token = "needsToken" in document.documentElement.dataset ? `${TOKEN} ` : "";
   if (body === undefined) return `curl -X ${method} ${token}${url}`;
   return `curl ${method === "POST" ? "" : `-X ${method} `}${token}--json ${quoted(json(body))} \\\n  ${url}`;
 }

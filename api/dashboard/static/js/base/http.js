@@ -1,4 +1,5 @@
 // Calls of the HTTP API: JSON in and out; a refusal becomes an error with its reason.
+import { base } from "./base.js";
 import { parseExact, writeExact } from "./exact.js";
 import { learnClock } from "./time.js";
 import { endSession } from "./unsaved.js";
@@ -29,7 +30,7 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
   let answer, text;
   const limit = new AbortController(), timer = within && setTimeout(() => limit.abort(), within);
   try {
-    answer = await fetch(path, {
+    answer = await fetch(base + path, {
       method, cache: "no-store",
       signal: AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]),
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },

@@ -1,4 +1,5 @@
 // Sentences of the server, with links to the jobs, queues and quarantined types that they name.
+import { base } from "./base.js";
 import { html, nothing } from "./lit.js";
 import { secondsTo, timeOf } from "./time.js";
 
@@ -10,8 +11,8 @@ export function linked(text) {
   let end = 0;
   for (const match of whole.matchAll(new RegExp(LINKED, "gi"))) {
     const [all, job, queue, type] = match;
-    parts.push(whole.slice(end, match.index), job ? html`<a href="/ui/jobs/${job}">${all}</a>`
-      : queue ? html`${all.slice(0, 6)}<a href="/ui/queues#queue-${queue}">${queue}</a>` : html`<a href="/ui/types#type-${type}">${type}</a>`);
+    parts.push(whole.slice(end, match.index), job ? html`<a href="${base}/ui/jobs/${job}">${all}</a>`
+      : queue ? html`${all.slice(0, 6)}<a href="${base}/ui/queues#queue-${queue}">${queue}</a>` : html`<a href="${base}/ui/types#type-${type}">${type}</a>`);
     end = match.index + all.length;
   }
   return [...parts, whole.slice(end)];

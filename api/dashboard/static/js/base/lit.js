@@ -2,6 +2,7 @@
 //
 // A template is drawn again whenever its data changes; only what differs is touched. What a text says
 // becomes a text node or an attribute, never HTML.
+import { base } from "./base.js";
 import { html as litHtml, nothing as litNothing, render as litRender, svg as litSvg } from "../vendor/lit-html.js";
 import { visible } from "./dom.js";
 
@@ -29,4 +30,4 @@ export const breakable = (name) => name.split(/(?<=[_.-])|(?<=[a-z])(?=[A-Z])/).
 export const action = (text, label, act) => html`<button type="button" class="act" data-changes aria-label=${label} @click=${act}>${text}</button>`;
 
 /** The address of the list of jobs with this filter. @param {Record<string, string>} filter */
-export const jobsWith = (filter) => `/ui/jobs?${new URLSearchParams(filter)}`;
+export const jobsWith = (filter) => `${base}/ui/jobs?${new URLSearchParams(filter)}`;

@@ -4,6 +4,7 @@
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
+const { base } = document.documentElement.dataset;
 const LONGEST_WAIT_MS = 15_000;
 const form = byId("login"), token = byId("token"), send = byId("send"), problem = byId("problem");
 
@@ -30,7 +31,7 @@ form.addEventListener("submit", async (event) => {
   token.removeAttribute("aria-invalid");
   let reason;
   try {
-    const answer = await fetch("/session", {
+    const answer = await fetch(`${base}/session`, {
       method: "POST", cache: "no-store", signal: AbortSignal.timeout(LONGEST_WAIT_MS),
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ token: token.value.trim() }),
@@ -49,4 +50,4 @@ form.addEventListener("submit", async (event) => {
 });
 
 // A request that follows a link on another site does not send the session cookie: try it once more.
-if ((await fetch("/session", { cache: "no-store" }).catch(() => null))?.ok) enter();
+if ((await fetch(`${base}/session`, { cache: "no-store" }).catch(() => null))?.ok) enter();

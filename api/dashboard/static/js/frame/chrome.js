@@ -1,4 +1,5 @@
 // The parts that all pages share: theme, clock, connection status, keyboard, title and favicon.
+import { base } from "../base/base.js";
 import { byId, icon, setAttr, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { startClock } from "../base/time.js";
@@ -53,7 +54,7 @@ function startTheme() {
 function startKeyboard(keys) {
   const go = {
     w: () => jump("workers"),
-    ...Object.fromEntries(Object.entries(PAGES).map(([key, name]) => [key, () => location.assign(`/ui/${name}`)])),
+    ...Object.fromEntries(Object.entries(PAGES).map(([key, name]) => [key, () => location.assign(`${base}/ui/${name}`)])),
   };
   let afterG = -Infinity; // when G was pressed, even if the page learns of it late
   document.addEventListener("keydown", (event) => {
@@ -84,7 +85,7 @@ function leave(field, event) {
 
 function jump(id) {
   const target = byId(id);
-  if (!target) return location.assign(`/#${id}`);
+  if (!target) return location.assign(`${base}/#${id}`);
   if (target.matches("details")) target.open = true;
   target.scrollIntoView({ block: "start" });
   (target.querySelector("summary") ?? target).focus({ preventScroll: true });
@@ -94,7 +95,7 @@ function search() {
   const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("input[type=search]")]);
   const field = fields.find((one) => one.checkVisibility()); // the field of an empty log is hidden
   if (field) field.select();
-  else location.assign("/ui/jobs#search");
+  else location.assign(`${base}/ui/jobs#search`);
 }
 
 /** Show the state of the stream, or of the calls that a page makes again and again. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */

@@ -2,6 +2,7 @@
 //
 // After each hello the page reads anew what it shows, so it need not resume where it was. A connection without a
 // message for several heartbeats counts as closed.
+import { base } from "../base/base.js";
 import { learnStop, onTryNow, showConnection, showLost } from "./chrome.js";
 import { byId } from "../base/dom.js";
 import { SILENCE_MS, request } from "../base/http.js";
@@ -48,7 +49,7 @@ export class Live {
     clearTimeout(this.timer);
     this.timer = undefined;
     showConnection("connecting", 0);
-    const url = new URL(this.path, location.href);
+    const url = new URL(base + this.path, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     for (const [name, value] of Object.entries(this.on.query?.() ?? {})) url.searchParams.set(name, value);
     const socket = new WebSocket(url);

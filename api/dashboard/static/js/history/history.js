@@ -1,5 +1,6 @@
 // The page of the history: what happened to jobs, and beside it what happened to the system and what operators did.
 // The address has the span, so that links, reload and "back" work: `?range=1d`, or `?since=…&until=…` after a click in a chart.
+import { base } from "../base/base.js";
 import { byId, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, nothing } from "../base/lit.js";
@@ -141,4 +142,4 @@ function grouped(items) {
 
 /** @param {any} item */
 const line = ({ at, kind, text, by: who, link, subject }) => html`<li data-kind=${kind.split(".")[0]}>
-  ${timeOf(at, "exact")}<span class="kind">${kind}</span><span>${link ? html`<a href=${link}>${text}</a>` : text || subject}${who ? html` <small>by ${who}</small>` : nothing}</span></li>`;
+  ${timeOf(at, "exact")}<span class="kind">${kind}</span><span>${link ? html`<a href=${base + link}>${text}</a>` : text || subject}${who ? html` <small>by ${who}</small>` : nothing}</span></li>`;

@@ -1,5 +1,6 @@
 // What an operator can do to a job: send the signal that it waits for, run it now, cancel, retry, delete, edit and submit again. Each action that changes
 // the job asks for confirmation and a reason, and says what will happen.
+import { base } from "../base/base.js";
 import { byId } from "../base/dom.js";
 import { draw, html } from "../base/lit.js";
 import { now } from "../base/time.js";
@@ -41,7 +42,7 @@ export function showActions(job, steps, done) {
   const ask = async (/** @type {string} */ name) => confirm({ path: `/jobs/${job.id}${name === "delete" ? "" : `/${name}`}`, ...await QUESTIONS[name](job, possible[name]), done });
   const held = bar.contains(document.activeElement) && /** @type {any} */ (document.activeElement).dataset.action;
   draw(html`${Object.keys(WORDS).filter((name) => possible[name]).map((name) => html`<button type="button" data-action=${name} ?disabled=${name === "cancel" && job.cancel_requested} @click=${() => ask(name)}>${
-    name === "cancel" && job.cancel_requested ? "Cancel requested" : WORDS[name]}</button>`)}<a class="button" href="/ui/submit?from=${job.id}" data-action="resubmit">Edit and resubmit</a>`, bar);
+    name === "cancel" && job.cancel_requested ? "Cancel requested" : WORDS[name]}</button>`)}<a class="button" href="${base}/ui/submit?from=${job.id}" data-action="resubmit">Edit and resubmit</a>`, bar);
   // A button may have become another one: the focus follows its action, and never lands on Delete.
   if (held && /** @type {any} */ (document.activeElement).dataset.action !== held) (bar.querySelector(`[data-action="${held}"]`) ?? byId("job-title")).focus({ preventScroll: true });
 }

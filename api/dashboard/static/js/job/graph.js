@@ -1,5 +1,6 @@
 // The graph around a job: what it waits for on the left, what waits for it on the right, each a link
 // with its live state; and the same as a list.
+import { base } from "../base/base.js";
 import { byId, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, icon, nothing, svg } from "../base/lit.js";
@@ -43,7 +44,7 @@ export class Graph {
       path("edges", lines.filter((line) => !isOwn(line)))}${path("edges own", lines.filter(isOwn))}${byPlace.map((node) => nodeOf(node, positions.get(node.id), node.id === this.id, size))}</svg>`, this.view.box);
     draw(byPlace.map(({ id, type, status }) => {
       const before = edges.filter(({ job }) => job === id).map(({ depends_on: other }) => other);
-      return html`<li data-status=${status}>${icon(status)} <a href="/ui/jobs/${id}" aria-current=${id === this.id ? "page" : nothing}>job ${id}</a> ${type}: <b>${spaced(status)}</b>${before.length ? html`<span class="before">, after ${before.join(", ")}</span>` : nothing}</li>`;
+      return html`<li data-status=${status}>${icon(status)} <a href="${base}/ui/jobs/${id}" aria-current=${id === this.id ? "page" : nothing}>job ${id}</a> ${type}: <b>${spaced(status)}</b>${before.length ? html`<span class="before">, after ${before.join(", ")}</span>` : nothing}</li>`;
     }), byId("graph-list"));
     const { x, y } = positions.get(this.id);
     if (isNew) this.view.show(full, { x: x + MARGIN + size.width / 2, y: y + MARGIN + size.height / 2 });
@@ -65,7 +66,7 @@ function nodeOf({ id, type, status, attempt, progress }, { x, y }, isOwn, { widt
   const middle = height / 2, short = type.length > LONGEST_NAME ? `${type.slice(0, LONGEST_NAME - 1)}…` : type;
   const also = status === "in_progress" && progress !== null ? ` ${Math.floor(progress * 100)} %` : attempt > 1 ? `, attempt ${attempt}` : "";
   const fits = `${id} · ${status}${also}`.length <= LONGEST_STATE;
-  return svg`<a class="node" href=${`/ui/jobs/${id}`} data-status=${status} transform="translate(${x} ${y})" aria-current=${isOwn ? "page" : nothing}><title>job ${id}, ${type}: ${spaced(status)}${also}${isOwn ? ", this job" : ""}</title>
+  return svg`<a class="node" href=${`${base}/ui/jobs/${id}`} data-status=${status} transform="translate(${x} ${y})" aria-current=${isOwn ? "page" : nothing}><title>job ${id}, ${type}: ${spaced(status)}${also}${isOwn ? ", this job" : ""}</title>
     <rect width=${width} height=${height} rx="5"></rect><use href=${`#s-${status}`} x="9" y=${middle - 6} width="12" height="12"></use>
     <text x="30" y=${middle - 3}>${short}</text><text class="below" x="30" y=${middle + 11}>${id} · ${spaced(status)}${fits ? also : ""}</text></a>`;
 }

@@ -1,4 +1,5 @@
 // The details of a job: where it runs, what it waits for, when what happened.
+import { base } from "../base/base.js";
 import { byId } from "../base/dom.js";
 import { draw, html, jobsWith, nothing } from "../base/lit.js";
 import { originOf } from "./resubmit.js";
@@ -10,7 +11,7 @@ const MOST_LINKS = 30;
 const IF_ONE_FAILS = { cancel: "cancel this job", run: "run anyway", fail: "fail this job" };
 
 /** Links to jobs: the first of them, and how many more there are. @param {any[]} ids */
-const jobLinks = (ids, before = "") => html`<span class="ids">${ids.slice(0, MOST_LINKS).map((id) => html`<a href="/ui/jobs/${id}">${before}${id}</a> `)}${
+const jobLinks = (ids, before = "") => html`<span class="ids">${ids.slice(0, MOST_LINKS).map((id) => html`<a href="${base}/ui/jobs/${id}">${before}${id}</a> `)}${
   ids.length > MOST_LINKS ? `and ${count(ids.length - MOST_LINKS)} more` : nothing}</span>`;
 
 /** @param {any} job @param {any[]} resubmitted the jobs that were made from it */
@@ -29,7 +30,7 @@ export function showDetails(job, resubmitted) {
     ${fact("tags", job.tags.length && html`<span class="tags">${job.tags.map((/** @type {string} */ tag) => html`<a href=${jobsWith({ tag })}>${tag}</a>`)}</span>`)}
     ${fact("depends on", needs && jobLinks(job.depends_on))}
     ${fact("if one fails", needs && IF_ONE_FAILS[job.on_dependency_failure])}
-    ${fact("made from", origin && html`<a href="/ui/jobs/${origin}">job ${origin}</a>`)}
+    ${fact("made from", origin && html`<a href="${base}/ui/jobs/${origin}">job ${origin}</a>`)}
     ${fact("resubmitted", resubmitted.length && jobLinks(resubmitted.map(({ id }) => id), "as job "))}
     ${fact("last message", job.status === "done" && job.message)}
     ${fact("submitted", time(job.created_at))}

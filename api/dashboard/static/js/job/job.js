@@ -1,4 +1,5 @@
 // The page of one job, read again when the stream reports a change.
+import { base } from "../base/base.js";
 import { byId, copyOnClick, setAttr, setText, showOrHide } from "../base/dom.js";
 import { draw, html, icon, nothing } from "../base/lit.js";
 import { retitle, startChrome } from "../frame/chrome.js";
@@ -90,7 +91,7 @@ function missing() {
 
 function show() {
   setText(byId("type"), job.type);
-  setAttr(byId("type"), "href", `/ui/jobs?${new URLSearchParams({ type: job.type })}`);
+  setAttr(byId("type"), "href", `${base}/ui/jobs?${new URLSearchParams({ type: job.type })}`);
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
   showProgress();

@@ -1,4 +1,5 @@
 // The request that submits a job like another one: as a curl command, and in the form of /ui/submit (`?from=ID`).
+import { base } from "../base/base.js";
 import { byId, h } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { now } from "../base/time.js";
@@ -47,5 +48,5 @@ export async function readOrigin(types) {
 
 /** Say which job the form was filled from. @param {string} id @param {string} type */
 export function showOrigin(id, type) {
-  byId("form").prepend(h("p", { class: "notice", id: "origin" }, "Filled in from ", h("a", { href: `/ui/jobs/${id}` }, `job ${id}`), ` (${type}), which stays as it is. The new job gets the tag ${originTag(id)}.`));
+  byId("form").prepend(h("p", { class: "notice", id: "origin" }, "Filled in from ", h("a", { href: `${base}/ui/jobs/${id}` }, `job ${id}`), ` (${type}), which stays as it is. The new job gets the tag ${originTag(id)}.`));
 }

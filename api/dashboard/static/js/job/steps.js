@@ -1,4 +1,5 @@
 // What a durable function has kept, as rows of the timeline: steps, sleeps, signals, children and cursors.
+import { base } from "../base/base.js";
 import { h } from "../base/dom.js";
 import { writeExact } from "../base/exact.js";
 import { request } from "../base/http.js";
@@ -104,7 +105,7 @@ function leftOf(children, nodes) {
 
 function childrenOf({ children }, nodes) {
   const statuses = new Map(nodes.map(({ id, status }) => [id, status]));
-  const link = (id) => html`<span data-status=${statuses.get(id) ?? nothing} title=${spaced(statuses.get(id) ?? "")}>${statuses.has(id) ? icon(statuses.get(id)) : nothing}<a href="/ui/jobs/${id}">${id}</a></span> `;
+  const link = (id) => html`<span data-status=${statuses.get(id) ?? nothing} title=${spaced(statuses.get(id) ?? "")}>${statuses.has(id) ? icon(statuses.get(id)) : nothing}<a href="${base}/ui/jobs/${id}">${id}</a></span> `;
   return html`<p class="ids">${children.slice(0, MOST_LINKS).map(link)}${children.length > MOST_LINKS ? `and ${count(children.length - MOST_LINKS)} more` : nothing}</p>`;
 }
 

@@ -1,4 +1,5 @@
 // One group of failed jobs, and retrying or deleting all of it.
+import { base } from "../base/base.js";
 import { WORDS, doneText, questionOf } from "./bulk.js";
 import { byId, setText } from "../base/dom.js";
 import { confirm } from "../frame/confirm.js";
@@ -15,12 +16,12 @@ export function errorCells(group, changed) {
   const { type, error, where, message, count: n, last_hour: hour, hour_before: before, first_seen: first, last_seen: last, newest } = group;
   const jobs = jobsWith({ type, status: "failed", error, ...(where ? { where } : {}), sort: "ended" });
   return html`
-    <td role="cell" class="name"><a href="/ui/types#type-${encodeURIComponent(type)}">${breakable(type)}</a></td>
+    <td role="cell" class="name"><a href="${base}/ui/types#type-${encodeURIComponent(type)}">${breakable(type)}</a></td>
     <td role="cell" class="error"><b>${breakable(error)}</b><span class="message" title=${message}><span class="which">${whichOf(group)}</span>${message}</span>${where ? html`<code class="where">${where}</code>` : nothing}</td>
     <td role="cell" class="count num" data-label="jobs"><a href=${jobs} title="Failed jobs of ${type} with ${error}">${count(n)}</a></td>
     <td role="cell" class="hour num" data-label="last hour"><span class=${hour > before ? "bad" : ""}>${hour ? count(hour) : nothing}</span>${before ? html`<small>${count(before)} the hour before</small>` : nothing}</td>
     <td role="cell" class="seen num" data-label="first seen">${timeOf(first)}</td>
-    <td role="cell" class="seen num" data-label="last seen">${timeOf(last)}<small class="newest"><a href="/ui/jobs/${newest}">job ${newest}</a></small></td>
+    <td role="cell" class="seen num" data-label="last seen">${timeOf(last)}<small class="newest"><a href="${base}/ui/jobs/${newest}">job ${newest}</a></small></td>
     <td role="cell" class="actions num">${ACTIONS.map((name) => action(`${WORDS[name].verb} …`, `${WORDS[name].verb} the jobs with ${error} of ${type}`, () => ask(name, group, changed)))}</td>`;
 }
 

@@ -1,4 +1,5 @@
 // The cells of one job in a list, and what they say.
+import { base } from "../base/base.js";
 import { preview } from "../base/preview.js";
 import { takenText } from "../base/slot-state.js";
 import { breakable, html, icon, jobsWith, nothing } from "../base/lit.js";
@@ -12,9 +13,9 @@ export function jobCells(job, { isSelectable, isChosen, isDeleted, isHeld, isByE
   const { id, status, type, progress } = job, text = describe(job, isHeld);
   return html`
     ${isSelectable ? html`<td role="cell" class="pick"><label><input type="checkbox" aria-label="Select job ${id}" tabindex="-1" .checked=${isChosen} ?disabled=${isDeleted}></label></td>` : nothing}
-    <td role="cell" class="id"><a href="/ui/jobs/${id}">${id}</a></td>
+    <td role="cell" class="id"><a href="${base}/ui/jobs/${id}">${id}</a></td>
     <td role="cell" class="status"><span class="mark">${icon(status)}</span>${isDeleted ? "deleted" : job.cancel_requested && status === "in_progress" ? "stopping" : spaced(status)}</td>
-    <td role="cell" class="type"><a href="/ui/jobs/${id}" tabindex="-1" title=${type}>${breakable(type)}</a></td>
+    <td role="cell" class="type"><a href="${base}/ui/jobs/${id}" tabindex="-1" title=${type}>${breakable(type)}</a></td>
     <td role="cell" class="detail">${status === "in_progress" && progress !== null ? html`<progress max="1" aria-label="Progress of job ${id}" .value=${progress}></progress>` : nothing}<span
       class="text ${status === "failed" ? "bad" : ""}" title=${text}>${[text, takenText(job)].filter(Boolean).join(" · ")}</span><span
       class="tags">${job.tags.map((/** @type {string} */ tag) => html`<a href=${jobsWith({ tag })}>${tag}</a>`)}</span></td>

@@ -1,5 +1,6 @@
 // Above the list of one queue's jobs: why none of them starts, with a link to the queue. It is shown if any of the list
 // may wait to start.
+import { base } from "../base/base.js";
 import { byId, hide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, icon, nothing } from "../base/lit.js";
@@ -13,7 +14,7 @@ let name;
 const refresh = new Refresh(async (signal) => {
   const [queue] = name ? (await request(`/queues?${new URLSearchParams({ name })}`, { signal })).items : [];
   const { paused, reason } = queue ?? {}, node = byId("none-starts");
-  draw(paused || reason ? html`${icon("blocked")} Queue <a href="/ui/queues#queue-${name}">${name}</a>${paused ? html` is ${pausedWords(paused)}` : `: ${reason.text}`}` : nothing, node);
+  draw(paused || reason ? html`${icon("blocked")} Queue <a href="${base}/ui/queues#queue-${name}">${name}</a>${paused ? html` is ${pausedWords(paused)}` : `: ${reason.text}`}` : nothing, node);
   hide(node, !paused && !reason, byId("query"));
 }, { every: 3000, told: () => {} });
 

@@ -1,8 +1,9 @@
 // The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work.
+import { base } from "../base/base.js";
 import { momentOf } from "../base/time.js";
 
 const FIELDS = ["status", "type", "queue", "tag", "payload", "q", "error", "where", "since", "until", "sort"];
-export const JOBS = "/ui/jobs";
+export const JOBS = `${base}/ui/jobs`;
 
 /** @typedef {Record<string, string>} Filter */
 

@@ -2,6 +2,7 @@
 //
 // What waits and runs is not counted by minute: the page keeps the most of each minute since it was opened. Before that
 // the lines show what the history knows: how long jobs waited at most (p95), and the mean number of them that ran.
+import { base } from "../base/base.js";
 import { byId } from "../base/dom.js";
 import { line } from "../base/charts.js";
 import { request } from "../base/http.js";
@@ -63,9 +64,9 @@ export class Figures {
     draw(html`
       ${figure("Done", "last hour", html`<a href=${jobsWith({ status: "done" })}>${count(hour.done)}</a>`, `${rate(throughput.ended_per_minute)} per min now`,
         line("Jobs done in each of the last 60 minutes", minutes.map((/** @type {any} */ { done }) => done), { kind: "done" }))}
-      ${figure("Failed", "last hour", hour.failed ? html`<a href="/ui/errors">${count(hour.failed)}</a>` : "0", hour.failed ? `${percent(share(hour))} of jobs · ${failing ? `${percent(failing)} in 5 min` : "none lately"}` : "no failure",
+      ${figure("Failed", "last hour", hour.failed ? html`<a href="${base}/ui/errors">${count(hour.failed)}</a>` : "0", hour.failed ? `${percent(share(hour))} of jobs · ${failing ? `${percent(failing)} in 5 min` : "none lately"}` : "no failure",
         line("Failed jobs in each of the last 60 minutes", minutes.map((/** @type {any} */ { failed }) => failed), { kind: "failed", least: 1 }), failing >= ALARMING_SHARE)}
-      ${figure("Oldest wait", "now", oldest === null ? "–" : brief(oldest), queue === null ? "no job is due" : html`in <a href="/ui/queues#queue-${queue}" title="Queue ${queue}">${queue}</a>`,
+      ${figure("Oldest wait", "now", oldest === null ? "–" : brief(oldest), queue === null ? "no job is due" : html`in <a href="${base}/ui/queues#queue-${queue}" title="Queue ${queue}">${queue}</a>`,
         line("The longest wait in each of the last 60 minutes", series("wait"), { least: 1, kind: "wait" }))}
       ${figure("In progress", "now", html`<a href=${jobsWith({ status: "in_progress" })}>${count(running)}</a>`, waiting.length ? waiting : "nothing waits",
         line("Jobs in progress in each of the last 60 minutes", series("running"), { least: 1, kind: "running" }))}`, byId("figures"));
@@ -75,4 +76,4 @@ export class Figures {
 }
 
 /** @param {string} name @param {string} when @param {any} value @param {any} more @param {any} chart @param {boolean} [isBad] */
-const figure = (name, when, value, more, chart, isBad) => html`<div class="figure"><dt>${name} <span class="unit">${when}</span></dt><dd class=${isBad ? "bad value" : "value"}>${value}</dd><dd class="sub">${more ?? nothing}</dd><dd class="chart"><a href="/ui/history" aria-label="History">${chart}</a></dd></div>`;
+const figure = (name, when, value, more, chart, isBad) => html`<div class="figure"><dt>${name} <span class="unit">${when}</span></dt><dd class=${isBad ? "bad value" : "value"}>${value}</dd><dd class="sub">${more ?? nothing}</dd><dd class="chart"><a href="${base}/ui/history" aria-label="History">${chart}</a></dd></div>`;

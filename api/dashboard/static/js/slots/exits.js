@@ -1,4 +1,5 @@
 // The exits of a slot's processes, newest first, each with its evidence.
+import { base } from "../base/base.js";
 import { arrange, h } from "../base/dom.js";
 import { draw, html, nothing } from "../base/lit.js";
 import { stackNodes } from "../base/stack.js";
@@ -40,7 +41,7 @@ function exitOf({ at, reason, signal, code, evidence: told, failed, uptime_s: up
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
   const others = jobs.length - MOST_JOBS;
   return html`<p>${timeOf(at)}${up ? ` after ${duration(up)}` : ""}: <b>${reason}</b>${how ? ` (${how})` : ""}${
-    jobs.length ? html`, while running ${jobs.length === 1 ? "job" : "jobs"}${jobs.slice(0, MOST_JOBS).map((/** @type {number} */ id) => html` <a href="/ui/jobs/${id}">${id}</a>`)}${others > 0 ? ` and ${plural(others, "other")}` : ""}` : ""}${
+    jobs.length ? html`, while running ${jobs.length === 1 ? "job" : "jobs"}${jobs.slice(0, MOST_JOBS).map((/** @type {number} */ id) => html` <a href="${base}/ui/jobs/${id}">${id}</a>`)}${others > 0 ? ` and ${plural(others, "other")}` : ""}` : ""}${
     memory && !reason.includes("memory") ? html`<span class="bad"> The kernel killed it because memory ran out.</span>` : nothing}</p>
     ${evidence?.trim() ? evidenceOf(evidence, isOpen) : failed ? html`<p class="hint">${output ? "It left no stack." : "There is no evidence."}</p>` : nothing}
     ${output ? html`<details @toggle=${({ currentTarget }) => { currentTarget.lastElementChild.scrollTop = currentTarget.lastElementChild.scrollHeight; }}>

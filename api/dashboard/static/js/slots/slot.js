@@ -1,4 +1,5 @@
 // One slot: a row with its name and its job, or with what is wrong; and, behind ⋯, its process, actions and exits.
+import { base } from "../base/base.js";
 import { copyButton } from "../base/dom.js";
 import { line } from "../base/charts.js";
 import { onHost, request } from "../base/http.js";
@@ -77,13 +78,13 @@ export class Slot {
   work() {
     const { job, jobs_in_progress: held, places, runs_alone: alone, pool, slot, host, ended } = this.worker;
     if (this.isProgram) {
-      return html`${ended ? html`<span class="hint">ended normally</span> ` : nothing}<a href="/ui/programs/${encodeURIComponent(slot)}${onHost(host, this.several)}" aria-label="Output of ${slot}">output</a>`;
+      return html`${ended ? html`<span class="hint">ended normally</span> ` : nothing}<a href="${base}/ui/programs/${encodeURIComponent(slot)}${onHost(host, this.several)}" aria-label="Output of ${slot}">output</a>`;
     }
     if (pool === null) return nothing;
     const isReadable = job?.started_at && ((this.perSecond !== null && this.perSecond < 1) || between(job.started_at) > 1);
     if (!isReadable) return html`<span class="hint">${!this.isBusy ? "idle" : this.perSecond ? `${rate(this.perSecond)} jobs a second` : "working"}</span>`;
     const running = Math.min(held, alone ? 1 : places);
-    return html`<a href="/ui/jobs/${job.id}">${job.type} ${job.id}</a>${job.progress === null || job.progress === undefined ? nothing : html` <progress max="1" .value=${job.progress} aria-label="Progress of the job of ${slot}"></progress>`}
+    return html`<a href="${base}/ui/jobs/${job.id}">${job.type} ${job.id}</a>${job.progress === null || job.progress === undefined ? nothing : html` <progress max="1" .value=${job.progress} aria-label="Progress of the job of ${slot}"></progress>`}
       <small>${ticking(between(job.started_at))}${running > 1 ? ` + ${count(running - 1)} more` : ""}</small>`;
   }
 
@@ -110,7 +111,7 @@ export class Slot {
         ${fact("up", up === null ? "–" : rounded(up))}${fact("restarts", count(restarts))}${pool === null || this.isProgram ? nothing : fact("done", count(done))}
         ${fact("CPU", cpu === null ? "–" : `${cpu.toFixed(cpu < 10 ? 1 : 0)} %`, line(`CPU of ${slot} in the last 60 s`, this.lines.cpu, { least: 100 }))}
         ${fact("memory", memory === null ? "–" : bytes(memory), line(`Memory of ${slot} in the last 60 s`, this.lines.memory, { fromZero: false }))}</dl>
-      ${this.stack ? html`<div class="stack"><p class="bar"><span class="summary">Stack of pid ${this.stack.pid}, ${timeOf(this.stack.at)}${this.stack.job ? html`, running <a href="/ui/jobs/${this.stack.job.id}">${this.stack.job.type} ${this.stack.job.id}</a>` : ", with no running job"}</span>${this.stack.copy}</p>${this.stack.nodes}</div>` : nothing}
+      ${this.stack ? html`<div class="stack"><p class="bar"><span class="summary">Stack of pid ${this.stack.pid}, ${timeOf(this.stack.at)}${this.stack.job ? html`, running <a href="${base}/ui/jobs/${this.stack.job.id}">${this.stack.job.type} ${this.stack.job.id}</a>` : ", with no running job"}</span>${this.stack.copy}</p>${this.stack.nodes}</div>` : nothing}
       <h3>Exits <span class="unit">newest first</span></h3>${this.exits.node}`;
   }
 

@@ -1,4 +1,5 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
+import { base } from "../base/base.js";
 import { startChrome } from "../frame/chrome.js";
 import { postCurl } from "../base/curl.js";
 import { byId, copyOnClick, h, icon, isReadOnly, setAttr, setText, showOrHide } from "../base/dom.js";
@@ -137,7 +138,7 @@ function showSent(job) {
   byId("none-sent").hidden = true;
   if (!sent.has(job.id)) {
     sent.set(job.id, h("span", { class: "status" }));
-    byId("sent").prepend(h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", sent.get(job.id)));
+    byId("sent").prepend(h("li", {}, h("a", { href: `${base}/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", sent.get(job.id)));
   }
   showStatus(early.get(job.id) ?? job);
   early.clear();

@@ -6,11 +6,13 @@ random text, which the job has in its payload and as a tag.
 
 import dataclasses
 import json
+import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +24,7 @@ from msgspec.structs import replace
 from orpheus import Job, outbox
 from orpheus.client import InvalidJob, JobError, JobRequest, NotFound, Status
 from orpheus.client.blocking import Client
+from orpheus.config.sources import read_sources
 from orpheus.django.compat import (
     BaseTaskBackend,
     InvalidTask,
@@ -144,6 +147,28 @@ class OrpheusBackend(BaseTaskBackend):
         table: str | None = self.options.get("OUTBOX", DEFAULT_TABLE if is_needed else None)
         return table
 
+    def trouble_of_outbox(self) -> str:
+        """Return why tasks would stay in the outbox, and the lines to add; empty: they do not.
+
+        The table must be named in the configuration, if that is on this machine.
+        """
+        table = self._outbox_table
+        if table is None or "URL" in self.options:
+            return ""
+        config = self.options.get("CONFIG")
+        sources = read_sources(config and Path(config), (), os.environ)
+        outboxes = sources.merged().get("outboxes", [])
+        if sources.problems or not isinstance(outboxes, list):
+            return ""  # each use of the configuration reports them
+        entries = (entry for entry in outboxes if isinstance(entry, dict))
+        if any(entry.get("table", DEFAULT_TABLE) == table for entry in entries):
+            return ""
+        return (
+            f"TASKS[{self.alias!r}]: tasks would wait for ever in the table {table}: "
+            f"{sources.file or 'the configuration'} has no [[outboxes]] for it. Add:\n\n"
+            f"{_outbox_lines(self.options['DATABASE'], table)}"
+        )
+
     def get_result(self, result_id: str) -> Any:
         """Return the task with this id as its job is now.
 
@@ -225,6 +250,17 @@ class OrpheusBackend(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
+
+
+def _outbox_lines(alias: str, table: str) -> str:
+    """Return the lines of the configuration for the outbox in a database of Django."""
+    database = connections[alias]
+    name = database.settings_dict["NAME"]
+    url = f"postgresql://USER@HOST/{name}"
+    if database.vendor == "sqlite":
+        url = f"sqlite:///{Path(name).absolute()}"
+    more = "" if table == DEFAULT_TABLE else f'\ntable = "{table}"'
+    return f'[[outboxes]]\nname = "{alias}"\nurl = "{url}"{more}\n'
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from orpheus.config.sources import config_file
+from orpheus.django.apps import check_outboxes
 from orpheus.django.backend import OrpheusBackend
 from orpheus.django.compat import task_backends
 
@@ -31,6 +32,8 @@ class Command(BaseCommand):
             parser.add_argument(option)
         arguments = parser.parse_known_args(argv[2:])[1]
         _prepare(arguments)
+        for warning in check_outboxes():
+            sys.stderr.write(f"orpheus: warning: {warning.msg}\n")
         sys.stdout.flush()
         command = [sys.executable, "-m", "orpheus", *arguments]
         os.execv(sys.executable, command)  # noqa: S606 - without a shell

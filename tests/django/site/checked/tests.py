@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import SkipTest
+from unittest.mock import patch
 
 from django.contrib.auth.models import Permission, User
+from django.core.checks.registry import registry
 from django.db import connection, transaction
 from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
@@ -17,6 +19,8 @@ from checked import tasks
 from orpheus import Client
 from orpheus.client import ConfigurationError, DatabaseUnusable, InvalidJob, JobError
 from orpheus.django import OrpheusBackend, backend, compat
+from orpheus.django.apps import check_outboxes
+from orpheus.django.management.commands.orpheus import Command
 from orpheus.testing import Harness
 
 try:
@@ -286,6 +290,19 @@ class TransactionTest(OnHarness, TransactionTestCase):
         self.assertEqual(tags, f'["{result.id}"]')
         found = tasks.greet.get_result(result.id)
         self.assertEqual((found.id, found.status, found.args), (result.id, "READY", ["Ada"]))
+
+    def test_an_outbox_that_orpheus_does_not_read_is_told_with_the_lines_to_add(self) -> None:
+        with patch.dict(os.environ), patch("os.execv"), patch("sys.stderr") as stderr:
+            Command().run_from_argv(["manage.py", "orpheus", "dev"])
+        [warning] = check_outboxes()
+        self.assertIn(check_outboxes, registry.get_checks())
+        stderr.write.assert_called_once_with(f"orpheus: warning: {warning.msg}\n")
+        lines = warning.msg.partition("Add:\n\n")[2]
+        file = connection.settings_dict["NAME"]
+        self.assertEqual(lines, f'[[outboxes]]\nname = "default"\nurl = "sqlite:///{file}"\n')
+        with self.harness.config.open("a") as config:
+            config.write(lines)
+        self.assertEqual(list(check_outboxes()), [])
 
     def test_a_refused_row_has_failed(self) -> None:
         result = tasks.greet.enqueue("Ada")

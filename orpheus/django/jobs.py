@@ -174,7 +174,7 @@ def _register() -> None:
     for path, task in tasks.items():
         options = task.get_backend().options
         retries, timeout = (
-            options.get(name.upper()) if getattr(task, name) is None else getattr(task, name)
+            options.get(name.upper()) if getattr(task, name, None) is None else getattr(task, name)
             for name in ("max_retries", "timeout")
         )
         job(path, max_retries=retries, timeout=timeout)(_handler_of(task))

@@ -11,13 +11,22 @@ import django
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "django.md").read_text(encoding="utf-8")
-START = PAGE.split("\n## ")[1]
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", START, re.MULTILINE | re.DOTALL)
+START, TESTS = PAGE.split("\n## ")[1], PAGE.partition("\n## In tests")[2]
 HAS_TASKS = django.VERSION >= (6,)
+AT_ONCE = """
+
+class ImmediateTest(TestCase):
+    def test_it_ran_in_enqueue(self):
+        self.assertEqual(greet.enqueue("Ada").status, "FAILED")
+"""
+
+
+def blocks(section: str) -> list[str]:
+    return re.findall(r"^```\w+\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 
 
 def test_the_first_five_minutes(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
-    (_, make), (_, settings), (_, toml), (_, tasks), (_, start), (_, shell) = BLOCKS
+    make, settings, toml, tasks, start, shell = blocks(START)
     _pip, *commands = [line.split() for line in make.splitlines()]
     [migrate, orpheus_dev] = [line.split() for line in start.splitlines()]
 
@@ -63,3 +72,9 @@ def test_the_first_five_minutes(tmp_path: Path, wait_for: Callable[..., Any]) ->
     finally:
         process.terminate()
         process.wait(60)
+    in_tests, shop_tests = blocks(TESTS)
+    with (tmp_path / "mysite" / "settings.py").open("a") as file:
+        file.write(in_tests if HAS_TASKS else in_tests.replace('"django.', '"django_'))
+    (tmp_path / "shop" / "tasks.py").write_text(code)
+    (tmp_path / "shop" / "tests.py").write_text(shop_tests + AT_ONCE)
+    run(["", "manage.py", "test"])

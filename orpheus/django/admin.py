@@ -39,9 +39,9 @@ class JobAdmin(admin.ModelAdmin):
         if not backends:
             raise Http404("TASKS has no OrpheusBackend")
         backend = backends[0]
-        status, jobs, trouble = request.GET.get("status"), [], ""
+        status, q, jobs, trouble = request.GET.get("status"), request.GET.get("q", ""), [], ""
         try:
-            jobs = list(backend.client.jobs(status=status or None, limit=_SHOWN))
+            jobs = list(backend.client.jobs(status=status or None, q=q or None, limit=_SHOWN))
         except (OrpheusError, ValueError) as error:  # ValueError: the status is from the URL
             trouble = str(error)
         context = {
@@ -51,6 +51,7 @@ class JobAdmin(admin.ModelAdmin):
             "jobs": jobs,
             "trouble": trouble,
             "status": status,
+            "q": q,
             "statuses": list(Status),
             "dashboard": backend.options.get("DASHBOARD", "").rstrip("/"),
             "most": _SHOWN,

@@ -5,6 +5,7 @@ random text, which the job has in its payload and as a tag.
 """
 
 import dataclasses
+import inspect
 import json
 import os
 import re
@@ -94,10 +95,12 @@ class OrpheusBackend(BaseTaskBackend):
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Submit the job of a task, and return its result.
 
-        Raises InvalidTask for a task that the workers do not know, TypeError or ValueError for
-        arguments that are not JSON, and OrpheusError if the job cannot be stored.
+        Raises InvalidTask for a task that the workers do not know, TypeError for arguments that its
+        function does not take, TypeError or ValueError for arguments that are not JSON, and
+        OrpheusError if the job cannot be stored.
         """
         self.validate_task(task)
+        _check_arguments(task, args, kwargs)
         result = self.new_result(task, list(args), dict(kwargs))
         run_at = task.run_after
         if run_at is not None and timezone.is_naive(run_at):
@@ -250,6 +253,17 @@ class OrpheusBackend(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
+
+
+def _check_arguments(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise TypeError if the function of the task cannot be called with these."""
+    before = (None,) if task.takes_context else ()
+    # Not those of a function that a decorator has wrapped: it may hand in some itself.
+    takes = inspect.signature(task.func, follow_wrapped=False)
+    try:
+        takes.bind(*before, *args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{task.module_path}: {error}; it takes {takes}") from None
 
 
 def _outbox_lines(alias: str, table: str) -> str:

@@ -127,6 +127,17 @@ class EnqueueTest(OnHarness):
                 tasks.noop.enqueue(argument)
         self.assertEqual(self.harness.jobs(), [])
 
+    def test_arguments_that_the_function_does_not_take_are_refused(self) -> None:
+        for a_task, args, kwargs, why in (
+            (tasks.greet, (), {}, "missing a required argument: 'name'; it takes (name"),
+            (tasks.greet, ("Ada",), {"nmae": 1}, "unexpected keyword argument 'nmae'"),
+            (tasks.greet, ("Ada", 1), {}, "checked.tasks.greet: too many positional arguments"),
+            (tasks.look, (1,), {}, "too many positional"),
+        ):
+            with self.subTest(why), self.assertRaisesMessage(TypeError, why):
+                a_task.enqueue(*args, **kwargs)
+        self.assertEqual(self.harness.jobs(), [])
+
     def test_a_task_that_the_workers_do_not_know_is_refused(self) -> None:
         new = task(unknown_to_workers)
         with self.assertRaisesMessage(compat.InvalidTask, "the workers do not know this task"):
@@ -344,6 +355,10 @@ class AdminTest(OnHarness, TestCase):
         done = self.client.get(f"{self.page}?status=done")
         self.assertContains(done, "checked.tasks.noop")
         self.assertNotContains(done, "checked.tasks.fail")
+        found = self.client.get(f"{self.page}?q=no+tea&status=")
+        self.assertContains(found, "checked.tasks.fail")
+        self.assertNotContains(found, "checked.tasks.noop")
+        self.assertContains(found, '"?status=done&amp;q=no%20tea"')
         self.assertContains(self.client.get(f"{self.page}?status=odd"), "errornote")
         self.assertEqual(self.client.get(f"{self.page}add/").status_code, 404)
 

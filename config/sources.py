@@ -29,7 +29,9 @@ PREFIX = "ORPHEUS_"
 MOST_LEVELS = 100
 _MOST_DOTS = 1000
 """In one line: `tomllib` takes the square of the length of a dotted key."""
-_NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
+_NOT_SETTINGS = frozenset(
+    {"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS", "ORPHEUS_TOKEN"}
+)
 _WITHOUT_KEY = frozenset(
     ("pools", "queues", "schedules", "commands", "programs", "alerts", "outboxes")
 )

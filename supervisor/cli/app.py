@@ -38,6 +38,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),
     "jobs": ("jobs", "List jobs, newest first."),
     "logs": ("logs", "Print the log of a job, or the output of a program's SLOT."),
+    "mcp": ("mcp", "Let an assistant look at the system, and mend it if its token may."),
     "outbox": ("outbox", "Print the SQL of an application's outbox table."),
     "pause": ("queues", "Start no more jobs of QUEUE until it is resumed."),
     "programs": ("workers", "List programs with their state and resource use."),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.packaging.installed import ROOT, clean_environment, uv
 
-NEEDS_NEWER = ("schemathesis",)
+NEEDS_NEWER = ("schemathesis", "mcp")
 """What the tests below do not use, and what would raise the versions."""
 
 

@@ -81,6 +81,10 @@ PLANTS = {
         "orpheus/outbox.py",
         "import django.db",
     ),
+    "mcp is an extra: only the server for assistants imports it": (
+        "orpheus/outbox.py",
+        "import mcp.types",
+    ),
     "Pure rooms use no clock, no random numbers and no I/O": (
         "shared/domain/backoff.py",
         "import random",

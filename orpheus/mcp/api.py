@@ -41,7 +41,7 @@ class Api:
     async def post(self, path: str, body: Row, *, command: str, **query: Any) -> Any:
         """Return what a POST answers. `command`: what a person who may do it would type."""
         send = Send("POST", path, query=_given(query), body=msgspec.json.encode(_given(body)))
-        return await self._call(send, f" A person who may can type: {command}")
+        return await self._call(send, f" For a person who may: {command}")
 
     async def close(self) -> None:
         """Close the connections."""

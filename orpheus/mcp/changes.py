@@ -200,7 +200,7 @@ class Changes:
             answer = await self._api.post(plan.path, body, command=plan.command, **plan.query)
         except Conflict as error:
             return self._refused(str(error), await planner())
-        told = picked(answer, "changed id status name paused slot state reason")
+        told = picked(answer, "changed id status cancel_requested name paused slot state reason")
         return _result(
             {"done": plan.would, "answer": told, "command": plan.command, "log": "orpheus audit"}
         )

@@ -54,7 +54,8 @@ class Looks:
         command = command_line("why", name)
         if not name.isdecimal():
             queue = await queue_of(self._api, name)
-            return {**picked(queue, "name paused due oldest_due_s reason"), "command": command}
+            found = picked(queue, "name paused due oldest_due_s reason")
+            return {**found, "starts": queue["reason"] is None, "command": command}
         job = await self._api.get(f"/jobs/{name}")
         why = await self._api.get(f"/jobs/{name}/why")
         fields = "id type status queue attempt max_retries run_at finished_at error"
@@ -90,10 +91,12 @@ class Looks:
         """Show a job: its payload, result, error and last attempts."""
         job = await self._api.get(f"/jobs/{id}")
         fields = "number outcome worker started_at finished_at error"
-        last = [picked(attempt, fields) for attempt in reversed(job["attempts"])]
-        attempts = listed(last[:5], "earlier ones")
-        command = command_line("show", id)
-        return {**picked(job, _OF_A_JOB), "attempts_newest_first": attempts, "command": command}
+        last = [picked(attempt, fields) for attempt in job["attempts"][-3:]]
+        return {
+            **picked(job, _OF_A_JOB),
+            "last_attempts": last,
+            "command": command_line("show", id),
+        }
 
     async def logs(
         self, name: Annotated[Slot, Field(description="A job's id, or the slot of a program.")]

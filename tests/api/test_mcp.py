@@ -125,6 +125,14 @@ def test_a_stale_confirm_is_refused_with_the_dry_run_of_now(api: Any) -> None:
     assert statuses(api, 1, 2) == ["failed", "failed"]
 
 
+def test_an_error_without_a_place_is_a_group_too(api: Any) -> None:
+    fail(api)
+    mine = fail(api, None)
+    _, done = two_steps(api, "retry", type="add", error="ValueError", where="")
+    assert good(done)["answer"] == {"changed": 1}
+    assert statuses(api, 1, mine) == ["failed", "pending"]
+
+
 def test_a_confirm_is_of_one_call_and_needs_a_reason(api: Any) -> None:
     mine, other = fail(api), api.submit(queue="mail")
 
@@ -254,7 +262,7 @@ def test_a_token_that_may_only_look_is_told_so(start: Callable[..., Any]) -> Non
     api.store.queues.pause("mail")
     _, denied = two_steps(api, "resume", queue="mail")
     assert "This token may not do that" in refused(denied)
-    assert "A person who may can type: orpheus resume mail" in refused(denied)
+    assert "For a person who may: orpheus resume mail" in refused(denied)
 
 
 def test_the_token_is_sent(start: Callable[..., Any]) -> None:

@@ -23,6 +23,7 @@ def test_without_the_package_it_says_how_to_install_it(
 def test_it_needs_an_address_and_a_sound_token(
     orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("mcp")
     answer = orpheus("mcp", "--set", "api.port=0")
     assert (answer.code, answer.err) == (
         78,

@@ -93,11 +93,14 @@ async def submit_job(request: Request) -> Response:
     submitted = validate(SubmitJob, value)
     types = await services.types.with_names([submitted.type])
     new = submission.new_job(submitted, types, services.options.defaults)
-    if traceparent := traceparent_of(request.scope):
-        new = new._replace(traceparent=traceparent)
-    if idempotency is None:
-        return _submitted(await services.writer.write_with_others(_submit_each, new))
-    return await write_once(services, idempotency, lambda store: store.jobs.submit(new), _submitted)
+    with services.submit_span(new.type, traceparent_of(request.scope)) as traceparent:
+        if traceparent:
+            new = new._replace(traceparent=traceparent)
+        if idempotency is None:
+            return _submitted(await services.writer.write_with_others(_submit_each, new))
+        return await write_once(
+            services, idempotency, lambda store: store.jobs.submit(new), _submitted
+        )
 
 
 def _submit_each(store: Store, new: list[jobs.NewJob]) -> list[Submitted]:
@@ -125,14 +128,15 @@ async def submit_batch(request: Request) -> Response:
     batch = await asyncio.to_thread(validate, SubmitBatch, value)
     types = await services.types.with_names({job.type for job in batch.jobs})
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
-    if traceparent := traceparent_of(request.scope):
-        new = [item._replace(traceparent=traceparent) for item in new]
-    return await write_once(
-        services,
-        idempotency,
-        lambda store: store.jobs.submit_many(new),
-        lambda ids: json_response(Ids(ids), 201),
-    )
+    with services.submit_span(None, traceparent_of(request.scope)) as traceparent:
+        if traceparent:
+            new = [item._replace(traceparent=traceparent) for item in new]
+        return await write_once(
+            services,
+            idempotency,
+            lambda store: store.jobs.submit_many(new),
+            lambda ids: json_response(Ids(ids), 201),
+        )
 
 
 @router.get("/jobs", responses=answers(JobPage) | problems(422))

@@ -31,7 +31,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from orpheus.config.files import read_token
+from orpheus.config.files import read_tokens
 from orpheus.config.options import config_options
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.processes import API_SLOT
@@ -136,6 +136,7 @@ def _serve(
     # Imported late: it takes long, and a child must first be ready for its supervisor's death.
     with without_garbage():
         import_fastapi()
+        from orpheus.api.http.auth import Key  # noqa: PLC0415 - see above
         from orpheus.api.run import run_api  # noqa: PLC0415 - see above
 
     @functools.cache
@@ -147,11 +148,19 @@ def _serve(
             file, sets, os.environ, state_files(storage.url, storage.state_dir)
         )
 
+    def read_keys() -> list[Key]:
+        admin = Key(read_tokens(handover.token_file))
+        named = [
+            Key(read_tokens(token.file), token.role, token.scope, token.name)
+            for token in handover.tokens
+        ]
+        return [key for key in (admin, *named) if key.secrets]
+
     async def serve() -> None:
         await run_api(
             handover,
             listener,
-            token=read_token(handover.token_file),
+            keys=read_keys(),
             configuration=editor,
             channel=start.channel if start else None,
             incarnation=start.incarnation if start else None,

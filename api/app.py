@@ -5,11 +5,13 @@ more than the job's commit. FastAPI still has the route, for /openapi.json.
 """
 
 import asyncio
+from hashlib import sha256
 
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orpheus.api.contract import openapi
+from orpheus.api.contract.access import call_of
 from orpheus.api.contract.docs import docs_routes
 from orpheus.api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
 from orpheus.api.database.shared_read import SharedRead
@@ -33,9 +35,11 @@ from orpheus.api.routes import (
     stream,
     workers,
 )
+from orpheus.api.routes.enforced import check, enforce
 from orpheus.api.services import Services
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.messages.encoding import encode
+from orpheus.shared.storage import shown_url
 from orpheus.shared.version import VERSION
 
 _TITLE = "Orpheus"
@@ -70,7 +74,9 @@ def create_app(services: Services) -> ASGIApp:
         redirect_slashes=False,
     )
     options = services.options
-    authenticator = None if services.token is None else Authenticator(services.token)
+    authenticator = None
+    if services.keys or options.proxy is not None:
+        authenticator = Authenticator(services.keys, cookie_name(options), options.proxy)
     app.state.services, app.state.authenticator = services, authenticator
     root_path = options.root_path
     pages = make_pages(
@@ -90,8 +96,15 @@ def create_app(services: Services) -> ASGIApp:
     login = None
     if authenticator is not None:
         login = LoginRules(authenticator, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
+    enforce(app.router.routes)
     guard = Guard(FastPath(app), rules_of(options), login)
     return RootPath(guard, root_path, app.router.routes) if root_path else guard
+
+
+def cookie_name(options: ApiHandover) -> str:
+    """Return the name of the session's cookie: another one for each database."""
+    database = shown_url(options.storage.url) + options.storage.state_dir
+    return f"orpheus_{sha256(database.encode()).hexdigest()[:8]}"
 
 
 def rules_of(options: ApiHandover) -> GuardRules:
@@ -115,6 +128,7 @@ class FastPath:
         """Answer or pass on. Errors are raised: the guard answers them."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/jobs":
             scope["app"] = self._app
+            await check(scope, call_of("POST", "/jobs"))
             response = await jobs.submit_job(Request(scope, receive))
             await response(scope, receive, send)
         else:

@@ -5,8 +5,7 @@ They are opened before the server starts and closed after it, so a route can alw
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +16,7 @@ from orpheus.api.database.readers import Readers
 from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.database.write_probe import WriteProbe
 from orpheus.api.database.writer import Writer
+from orpheus.api.http.auth import Key
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
@@ -31,12 +31,6 @@ from orpheus.shared.storage import Store, TypeRow, open_storage
 T = TypeVar("T")
 
 _TYPES_FRESH_S = 1.0
-
-
-SubmitSpan = Callable[[str | None, str | None], AbstractContextManager[str | None]]
-"""Records the submission of a job of a type, or of a batch (None), as a part of a trace; gives the
-`traceparent` of what is submitted.
-"""
 
 
 class TypesCache:
@@ -71,8 +65,8 @@ class Services(msgspec.Struct, eq=False):
     """The services of one application."""
 
     options: ApiHandover
-    token: str | None
-    """The token that every caller must send; None: no token is needed."""
+    keys: Sequence[Key]
+    """The tokens, of which every caller must send one; none: no token is needed."""
     configuration: Callable[[], ConfigurationEditor]
     """Returns the editor for GET and PUT /config, made at the first call as it needs much code."""
     readers: Readers
@@ -82,7 +76,6 @@ class Services(msgspec.Struct, eq=False):
     start: StartWatch
     condition: SharedRead[Condition]
     long_calls: LongCalls
-    submit_span: SubmitSpan = lambda _, traceparent: nullcontext(traceparent)
     masking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     """Held while versions of the configuration are masked, which takes much CPU time."""
 
@@ -139,7 +132,7 @@ def services_of(connection: HTTPConnection) -> Services:
 async def open_services(
     options: ApiHandover,
     *,
-    token: str | None,
+    keys: Sequence[Key],
     configuration: Callable[[], ConfigurationEditor],
 ) -> AsyncIterator[Services]:
     """Open everything on the running loop. Raises DatabaseUnusable if there is no database."""
@@ -167,7 +160,7 @@ async def open_services(
     try:
         yield Services(
             options,
-            token,
+            keys,
             configuration,
             readers,
             writer,

@@ -18,7 +18,7 @@ from orpheus.config.shown import shown_values
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
 
-_CODE, _DATABASE = "names code", "names a database"
+_CODE, _DATABASE, _ACCESS = "names code", "names a database", "names who may do what"
 NAMING_CODE: Mapping[KeyPath, str] = {
     ("jobs", "modules"): _CODE,
     ("jobs", "around"): _CODE,
@@ -28,7 +28,9 @@ NAMING_CODE: Mapping[KeyPath, str] = {
     ("database", "url"): _DATABASE,
     ("database", "state_dir"): "names the folder of its own files",
     ("database", "listen_url"): _DATABASE,
-    ("api", "token_file"): "names a file with a secret",
+    ("api", "token_file"): _ACCESS,
+    ("api", "tokens"): _ACCESS,
+    ("api", "proxy_auth"): _ACCESS,
 }
 """The settings that only an editor on the machine may change, each with what it does."""
 _DEFAULTS = Settings().model_dump(mode="json")

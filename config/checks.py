@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import ip_address
 
-from orpheus.config.files import SHORTEST_TOKEN, check_env_file, read_token
+from orpheus.config.files import SHORTEST_TOKEN, check_env_file, read_tokens
 from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import KeyPath, Problem
 from orpheus.config.settings import Alert, Api, Database, Settings, Supervisor
@@ -18,7 +18,7 @@ from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertC
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.serving import serves
-from orpheus.shared.errors import NEEDS_OTEL, NEEDS_PSYCOPG, ConfigurationError
+from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.explain.alert_texts import NAMES, fields_in
 from orpheus.shared.sentences import did_you_mean
 
@@ -37,25 +37,16 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _timers(settings)
     yield from _exposure(settings.api)
     for table in ("schedules", "commands", "outboxes", "alerts"):
-        yield from _same_names(table, [entry.name for entry in getattr(settings, table)])
+        yield from _same_names((table,), [entry.name for entry in getattr(settings, table)])
     yield from _alerts(settings)
     yield from _outboxes(settings)
     yield from _programs(settings)
-    if settings.otel.enabled and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
-        yield Problem(("otel", "enabled"), NEEDS_OTEL)
 
 
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package above it
-        return False
-
-
-def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
+def _same_names(table: KeyPath, names: list[str]) -> Iterator[Problem]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            yield Problem((table, index, "name"), f"{name!r} is the name of an earlier one")
+            yield Problem((*table, index, "name"), f"{name!r} is the name of an earlier one")
 
 
 def _database(database: Database) -> Iterator[Problem]:
@@ -94,18 +85,34 @@ def _not_less(key: KeyPath, supervisor: Supervisor, than: str, *also: KeyPath) -
 
 
 def _exposure(api: Api) -> Iterator[Problem]:
-    """Return a problem if other machines can reach the API and it needs no token."""
-    if not api.token_file and not is_loopback(api.host):
+    """Return a problem if other machines can reach the API and it asks nobody who calls."""
+    if not (api.token_file or api.tokens or api.proxy_auth) and not is_loopback(api.host):
         reason = (
             f"{api.host!r} is not a loopback address: everyone who can reach it could run jobs. It "
             f"needs api.token_file, a file of mode 0600 with a token of {SHORTEST_TOKEN} or more "
             "characters"
         )
         yield Problem(("api", "host"), reason, also=(("api", "token_file"),))
-    try:
-        read_token(api.token_file)
-    except ConfigurationError as error:
-        yield Problem(("api", "token_file"), str(error))
+    yield from _same_names(("api", "tokens"), [token.name for token in api.tokens])
+    yield from _tokens(api)
+
+
+def _tokens(api: Api) -> Iterator[Problem]:
+    """Return the token files that cannot be used, and a token that stands in two places."""
+    files: list[tuple[KeyPath, str]] = [(("api", "token_file"), api.token_file)]
+    files += [
+        (("api", "tokens", index, "file"), token.file) for index, token in enumerate(api.tokens)
+    ]
+    earlier: set[str] = set()
+    for key, path in files:
+        try:
+            tokens = read_tokens(path)
+        except ConfigurationError as error:
+            yield Problem(key, str(error))
+            continue
+        if len(earlier.union(tokens)) < len(earlier) + len(tokens):
+            yield Problem(key, f"{path!r} holds a token twice, or that of another file")
+        earlier |= set(tokens)
 
 
 def _outboxes(settings: Settings) -> Iterator[Problem]:
@@ -195,7 +202,7 @@ def _action(rule: Alert, key: KeyPath) -> Iterator[Problem]:
 def _programs(settings: Settings) -> Iterator[Problem]:
     """Return what keeps programs from being run under their names, in their order."""
     names = [program.name for program in settings.programs]
-    yield from _same_names("programs", names)
+    yield from _same_names(("programs",), names)
     supervisor = settings.supervisor
     for index, program in enumerate(settings.programs):
         if program.name in settings.pools:

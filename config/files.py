@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orpheus.shared.domain.env_file import parse_env_file
@@ -82,37 +82,44 @@ def etag_of(state: FileState | None) -> str | None:
     return state and hashlib.sha256(" ".join(map(str, state)).encode()).hexdigest()[:32]
 
 
-def read_token(path: str) -> str | None:
-    """Return the token in the file at `path`; None for an empty `path`.
+def read_tokens(path: str) -> tuple[str, ...]:
+    """Return the token in the file at `path`, and the earlier one if it has two lines.
 
-    Raises ConfigurationError.
+    Empty for an empty `path`. Raises ConfigurationError.
     """
     if not path:
-        return None
+        return ()
     try:
         with _opened(Path(path)) as fd:
             is_private = not stat.S_IMODE(os.fstat(fd).st_mode) & 0o077
-            token = os.read(fd, _LONGEST_TOKEN + 1).decode("latin-1").strip()
+            text = os.read(fd, 2 * _LONGEST_TOKEN + 2).decode("latin-1")
     except OSError as error:
         raise ConfigurationError(f"{path!r} cannot be read: {error.strerror}") from error
     if not is_private:
         reason = f"{path!r} must be a file that its owner alone may read: chmod 600 it"
         raise ConfigurationError(reason)
-    if not SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
+    tokens = tuple(line.strip() for line in text.strip().split("\n"))
+    lengths = range(SHORTEST_TOKEN, _LONGEST_TOKEN + 1)
+    if not all(len(token) in lengths and _TOKEN.fullmatch(token) for token in tokens):
         raise ConfigurationError(
             f"{path!r} must hold a token of {SHORTEST_TOKEN} or more characters, printable ASCII "
             "without spaces: openssl rand -hex 32 makes one"
         )
-    return token
+    if len(tokens) > 2:
+        raise ConfigurationError(f"{path!r} may hold two lines: the token and the earlier one")
+    return tokens
 
 
-def token_digest(path: str) -> str:
-    """Return a text that changes with the token; empty if there is none, or none can be read."""
-    try:
-        token = read_token(path)
-    except ConfigurationError:  # the API reports it when it starts
-        token = None
-    return hashlib.sha256(token.encode()).hexdigest() if token else ""
+def tokens_digest(paths: Iterable[str]) -> str:
+    """Return a text that changes with the tokens in these files, as far as they can be read."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            tokens = read_tokens(path)
+        except ConfigurationError:  # the API reports it when it starts
+            tokens = ()
+        digest.update(f"{path}\0{chr(10).join(tokens)}\0".encode())
+    return digest.hexdigest()
 
 
 def check_env_file(path: str) -> None:

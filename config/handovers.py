@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from orpheus.config.files import env_file_digest
+from orpheus.shared.domain.access import NamedToken, ProxyRules, Role, Scope
 from orpheus.shared.domain.alerts import WEBHOOK_TYPE, AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
@@ -191,13 +192,12 @@ def _for_every_child(settings: "Settings") -> dict[str, Any]:
         "beat_timeout_s": settings.heartbeats.timeout,
         "log_level": settings.logging.level,
         "log_format": settings.logging.format,
-        "otel_endpoint": settings.otel.endpoint if settings.otel.enabled else None,
     }
 
 
 def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
     """Return the handover of the API."""
-    api = settings.api
+    api, proxy = settings.api, settings.api.proxy_auth
     return ApiHandover(
         **_for_every_child(settings),
         host=api.host,
@@ -211,6 +211,13 @@ def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
         read_only=api.read_only,
         waits_long_s=settings.jobs.waits_long,
         token_file=api.token_file,
+        tokens=tuple(
+            NamedToken(token.name, token.file, Role(token.role), Scope(token.queues, token.types))
+            for token in api.tokens
+        ),
+        proxy=None
+        if proxy is None
+        else ProxyRules(proxy.header, proxy.roles_header, proxy.trusted),
         supervised=supervised,
     )
 

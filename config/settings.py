@@ -27,16 +27,18 @@ from orpheus.config.sources import Sources
 from orpheus.config.values import (
     Argument,
     CheckUrl,
-    CollectorUrl,
     Cron,
     DatabaseUrl,
     Flag,
     Function,
+    Glob,
+    HeaderName,
     HostName,
     Integer,
     ListenUrl,
     Module,
     Name,
+    Network,
     Origin,
     OutboxUrl,
     Pattern,
@@ -57,6 +59,7 @@ from orpheus.config.values import (
     WebhookUrl,
     sizes,
 )
+from orpheus.shared.domain.access import EVERYTHING
 from orpheus.shared.domain.alerts import MOST_COUNTED, ErrorDetail
 from orpheus.shared.domain.commands import fields_of
 from orpheus.shared.domain.json_values import json_problems
@@ -80,6 +83,24 @@ class Database(Table):
     listen_url: ListenUrl = ""
 
 
+class Token(Table):
+    """A token with a role, and the queues and types that it may see."""
+
+    name: Name
+    file: Annotated[Argument, Field(min_length=1)]
+    role: Literal["viewer", "submitter", "operator", "admin"]
+    queues: Annotated[tuple[Glob, ...], Field(min_length=1)] = EVERYTHING
+    types: Annotated[tuple[Glob, ...], Field(min_length=1)] = EVERYTHING
+
+
+class ProxyAuth(Table):
+    """The headers in which a proxy says who has logged in, and where it may call from."""
+
+    header: HeaderName
+    roles_header: HeaderName | Literal[""] = ""
+    trusted: Annotated[tuple[Network, ...], Field(min_length=1)]
+
+
 class Api(Table):
     """Where the API listens, and what it accepts."""
 
@@ -94,6 +115,8 @@ class Api(Table):
     max_clients: Annotated[Integer, Field(ge=1, le=100_000)] = 1000
     cors_origins: tuple[Origin, ...] = ()
     root_path: RootPath = ""
+    tokens: tuple[Token, ...] = ()
+    proxy_auth: ProxyAuth | None = None
 
 
 class Pool(Table):
@@ -325,16 +348,7 @@ class Logging(Table):
     format: Literal["auto", "console", "json"] = "auto"
 
 
-class Otel(Table):
-    """Traces and figures for an OpenTelemetry collector: docs/otel.md."""
-
-    enabled: Flag = False
-    endpoint: CollectorUrl = ""
-
-
-_TABLES = [
-    "database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging", "otel",
-]  # fmt: skip
+_TABLES = ["database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging"]
 
 
 class Settings(Table):
@@ -357,7 +371,6 @@ class Settings(Table):
     outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Field(default_factory=Retention)
     logging: Logging = Field(default_factory=Logging)
-    otel: Otel = Field(default_factory=Otel)
     _sources: Sources = PrivateAttr(default_factory=Sources)
 
     @property

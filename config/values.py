@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from pydantic import (
 )
 from pydantic.types import Strict
 
+from orpheus.shared.domain.access import GLOB, GLOB_RULE
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE, PRIORITIES
 from orpheus.shared.domain.programs import INSTANCE
 from orpheus.shared.domain.schedules import problem_of_cron, problem_of_timezone
@@ -102,6 +104,14 @@ def _without(problem_of: Callable[[str], str | None]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("must be an address or a network: 127.0.0.1, 10.0.0.0/8") from None
+    return text
+
+
 def _check_url(text: str) -> str:
     try:
         url = urlsplit(text.replace(INSTANCE, "1"))
@@ -125,6 +135,11 @@ TypeFilter = Annotated[
     str, _matching(rf"\*|{NAME.pattern}", f'must be "*" for all types, or a name: it {NAME_RULE}')
 ]
 Name = Annotated[str, _matching(NAME.pattern, NAME_RULE)]
+Glob = Annotated[str, _matching(GLOB.pattern, GLOB_RULE)]
+HeaderName = Annotated[
+    str, _matching(r"[A-Za-z0-9-]{1,100}", "must be the name of a header: X-Forwarded-Email")
+]
+Network = Annotated[str, AfterValidator(_network)]
 PoolName = Annotated[
     str,
     _matching(
@@ -192,7 +207,6 @@ WebhookUrl = Annotated[
     _without(url_problem),  # it does not quote the URL: there may be a token in it
     _matching("[^{}]*", "must have %7B and %7D in the place of braces"),
 ]
-CollectorUrl = Annotated[str, _without(lambda text: url_problem(text) if text else None)]
 StopSignal = Annotated[str, AfterValidator(_stop_signal)]
 Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_pattern)]
 Cron = Annotated[str, _without(problem_of_cron)]

@@ -22,6 +22,8 @@ from orpheus.shared.durations import PATTERN, parse_duration_s
 FILE = Path(__file__).parents[1] / "config" / "orpheus.toml"
 TEXT_WITH_UNIT = {parse_duration_s: PATTERN, parse_size_bytes: f"^{SIZE.pattern}$"}
 """Which functions read a number or text, and the pattern of the text."""
+BY_NAME = ("pools", "queues")
+"""The tables below these have names of their own."""
 RENAMED = {"gt": "exclusiveMinimum", "ge": "minimum"}
 """How JSON Schema names what pydantic leaves as it is."""
 
@@ -94,7 +96,10 @@ def _settings(lines: list[str]) -> Iterator[Setting]:
     table = ""
     for line in lines:
         if header := re.match(r"(?:# )?(\[+)([a-z]+)(\.\w+)?(\]+)$", line):
-            table = header[1] + header[2] + (".NAME" if header[3] else "") + header[4]
+            below = header[3] or ""
+            if header[2] in BY_NAME:
+                below = ".NAME" if below else ""
+            table = header[1] + header[2] + below + header[4]
         elif row := re.match(r"(?:# )?([a-z_]+) = (.*\S)\s+# (.+)", line):
             yield Setting(table, *row.groups())
 
@@ -126,10 +131,11 @@ def _named(part: Any) -> Any:
 
 def table_schema(whole: dict[str, Any], table: str) -> dict[str, Any]:
     """Return the schema of one table, as its header is written."""
-    name = table.strip("[]").removesuffix(".NAME")
-    reference = re.search(r'"#/\$defs/(\w+)"', json.dumps(whole["properties"][name]))
-    assert reference
-    found: dict[str, Any] = whole["$defs"][reference[1]]
+    found = whole
+    for name in table.strip("[]").removesuffix(".NAME").split("."):
+        reference = re.search(r'"#/\$defs/(\w+)"', json.dumps(found["properties"][name]))
+        assert reference
+        found = whole["$defs"][reference[1]]
     return found
 
 

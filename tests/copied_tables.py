@@ -8,7 +8,6 @@ import psycopg
 _TABLES = (
     *(
         "jobs",
-        "large_payloads",
         "attempts",
         "events",
         "queues",

@@ -273,7 +273,13 @@ class PutSchedule(Reason):
     """A schedule of a program, with the fields of `[[schedules]]`: either `cron` or `every`."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"every": "15m", "type": "sum_range", "payload": {"n": 9}}}
+        json_schema_extra={
+            "example": {"every": "15m", "type": "sum_range", "payload": {"n": 9}},
+            "oneOf": [
+                {"required": [way], "properties": {other: {"type": "null"}}}
+                for way, other in (("cron", "every"), ("every", "cron"))
+            ],
+        }
     )
 
     type: Name

@@ -1,9 +1,12 @@
-"""Authentication: a request carries the token, or a session that was opened with it.
+"""Authentication: a request carries a token, a session opened with one, or the name of a login.
 
 A program sends `Authorization: Bearer TOKEN`. A browser exchanges the token once for a session
 cookie, which scripts cannot read and other sites cannot send. The cookie holds the time at which
-the session ends and a signature. The signing key is derived from the token, so nothing is stored:
-a session survives a restart of the API, and ends at its time or when the token changes.
+the session ends, the name of its token and a signature. The signing key is derived from the token,
+so nothing is stored: a session survives a restart of the API, and ends at its time or when the
+token is no longer in its file. The role is the one that the configuration gives the token now.
+
+A proxy that people log in to names them in a header, which counts only from its addresses.
 
 This process remembers the closed sessions until they would have ended; their streams end at once.
 Other processes do not know of them. To end a stolen session for good, change the token: that ends
@@ -15,11 +18,15 @@ import contextlib
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_network
 from time import time
 
 import msgspec
+from msgspec.structs import replace
 
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain.access import ProxyRules, Role, Scope
 from orpheus.shared.logs import get_logger
 
 log = get_logger()
@@ -33,44 +40,84 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orpheus"', "Connection": "close"
 """The headers of a 401: a client without the token does not keep its connection."""
 
 _ID_BYTES = 6
-_LONGEST_SESSION = 200
+_LONGEST_SESSION = 300
+_LONGEST_NAME = 200
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who sent a request. A browser has a `session_id` and must log in again at `ends_at_s`."""
+    """Who sent a request, and what they may do.
 
+    A browser has a `session_id` and must log in again at `ends_at_s`.
+    """
+
+    role: Role | None = None
+    """None: nobody has logged in, so only what is public may be called."""
+    scope: Scope = Scope()
+    name: str = ""
+    """The name of the token or of the login; empty: that of `api.token_file`, or none is needed."""
     session_id: str | None = None
     ends_at_s: float = float("inf")
 
 
-class Authenticator:
-    """Checks the token and the sessions derived from it. `clock`: wall time in seconds."""
+NOBODY = Caller()
+EVERYBODY = Caller(Role.ADMIN)
+"""Who calls an API that asks nobody."""
 
-    def __init__(self, token: str, clock: Callable[[], float] = time) -> None:
-        secret = token.encode()
+
+class Key(msgspec.Struct, frozen=True):
+    """A token that opens the API: its present text and maybe the earlier one, and what it opens."""
+
+    secrets: tuple[str, ...]
+    role: Role = Role.ADMIN
+    scope: Scope = Scope()
+    name: str = ""
+
+
+class Authenticator:
+    """Checks tokens, and the sessions derived from them.
+
+    `cookie`: the name of the session's cookie; cookies ignore ports, so two systems on one host
+    need different ones. `clock`: wall time in seconds.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        cookie: str,
+        proxy: ProxyRules | None = None,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self.cookie = cookie
         self._clock = clock
         self._wrong_tokens = 0
         self._logged_at_s = float("-inf")
         self._closed: dict[str, float] = {}  # session -> when it would have ended
         self._watchers: dict[str, set[Callable[[], None]]] = {}
-        self._token_digest = _digest(secret)
-        self._key = hmac.digest(secret, b"orpheus: key of sessions", "sha256")
-        # Cookies ignore ports: two systems on one host must not overwrite each other's.
-        self.cookie = (
-            "orpheus_" + hmac.digest(secret, b"orpheus: name of cookie", "sha256")[:4].hex()
-        )
+        self._callers = {key.name: Caller(key.role, key.scope, key.name) for key in keys}
+        # Found by digest: how long that takes says nothing about the text of a token.
+        self._names = {_digest(text.encode()): key.name for key in keys for text in key.secrets}
+        self._signing = {key.name: [*map(_signing_key, key.secrets)] for key in keys}
+        self._proxy = None if proxy is None else Proxy(proxy)
 
-    def is_token(self, text: str | bytes) -> bool:
-        """Tell whether `text` is the token, in constant time."""
-        given = text.encode(errors="replace") if isinstance(text, str) else text
-        return hmac.compare_digest(_digest(given), self._token_digest)
+    def caller_with(self, token: str | bytes) -> Caller | None:
+        """Return who sends this token; None if it is none."""
+        given = token.encode(errors="replace") if isinstance(token, str) else token
+        name = self._names.get(_digest(given))
+        return None if name is None else self._callers[name]
 
-    def authenticate(self, headers: Mapping[bytes, bytes]) -> Caller | None:
-        """Return who sent these headers, or None without a valid token or session."""
-        token = bearer_token(headers)
+    def authenticate(self, headers: Sequence[tuple[bytes, bytes]], address: str) -> Caller | None:
+        """Return who sent these headers; None without a valid token, session or login.
+
+        Raises Refusal for a login that the sender may not name (403), that is given twice (400) or
+        that has no role (403).
+        """
+        if self._proxy and (caller := self._proxy.caller_of(headers, address)):
+            return caller
+        values = dict(headers)
+        token = bearer_token(values)
         if token is not None:
-            return Caller() if self.is_token(token) else None
-        session = _cookie_value(headers.get(b"cookie", b""), self.cookie.encode())
+            return self.caller_with(token)
+        session = _cookie_value(values.get(b"cookie", b""), self.cookie.encode())
         return None if session is None else self._session_caller(session)
 
     async def delay_refusal(self, address: str) -> None:
@@ -85,11 +132,12 @@ class Authenticator:
             self._wrong_tokens, self._logged_at_s = 0, now_s
         await asyncio.sleep(WRONG_TOKEN_S)
 
-    def new_session(self) -> tuple[str, str]:
-        """Open a session of SESSION_S; return the value of its cookie and its id."""
+    def new_session(self, token: str) -> tuple[str, str]:
+        """Open a session of SESSION_S with a valid token; return its cookie's value and its id."""
+        name = self._names[_digest(token.encode())]
         session_id = secrets.token_hex(_ID_BYTES)
-        content = f"{int(self._clock()) + SESSION_S}.{session_id}"
-        return f"{content}.{self._signature(content.encode())}", session_id
+        content = f"{int(self._clock()) + SESSION_S}.{session_id}.{name}"
+        return f"{content}.{_signature(_signing_key(token), content.encode())}", session_id
 
     def close_session(self, caller: Caller) -> None:
         """Close the session of `caller`: it opens nothing more, and what it has open ends."""
@@ -117,15 +165,73 @@ class Authenticator:
 
     def _session_caller(self, session: bytes) -> Caller | None:
         content, _, signature = session.rpartition(b".")
-        if not hmac.compare_digest(signature, self._signature(content).encode()):
+        name = content.decode("latin-1").split(".", 2)[-1]
+        if not any(
+            hmac.compare_digest(signature, _signature(key, content).encode())
+            for key in self._signing.get(name, ())
+        ):
             return None
-        ends_at, _, session_id = content.decode().partition(".")
+        ends_at, session_id, _ = content.decode().split(".", 2)
         ends_at_s = int(ends_at)  # cannot fail: the signature says that we wrote it
         is_open = self._clock() < ends_at_s and session_id not in self._closed
-        return Caller(session_id, ends_at_s) if is_open else None
+        caller = self._callers[name]
+        return replace(caller, session_id=session_id, ends_at_s=ends_at_s) if is_open else None
 
-    def _signature(self, content: bytes) -> str:
-        return hmac.digest(self._key, content, "sha256").hex()
+
+class Proxy:
+    """Reads who has logged in from the headers of a trusted proxy."""
+
+    def __init__(self, rules: ProxyRules) -> None:
+        self._rules = rules
+        self._networks = [ip_network(network) for network in rules.trusted]
+
+    def caller_of(self, headers: Sequence[tuple[bytes, bytes]], address: str) -> Caller | None:
+        """Return who has logged in; None if the headers name nobody. Raises Refusal."""
+        name = _value_of(headers, self._rules.header)
+        roles = _value_of(headers, self._rules.roles_header) if self._rules.roles_header else None
+        if name is roles is None:
+            return None
+        if not self._is_trusted(address):
+            log.warning("login_from_elsewhere", client=address)
+            detail = f"{self._rules.header} is taken only from the proxy (api.proxy_auth.trusted)."
+            raise Refusal(403, detail)
+        if not name:
+            return None
+        if not self._rules.roles_header:
+            return Caller(Role.VIEWER, name=name)
+        given = {role.strip().lower() for role in (roles or "").split(",")}
+        known = [role for role in Role if role in given]
+        if not known:
+            raise Refusal(
+                403, f"{name} has no role here: the proxy names none of {', '.join(Role)}."
+            )
+        return Caller(known[-1], name=name)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        found = getattr(found, "ipv4_mapped", None) or found
+        return any(found in network for network in self._networks)
+
+
+def _value_of(headers: Sequence[tuple[bytes, bytes]], name: str) -> str | None:
+    wanted = name.lower().encode()
+    found = [value.decode("latin-1") for header, value in headers if header == wanted]
+    if len(found) > 1:
+        raise Refusal(400, f"The request has {len(found)} {name} headers.")
+    if found and not (len(found[0]) <= _LONGEST_NAME and found[0].isprintable()):
+        raise Refusal(400, f"{name} is not readable text of at most {_LONGEST_NAME} characters.")
+    return found[0].strip() if found else None
+
+
+def _signing_key(token: str) -> bytes:
+    return hmac.digest(token.encode(), b"orpheus: key of sessions", "sha256")
+
+
+def _signature(key: bytes, content: bytes) -> str:
+    return hmac.digest(key, content, "sha256").hex()
 
 
 def bearer_token(headers: Mapping[bytes, bytes]) -> bytes | None:

@@ -52,13 +52,15 @@ def read_body(request: Request, model: type[Model]) -> Model:
 def audit_actor(request: Request, given: Reason | None = None) -> Actor:
     """Return who sent the request, and the reason in its body, for the audit log.
 
-    The name is `api:ADDRESS`, and `api:ADDRESS#SESSION` for a browser. Without `given`, the reason
-    is read from the request, if it has one. Raises Refusal (422) if that is invalid.
+    The name is `api:TOKEN@ADDRESS#SESSION`: the name of the token or login if it has one, and the
+    session of a browser. Without `given`, the reason is read from the request, if it has one.
+    Raises Refusal (422) if that is invalid.
     """
     given = given or validate(Reason, optional_json_body(request.scope))
-    session_id = caller_of(request.scope).session_id
-    name = f"api:{client_address(request.scope)}" + (f"#{session_id}" if session_id else "")
-    return Actor(name, given.reason)
+    caller = caller_of(request.scope)
+    name = f"{caller.name}@" if caller.name else ""
+    session = f"#{caller.session_id}" if caller.session_id else ""
+    return Actor(f"api:{name}{client_address(request.scope)}{session}", given.reason)
 
 
 def parse_job_id(text: str) -> int:

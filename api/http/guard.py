@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orpheus.api.http import strict_json
-from orpheus.api.http.auth import CHALLENGE, Authenticator, Caller, bearer_token
+from orpheus.api.http.auth import CHALLENGE, EVERYBODY, NOBODY, Authenticator, Caller, bearer_token
 from orpheus.api.http.headers import PREFLIGHT, AnswerHeaders
 from orpheus.api.http.large_bodies import LARGE_BODY_BYTES, HeldBody, LargeBodies
 from orpheus.api.http.problems import Refusal, refusal_of
@@ -178,13 +178,13 @@ class Guard:
         login = self._login
         if login is None:
             _make_known(scope)
-            return Caller()
-        caller = login.authenticator.authenticate(headers)
+            return EVERYBODY
+        caller = login.authenticator.authenticate(scope["headers"], client_address(scope))
         if caller is not None:
             _make_known(scope)
             return caller
         if login.is_public(scope):
-            return Caller()
+            return NOBODY
         if bearer_token(headers) is None:
             raise Refusal(401, "Send the token: Authorization: Bearer …", headers=CHALLENGE)
         await login.authenticator.delay_refusal(client_address(scope))

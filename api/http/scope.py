@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.types import Scope
 
-from orpheus.api.http.auth import Caller
+from orpheus.api.http.auth import NOBODY, Caller
 from orpheus.api.http.open_connections import OpenConnection
 from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain import access
 from orpheus.shared.domain.traces import valid_traceparent
 
 BODY = "orpheus.json"
@@ -24,7 +25,6 @@ IS_HEAD = "orpheus.is_head"
 """Key in the scope of a HEAD request, which routes see as a GET: they start no endless answer."""
 
 _MISSING = object()
-_ANONYMOUS = Caller()
 
 Headers = Mapping[bytes, bytes]
 
@@ -56,8 +56,14 @@ def client_address(scope: Scope) -> str:
 
 def caller_of(scope: Scope) -> Caller:
     """Return who sent the request, as the guard found out."""
-    caller: Caller = scope.get(CALLER, _ANONYMOUS)
+    caller: Caller = scope.get(CALLER, NOBODY)
     return caller
+
+
+def sight_of(scope: Scope) -> access.Scope | None:
+    """Return which jobs the caller may see; None: all."""
+    seen = caller_of(scope).scope
+    return None if seen.has_everything else seen
 
 
 def target_host(scope: Scope) -> str | None:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from orpheus.api.http.problems import Refusal, refused_fields
+from orpheus.api.http.scope import caller_of
 from orpheus.api.services import Services
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import KeptAnswer, Store
@@ -72,8 +73,10 @@ def idempotency_of(scope: Scope, body: Any) -> Idempotency | None:
         raise _refused("is given more than once")
     if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
         raise _refused("must have 1 to 255 visible ASCII characters")
-    # As sorted JSON: the order of keys and white space make no other request.
-    canonical = msgspec.json.encode([scope["path"], body], order="sorted")
+    # As sorted JSON: the order of keys and white space make no other request. The caller is a part
+    # of it: nobody gets the answer to another one.
+    request = [scope["path"], body, caller_of(scope).name]
+    canonical = msgspec.json.encode(request, order="sorted")
     return Idempotency(key, hashlib.sha256(canonical).hexdigest())
 
 

@@ -20,9 +20,10 @@ from orpheus.api.http.calls import (
     validate,
 )
 from orpheus.api.http.problems import Refusal, refused_fields
-from orpheus.api.http.scope import optional_json_body
+from orpheus.api.http.scope import optional_json_body, sight_of
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.messages.jobs import Changed, ListedJob, listed_job_of
 from orpheus.shared.storage import Actor, Store
@@ -109,15 +110,17 @@ async def change_many(request: Request) -> Response:
     services, bulk = services_of(request), read_body(request, BulkChange)
     if not bulk.dry_run and bulk.filter == BulkFilter() and bulk.expected_count is None:
         raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
-    actor = audit_actor(request, bulk)
+    actor, sight = audit_actor(request, bulk), sight_of(request.scope)
     if bulk.dry_run:
-        return json_response(await services.readers.read(lambda store: _counted(store, bulk)))
+        return json_response(
+            await services.readers.read(lambda store: _counted(store, bulk, sight))
+        )
     before_each = partial(_refuse_to_go_on, services.long_calls.stopping, _PART_OF_JOBS)
 
     def change(store: Store) -> Changed:
         changed = store.bulk.change(
             bulk.action,
-            listing.chosen(bulk.filter, store.clock.wall_ms()),
+            listing.chosen(bulk.filter, store.clock.wall_ms(), sight),
             max_id=bulk.max_id,
             expected_count=bulk.expected_count,
             or_fewer=bulk.or_fewer,
@@ -136,7 +139,7 @@ def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
         raise Refusal(503, f"This API stops, and has {so_far.format(changed)}")
 
 
-def _counted(store: Store, bulk: BulkChange) -> Changed:
+def _counted(store: Store, bulk: BulkChange, sight: Scope | None) -> Changed:
     """Return how many jobs of the filter the action would change."""
-    matching = listing.chosen(bulk.filter, store.clock.wall_ms())
+    matching = listing.chosen(bulk.filter, store.clock.wall_ms(), sight)
     return Changed(store.bulk.count(bulk.action, matching, bulk.max_id))

@@ -26,11 +26,13 @@ from orpheus.api.contract.queries import (
 from orpheus.api.contract.requests import SubmitBatch, SubmitJob
 from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate, wait_until_left
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
-from orpheus.api.http.scope import json_body, traceparent_of
+from orpheus.api.http.scope import json_body, sight_of, traceparent_of
 from orpheus.api.routes import listing, submission
-from orpheus.api.routes.idempotency import idempotency_of, write_once
-from orpheus.api.services import read_facts, services_of
+from orpheus.api.routes.idempotency import Idempotency, idempotency_of, write_once
+from orpheus.api.services import Services, read_facts, services_of
 from orpheus.shared.domain import jobs
+from orpheus.shared.domain.access import Scope
+from orpheus.shared.domain.graph import without
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.explain.answers import why_of
@@ -91,16 +93,27 @@ async def submit_job(request: Request) -> Response:
     if idempotency and (first := await services.readers.read(idempotency.first_answer)):
         return first
     submitted = validate(SubmitJob, value)
-    types = await services.types.with_names([submitted.type])
-    new = submission.new_job(submitted, types, services.options.defaults)
-    with services.submit_span(new.type, traceparent_of(request.scope)) as traceparent:
-        if traceparent:
-            new = new._replace(traceparent=traceparent)
-        if idempotency is None:
-            return _submitted(await services.writer.write_with_others(_submit_each, new))
-        return await write_once(
-            services, idempotency, lambda store: store.jobs.submit(new), _submitted
-        )
+    types, sight = await services.types.with_names([submitted.type]), sight_of(request.scope)
+    new = submission.new_job(submitted, submission.seen(types, sight), services.options.defaults)
+    if sight is not None:
+        return await _submit_within(services, sight, idempotency, new)
+    if traceparent := traceparent_of(request.scope):
+        new = new._replace(traceparent=traceparent)
+    if idempotency is None:
+        return _submitted(await services.writer.write_with_others(_submit_each, new))
+    return await write_once(services, idempotency, lambda store: store.jobs.submit(new), _submitted)
+
+
+async def _submit_within(
+    services: Services, sight: Scope, idempotency: Idempotency | None, new: jobs.NewJob
+) -> Response:
+    """Submit a job of a caller that does not see every job."""
+
+    def submit(store: Store) -> Submitted:
+        submission.refuse_unseen(store, sight, [new])
+        return submission.refuse_unseen_holder(sight, store.jobs.submit(new))
+
+    return await write_once(services, idempotency, submit, _submitted)
 
 
 def _submit_each(store: Store, new: list[jobs.NewJob]) -> list[Submitted]:
@@ -126,17 +139,24 @@ async def submit_batch(request: Request) -> Response:
     if idempotency and (first := await services.readers.read(idempotency.first_answer)):
         return first
     batch = await asyncio.to_thread(validate, SubmitBatch, value)
-    types = await services.types.with_names({job.type for job in batch.jobs})
+    sight = sight_of(request.scope)
+    known = await services.types.with_names({job.type for job in batch.jobs})
+    types = submission.seen(known, sight)
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
-    with services.submit_span(None, traceparent_of(request.scope)) as traceparent:
-        if traceparent:
-            new = [item._replace(traceparent=traceparent) for item in new]
-        return await write_once(
-            services,
-            idempotency,
-            lambda store: store.jobs.submit_many(new),
-            lambda ids: json_response(Ids(ids), 201),
-        )
+    if traceparent := traceparent_of(request.scope):
+        new = [item._replace(traceparent=traceparent) for item in new]
+
+    def submit(store: Store) -> list[int]:
+        if sight is not None:
+            submission.refuse_unseen(store, sight, new)
+        return store.jobs.submit_many(new)
+
+    return await write_once(
+        services,
+        idempotency,
+        submit,
+        lambda ids: json_response(Ids(ids), 201),
+    )
 
 
 @router.get("/jobs", responses=answers(JobPage) | problems(422))
@@ -147,13 +167,14 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     looked.
     """
     services, order = services_of(request), listing.order_of(query)
+    sight = sight_of(request.scope)
     at = decode_cursor(query.cursor, _LISTS[order], len(JobCursor._fields))
     preview_chars, message_of = (
         (_PREVIEW_CHARS, job_preview_of) if query.preview else (None, listed_job_of)
     )
 
     def read(store: Store) -> Response:
-        matching = listing.listed(query, store.clock.wall_ms())
+        matching = listing.listed(query, store.clock.wall_ms(), sight)
         with store.snapshot():
             found = store.lists.page(
                 matching,
@@ -170,7 +191,11 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 counted = store.lists.total(matching, Budget(_TOTAL_S), order=order)
                 total = Total(counted.value, "eq" if counted.exact else "gte")
             by_status = _by_status(store, matching) if query.by_status else None
-            quarantined = [quarantine.type for quarantine in store.quarantines.all()]
+            quarantined = [
+                quarantine.type
+                for quarantine in store.quarantines.all()
+                if sight is None or sight.sees_type(quarantine.type)
+            ]
         page = JobPage(
             items=[message_of(job) for job in found.jobs],
             next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
@@ -234,12 +259,13 @@ async def get_why(request: Request, job_id: JobId) -> Response:
 @router.get("/jobs/{job_id}/graph", responses=answers(JobGraph) | problems(404))
 async def get_graph(request: Request, job_id: JobId) -> Response:
     """What a job waits for and what waits for it, through others too: the nearest 200 jobs."""
-    number = parse_job_id(job_id)
+    number, sight = parse_job_id(job_id), sight_of(request.scope)
 
     def read(store: Store) -> Response:
         with store.snapshot():
             graph = store.graphs.around(number)
-        return json_response(graph_of(graph))
+            hidden = listing.hidden(store, sight, [job.id for job in graph.jobs])
+        return json_response(graph_of(without(graph, hidden)))
 
     return await services_of(request).readers.read(read)
 

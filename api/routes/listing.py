@@ -1,13 +1,17 @@
 """Which jobs a query means, and in which order: GET /jobs and the filter of POST /jobs/bulk."""
 
+from collections.abc import Collection
+
 from orpheus.api.contract.queries import JobsQuery
 from orpheus.api.contract.requests import BulkFilter
 from orpheus.api.http.problems import refused_fields
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.job_filter import NOT_ENDED, JobFilter, filter_problems
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.durations import moment_ms
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.storage import JobOrder
+from orpheus.shared.storage import JobOrder, Store
 
 PAGE_S = 0.02
 """How long to look for the jobs of a page."""
@@ -19,9 +23,9 @@ def order_of(query: JobsQuery) -> JobOrder:
     return JobOrder(query.sort or ("ended" if has_times else "newest"))
 
 
-def listed(query: JobsQuery, now_ms: int) -> JobFilter:
+def listed(query: JobsQuery, now_ms: int, sight: Scope | None) -> JobFilter:
     """Return the filter of a list. Raises Refusal (422) if no job can match it."""
-    wanted = _filter_of(query, now_ms)
+    wanted = _filter_of(query, now_ms, sight)
     problems = filter_problems(wanted)
     if query.sort == "ended" and wanted.status in LIVE and not wanted.by_end:
         detail = f"cannot be {wanted.status} with sort=ended: {NOT_ENDED}"
@@ -31,17 +35,28 @@ def listed(query: JobsQuery, now_ms: int) -> JobFilter:
     return wanted
 
 
-def chosen(query: BulkFilter, now_ms: int) -> JobFilter:
+def chosen(query: BulkFilter, now_ms: int, sight: Scope | None) -> JobFilter:
     """Return the `filter` of an action. Raises Refusal (422) if no job can match it."""
-    wanted = _filter_of(query, now_ms, None if query.ids is None else tuple(query.ids))
+    wanted = _filter_of(query, now_ms, sight, None if query.ids is None else tuple(query.ids))
     problems = filter_problems(wanted)
     if problems:
         raise refused_fields([FieldProblem(f"/filter{p.pointer}", p.detail) for p in problems])
     return wanted
 
 
+def hidden(store: Store, sight: Scope | None, job_ids: Collection[int]) -> set[int]:
+    """Return the jobs that the caller may not see, or that are not there; none without `sight`."""
+    if sight is None:
+        return set()
+    wanted = JobFilter(ids=tuple(job_ids), scope=sight)
+    return {*job_ids}.difference(store.lists.ids(wanted, Status, max_id=max(job_ids, default=0)))
+
+
 def _filter_of(
-    query: JobsQuery | BulkFilter, now_ms: int, ids: tuple[int, ...] | None = None
+    query: JobsQuery | BulkFilter,
+    now_ms: int,
+    sight: Scope | None,
+    ids: tuple[int, ...] | None = None,
 ) -> JobFilter:
     return JobFilter(
         status=query.status,
@@ -56,4 +71,5 @@ def _filter_of(
         since_ms=moment_ms(query.since, now_ms),
         until_ms=moment_ms(query.until, now_ms),
         ids=ids,
+        scope=sight,
     )

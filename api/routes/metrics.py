@@ -74,16 +74,11 @@ class _Scrape(Collector):
 
 def exposition(store: Store, options: ApiHandover) -> bytes:
     """Return every figure in Prometheus' text format."""
-    return generate_latest(_Scrape(figures(store, options)))
-
-
-def figures(store: Store, options: ApiHandover) -> list[Metric]:
-    """Return every figure."""
     shown = workers(store, options)  # outside the snapshot: it may try whether a write can begin
     with store.snapshot():
         # Of this host alone: Prometheus asks the API of each, and tells them apart by instance.
         slots = [slot for slot in shown if slot.host == options.host_name and "@" not in slot.slot]
-        return [
+        families = [
             *_workers(shown, options.storage.pools),
             *_processes(store, slots),
             *_supervisor(store, options.host_name, slots),
@@ -91,6 +86,7 @@ def figures(store: Store, options: ApiHandover) -> list[Metric]:
             *_types(store),
             *_database(store),
         ]
+    return generate_latest(_Scrape(families))
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

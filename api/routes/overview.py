@@ -1,12 +1,15 @@
 """Figures of the whole system, job types, failed jobs by their errors, and the rules of alerts."""
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.requests import Acknowledge, Unacknowledge
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response, read_body, validate
-from orpheus.api.http.scope import optional_json_body
+from orpheus.api.http.scope import optional_json_body, sight_of
 from orpheus.api.services import Services, read_facts, services_of
 from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
@@ -32,6 +35,13 @@ from orpheus.shared.messages.status import (
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import LATELY_MINUTES, Acknowledgement, Store
 
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_HasName)
 router = APIRouter(tags=["overview"])
 
 _MINUTES = 60
@@ -48,7 +58,8 @@ async def get_stats(request: Request) -> Response:
 @router.get("/stats/types", responses=answers(TypesStats) | problems())
 async def get_stats_of_types(request: Request) -> Response:
     """What the attempts of each job type cost, and how its jobs ended in the last hour."""
-    return json_response(await services_of(request).readers.read(types_stats_of))
+    found = await services_of(request).readers.read(types_stats_of)
+    return json_response(TypesStats(_seen(request, found.items)))
 
 
 @router.get("/types", responses=answers(JobTypes) | problems())
@@ -56,7 +67,14 @@ async def list_types(request: Request) -> Response:
     """Every job type, with the JSON Schema of its payload, and whether it is quarantined."""
     services = services_of(request)
     defaults = services.options.defaults
-    return json_response(await services.readers.read(lambda store: job_types_of(store, defaults)))
+    found = await services.readers.read(lambda store: job_types_of(store, defaults))
+    return json_response(JobTypes(_seen(request, found.items)))
+
+
+def _seen(request: Request, items: Iterable[Named]) -> list[Named]:
+    """Return the types that the caller may see."""
+    sight = sight_of(request.scope)
+    return [item for item in items if sight is None or sight.sees_type(item.name)]
 
 
 @router.post(
@@ -115,7 +133,8 @@ async def _verdict(services: Services) -> Response:
 @router.get("/errors", responses=answers(ErrorGroups) | problems())
 async def list_errors(request: Request) -> Response:
     """The jobs that are failed now, by type, error and location: the last 500 groups."""
-    groups = await services_of(request).readers.read(lambda store: store.errors.groups())
+    sight = sight_of(request.scope)
+    groups = await services_of(request).readers.read(lambda store: store.errors.groups(sight))
     return json_response(error_groups_of(groups))
 
 

@@ -10,6 +10,7 @@ from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.contract.queries import QueuesQuery
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.http.problems import refused_fields
+from orpheus.api.http.scope import sight_of
 from orpheus.api.services import Services, read_facts, services_of
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import FieldProblem
@@ -26,8 +27,10 @@ _PROBLEMS = problems(403, 404, 413, 415, 422, 507)
 @router.get("/queues", responses=answers(Queues) | problems(422))
 async def list_queues(request: Request, query: Annotated[QueuesQuery, Query()]) -> Response:
     """Every queue that has had a job, is paused or has a limit, with exact counts."""
-    found = await _read(services_of(request), query.name)
-    return json_response(Queues(found))
+    found, sight = await _read(services_of(request), query.name), sight_of(request.scope)
+    return json_response(
+        Queues([queue for queue in found if sight is None or sight.sees_queue(queue.name)])
+    )
 
 
 @router.post("/queues/{name}/pause", responses=answers(Queue) | _PROBLEMS, openapi_extra=REASON)

@@ -6,8 +6,11 @@ from starlette.responses import Response
 from orpheus.api.contract.openapi import LOCATION, answers, body, problems
 from orpheus.api.contract.requests import PutSchedule
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response, read_body
+from orpheus.api.http.problems import Refusal
+from orpheus.api.http.scope import sight_of
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.messages.jobs import ListedJob, listed_job_of
 from orpheus.shared.messages.schedules import Schedule, Schedules, schedule_of, schedules_of
 from orpheus.shared.operations import operator_actions, schedules
@@ -23,7 +26,20 @@ _PUT = answers(Schedule) | problems(403, 409, 413, 415, 422, 507)
 @router.get("/schedules", responses=answers(Schedules) | problems())
 async def list_schedules(request: Request) -> Response:
     """Every schedule, with its next five runs and its last five jobs."""
-    return json_response(await services_of(request).readers.read(schedules_of))
+    sight = sight_of(request.scope)
+
+    def read(store: Store) -> Response:
+        found = schedules_of(store)
+        if sight is not None:
+            kept = [item for item in found.items if _is_seen(store, sight, item.type, item.queue)]
+            found = Schedules(kept)
+        return json_response(found)
+
+    return await services_of(request).readers.read(read)
+
+
+def _is_seen(store: Store, sight: Scope, type: str, queue: str | None) -> bool:
+    return sight.sees(schedules.queue_of(store, type, queue), type)
 
 
 @router.put(
@@ -41,8 +57,11 @@ async def put_schedule(request: Request, name: Name) -> Response:
     """
     services, wanted = services_of(request), read_body(request, PutSchedule)
     actor, fields = audit_actor(request, wanted), wanted.model_dump(exclude={"reason"})
+    sight = sight_of(request.scope)
 
     def put(store: Store) -> tuple[Schedule, bool]:
+        if sight is not None and not _is_seen(store, sight, wanted.type, wanted.queue):
+            raise Refusal(403, "You may not submit jobs of this type into this queue.")
         is_new = schedules.put_schedule(store, actor, services.options.defaults, name, fields)
         return schedule_of(store, store.schedules.get(name)), is_new
 

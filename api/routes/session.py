@@ -15,6 +15,7 @@ from orpheus.api.http.guard import SESSION_PATH
 from orpheus.api.http.problems import Refusal
 from orpheus.api.http.scope import caller_of, client_address
 from orpheus.api.services import services_of
+from orpheus.shared.domain.access import Role
 from orpheus.shared.logs import get_logger
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.http import Session
@@ -25,11 +26,14 @@ router = APIRouter(tags=["session"])
 
 @router.get(SESSION_PATH, responses=answers(Session) | problems())
 async def get_session(request: Request) -> Response:
-    """Whether the caller may change anything, and when its session ends."""
+    """Who the caller is, what it may do and see, and when its session ends."""
     caller = caller_of(request.scope)
     ends_at = None if caller.session_id is None else time_of(int(caller.ends_at_s) * 1000)
     read_only = services_of(request).options.read_only
-    return json_response(Session(read_only, ends_at))
+    role, scope = caller.role or Role.VIEWER, caller.scope
+    return json_response(
+        Session(read_only, ends_at, caller.name or None, role, scope.queues, scope.types)
+    )
 
 
 @router.post(
@@ -46,11 +50,12 @@ async def open_session(request: Request) -> Response:
     if authenticator is None:
         raise Refusal(409, "This API needs no token (api.token_file), so there is no session.")
     address = client_address(request.scope)
-    if not authenticator.is_token(token):
+    caller = authenticator.caller_with(token)
+    if caller is None:
         await authenticator.delay_refusal(address)
         raise Refusal(401, "Wrong token.", headers=CHALLENGE)
-    value, session_id = authenticator.new_session()
-    log.info("session_opened", client=address, session=session_id)
+    value, session_id = authenticator.new_session(token)
+    log.info("session_opened", client=address, session=session_id, token=caller.name)
     response = Response(status_code=204)
     response.set_cookie(
         authenticator.cookie,

@@ -8,6 +8,8 @@ from starlette.responses import Response
 from orpheus.api.contract.openapi import Responses, header_parameter, problems
 from orpheus.api.contract.queries import EventsQuery, StreamQuery
 from orpheus.api.http.calls import parse_job_id, validate
+from orpheus.api.http.scope import caller_of, sight_of
+from orpheus.api.routes.enforced import check_job
 from orpheus.api.services import services_of
 from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.sse import MEDIA_TYPE, EventStream
@@ -39,10 +41,11 @@ async def websocket_stream(websocket: WebSocket) -> None:
     services = services_of(websocket)
     query = validate(StreamQuery, dict(websocket.query_params))
     job_id = None if query.job is None else parse_job_id(query.job)
+    caller, sight = caller_of(websocket.scope), sight_of(websocket.scope)
     if job_id is not None:
-        await services.readers.read(lambda store: store.jobs.get(job_id))
+        await services.readers.read(lambda store: check_job(store, caller, job_id))
     await websocket.accept()
-    listener = Listener(services.broadcaster, job_id, query.log_after)
+    listener = Listener(services.broadcaster, job_id, query.log_after, sight)
     await send_stream(websocket, listener, _position(query))
 
 
@@ -58,7 +61,8 @@ async def server_sent_events(request: Request, query: Annotated[EventsQuery, Que
     if last_event_id := request.headers.get("last-event-id"):
         epoch, _, seq = last_event_id.rpartition(":")
         query = validate(EventsQuery, {"after": seq, "epoch": epoch})
-    return EventStream(Listener(services_of(request).broadcaster), _position(query))
+    listener = Listener(services_of(request).broadcaster, sight=sight_of(request.scope))
+    return EventStream(listener, _position(query))
 
 
 def _position(query: EventsQuery) -> Position | None:

@@ -5,10 +5,12 @@ Nothing here uses the database. The store checks that the jobs on which a job de
 transaction that inserts it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orpheus.api.contract.requests import BatchJob, SubmitBatch, SubmitJob
-from orpheus.api.http.problems import refused_fields
+from orpheus.api.http.problems import Refusal, refused_fields
+from orpheus.api.routes import listing
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import FieldProblem, InvalidJob
@@ -19,9 +21,36 @@ from orpheus.shared.job_types.admission import (
     with_defaults,
 )
 from orpheus.shared.messages.encoding import encode
-from orpheus.shared.storage import TypeRow
+from orpheus.shared.storage import Store, Submitted, TypeRow
 
 Types = Mapping[str, TypeRow]
+
+
+def seen(types: Types, sight: Scope | None) -> Types:
+    """Return the types that a caller may see."""
+    if sight is None:
+        return types
+    return {name: row for name, row in types.items() if sight.sees_type(name)}
+
+
+def refuse_unseen(store: Store, sight: Scope, new_jobs: Sequence[NewJob]) -> None:
+    """Raise Refusal for a job in a queue, or behind a job, that the caller may not see.
+
+    A handler reads the results of the jobs that its own depends on.
+    """
+    for new in new_jobs:
+        if not sight.sees_queue(new.queue):
+            raise Refusal(403, f"You may not submit into queue {new.queue}.")
+    named = {id for new in new_jobs for id in new.depends_on if isinstance(id, int)}
+    for job_id in listing.hidden(store, sight, named):
+        raise refused_fields([FieldProblem("/depends_on", f"there is no job {job_id}")])
+
+
+def refuse_unseen_holder(sight: Scope, submitted: Submitted) -> Submitted:
+    """Raise Refusal if the job that holds the unique key is one that the caller may not see."""
+    if not sight.sees(submitted.job.queue, submitted.job.type):
+        raise Refusal(409, "Another job holds this unique_key.")
+    return submitted
 
 
 def new_job(request: SubmitJob, types: Types, defaults: JobDefaults) -> NewJob:

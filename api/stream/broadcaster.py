@@ -18,6 +18,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,11 +28,14 @@ from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
 from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.api.stream.ring import Ring
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.logs import get_logger
 from orpheus.shared.messages.encoding import encode
 from orpheus.shared.process.doorbells import Bell
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Budget, Store
 
 T = TypeVar("T")
 
@@ -39,6 +43,7 @@ FRAME_GAP_S = 0.25
 HEARTBEAT_S = 1.0
 _WAITER_GAP_S = 0.01  # between two reads of the log for requests that wait for a job's end
 _TROUBLE_PAUSE_S = 1.0
+_COUNT_S = 0.01
 # Keep a frame below 1 MiB, the limit of common clients: an event is sent about a quarter longer
 # than it is stored.
 FRAME_EVENTS = 2_000
@@ -74,6 +79,14 @@ def _end_of_log(store: Store) -> tuple[int, str]:
     """Return the seq of the newest event, and the history it belongs to."""
     with store.snapshot():
         return store.events.last_seq(), store.events.epoch()
+
+
+def _counts_within(sight: Scope, store: Store) -> dict[str, int]:
+    with store.snapshot():
+        return {
+            status.value: store.lists.total(JobFilter(status, scope=sight), Budget(_COUNT_S)).value
+            for status in Status
+        }
 
 
 def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Callable[[Store], _News]:
@@ -141,11 +154,21 @@ class Broadcaster:
         self.closed = False
         """How often a listener lost events and started over."""
         self.greeting = SharedRead(lambda: self.read(greeting))
+        self._counts: dict[Scope, SharedRead[dict[str, int]]] = {}
 
     async def read(self, read: Callable[[Store], T]) -> T:
         """Read for a listener: only few at a time, so that other requests find a reader."""
         async with self._reads:
             return await self._readers.read(read)
+
+    async def counts(self, sight: Scope) -> dict[str, int]:
+        """Return how many jobs of each status a caller may see, up to 10,000 if types are hidden.
+
+        Callers that see the same share a read.
+        """
+        if sight not in self._counts:
+            self._counts[sight] = SharedRead(lambda: self.read(partial(_counts_within, sight)))
+        return await self._counts[sight].get()
 
     async def listen(self) -> None:
         """Start to read the log unless it is being read; then `seq` and `ring` are current."""

@@ -8,6 +8,7 @@ reaches the beginning of the ring, and goes on from there without a gap.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from orpheus.api.stream.messages import (
     encode_event,
     event_id,
 )
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import encode
@@ -51,12 +53,18 @@ class _Page(msgspec.Struct, frozen=True):
 class Listener:
     """A client's view of the stream.
 
-    `job_id`: only this job's events and log lines; of the lines, those after `log_after`.
+    `job_id`: only this job's events and log lines; of the lines, those after `log_after`. `sight`:
+    only what this caller may see, and no workers.
     """
 
     def __init__(
-        self, broadcaster: Broadcaster, job_id: int | None = None, log_after: int = 0
+        self,
+        broadcaster: Broadcaster,
+        job_id: int | None = None,
+        log_after: int = 0,
+        sight: Scope | None = None,
     ) -> None:
+        self._sight = sight
         self._broadcaster = broadcaster
         self._wake = asyncio.Event()
         self._has_left = False
@@ -95,7 +103,7 @@ class Listener:
                 newest = self._broadcaster.heartbeat
                 if newest is not None and newest is not self._heartbeat:
                     self._heartbeat = newest
-                    yield newest
+                    yield newest if self._sight is None else await self._narrow_heartbeat()
         finally:
             self._broadcaster.remove(self._wake)
 
@@ -114,10 +122,21 @@ class Listener:
     async def _hello(self, epoch: str, seq: int) -> Notice:
         """Return a hello; of a job's stream, with the job, which may have ended before `seq`."""
         greeting = dict(await self._broadcaster.greeting.get())
+        if (sight := self._sight) is not None:
+            types = [type for type in greeting["types"] if sight.sees_type(type.name)]
+            counts = await self._broadcaster.counts(sight)
+            greeting = {"counts": counts, "workers": [], "types": types}
         if self._job_id is not None:
             greeting["job"] = await self._broadcaster.read(_summary_of(self._job_id))
         text = encode({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
         return Notice("hello", text.decode(), event_id(epoch, seq))
+
+    async def _narrow_heartbeat(self) -> Notice:
+        """Return a heartbeat that tells only of the jobs that the caller may see."""
+        assert self._sight is not None
+        counts = await self._broadcaster.counts(self._sight)
+        beat = {"type": "heartbeat", "at": datetime.now(UTC), "counts": counts, "workers": []}
+        return Notice("heartbeat", encode(beat).decode())
 
     async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
         yield _reset(oldest)
@@ -144,9 +163,11 @@ class Listener:
                 async for message in self._start_over(page.oldest):
                     yield message
                 return
-            for events in _parts(page.events, lambda event: event.text):
+            seen = [event for event in page.events if self._is_about(event)]
+            for events in _parts(seen, lambda event: event.text):
                 yield Frame(epoch, events)
-                after = events[-1].seq or after
+            if page.events:
+                after = page.events[-1].seq or after
             if len(page.events) < _PAGE_EVENTS and self._job_id is not None:
                 after = max(after, target)  # the log holds no more events of this job
             if after >= self._ring.begins_after:
@@ -187,7 +208,8 @@ class Listener:
         """
         is_newest = self._position == self._ring.end
         is_all_new = not frame.events or (frame.events[0].seq or 0) > self._seen_seq
-        if self._job_id is None and is_newest and is_all_new and not self._withheld:
+        is_everything = self._job_id is None and self._sight is None
+        if is_everything and is_newest and is_all_new and not self._withheld:
             return frame
         events = [e for e in frame.events if (e.seq or 0) > self._seen_seq and self._is_about(e)]
         self._withheld |= {e.job_id: e for e in frame.progress if e.job_id and self._is_about(e)}
@@ -199,6 +221,8 @@ class Listener:
         return Frame(frame.epoch, events, progress) if events or progress else None
 
     def _is_about(self, event: EncodedEvent) -> bool:
+        if self._sight is not None and not event.is_seen(self._sight):
+            return False
         return self._job_id in (None, event.job_id)
 
     async def _log_lines(self, job_id: int) -> AsyncGenerator[Notice]:

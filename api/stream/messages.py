@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.events import Event
 from orpheus.shared.messages.encoding import encode
 from orpheus.shared.messages.events import event_of
@@ -67,13 +68,43 @@ class Notice(Message, frozen=True):
     id: str | None = None
 
 
-class EncodedEvent(msgspec.Struct, frozen=True):
+class _Subject(msgspec.Struct):
+    queue: str
+    type: str
+
+
+class _AboutQueue(msgspec.Struct):
+    name: str
+
+
+class _About(msgspec.Struct):
+    """The parts of an event that say whose it is."""
+
+    job: _Subject | None = None
+    queue: _AboutQueue | None = None
+
+
+class EncodedEvent(msgspec.Struct, frozen=True, dict=True):
     """One event as JSON. `seq` is None for progress, which is not stored."""
 
     seq: int | None
     job_id: int | None
     kind: str
     text: str
+
+    def is_seen(self, sight: Scope) -> bool:
+        """Return whether a caller that sees only some jobs may see it."""
+        job, queue = self._about.job, self._about.queue
+        if job is not None:
+            return sight.sees(job.queue, job.type)
+        return queue is not None and sight.has_every_type and sight.sees_queue(queue.name)
+
+    @cached_property
+    def _about(self) -> _About:
+        try:
+            return msgspec.json.decode(self.text, type=_About)
+        except msgspec.ValidationError:  # what is left of a deleted job does not say
+            return _About()
 
 
 def encode_event(event: Event) -> EncodedEvent:

@@ -87,14 +87,10 @@ def run(steps: Steps[T], perform: Callable[[Step], Any]) -> T:
     try:
         step = next(steps)
         while True:
-            try:
-                result = perform(step)
-            except BaseException as error:
-                steps.throw(error)  # it may have to end something; then it raises the error
-                raise
-            step = steps.send(result)
+            step = steps.send(perform(step))
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        result: T = end.value
+        return result
 
 
 async def run_awaited(steps: Steps[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
@@ -102,11 +98,7 @@ async def run_awaited(steps: Steps[T], perform: Callable[[Step], Awaitable[Any]]
     try:
         step = next(steps)
         while True:
-            try:
-                result = await perform(step)
-            except BaseException as error:
-                steps.throw(error)
-                raise
-            step = steps.send(result)
+            step = steps.send(await perform(step))
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        result: T = end.value
+        return result

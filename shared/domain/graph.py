@@ -5,7 +5,7 @@ graph is bounded: it has the nearest jobs of both directions, and neither direct
 other out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -32,6 +32,15 @@ class Graph(msgspec.Struct, frozen=True):
     links: Sequence[tuple[int, int]]
     is_complete: bool
     """No job was left out. Jobs that were deleted are in no graph."""
+
+
+def without(graph: Graph, hidden: Collection[int]) -> Graph:
+    """Return a graph without some of its jobs, and their links."""
+    if not hidden:
+        return graph
+    jobs = [job for job in graph.jobs if job.id not in hidden]
+    links = [link for link in graph.links if not {*link} & {*hidden}]
+    return Graph(jobs, links, is_complete=False)
 
 
 def nearest(job_id: int, before: Sequence[int], after: Sequence[int], most: int) -> list[int]:

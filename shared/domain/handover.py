@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from orpheus.shared.domain.access import NamedToken, ProxyRules
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
@@ -80,8 +81,6 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     beat_timeout_s: float = 15.0
     log_level: str = "info"
     log_format: str = "auto"
-    otel_endpoint: str | None = None
-    """Where spans and figures go; empty: the variables OTEL_* say it; None: nowhere."""
 
 
 class WorkerHandover(Handover, frozen=True, kw_only=True):
@@ -126,8 +125,15 @@ class ApiHandover(Handover, frozen=True, kw_only=True):
     waits_long_s: float = 30 * 86_400
     """A function that waits longer than this is a concern."""
     token_file: str = ""
-    """The file that holds the token every caller must show; empty: no token. The token itself is
-    never handed over."""
+    """The file that holds the admin's token; empty: there is none. Tokens are never handed over."""
+    tokens: tuple[NamedToken, ...] = ()
+    proxy: ProxyRules | None = None
+
+    @property
+    def token_files(self) -> tuple[str, ...]:
+        """The files of all tokens."""
+        return (self.token_file, *(token.file for token in self.tokens))
+
     supervised: bool = False
     """A supervisor started this process, so its slots are what GET /workers shows."""
 

@@ -9,6 +9,7 @@ import re
 
 import msgspec
 
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.errors import FieldProblem
@@ -40,6 +41,8 @@ class JobFilter(msgspec.Struct, frozen=True):
     """It ended at that time or later; `until_ms`: before that time."""
     until_ms: int | None = None
     ids: tuple[int, ...] | None = None
+    scope: Scope | None = None
+    """What the caller may see; None: everything."""
 
     @property
     def by_end(self) -> bool:

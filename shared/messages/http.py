@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from orpheus.shared.domain.access import Role
 from orpheus.shared.messages.encoding import Time
 from orpheus.shared.process.program_logs import ProgramLine
 
@@ -35,6 +36,13 @@ class Session(Struct, frozen=True):
     read_only: bool
     ends_at: Time | None
     """When the session ends; null for a caller with a token, or where no token is needed."""
+    name: str | None
+    """The name of the token or the login; null: the admin's token, or none is needed."""
+    role: Role
+    queues: tuple[str, ...]
+    """The queues that the caller may see; `*` stands for any text."""
+    types: tuple[str, ...]
+    """The types that the caller may see."""
 
 
 class Health(Struct, frozen=True):

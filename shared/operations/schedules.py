@@ -168,6 +168,12 @@ def _one_of(words: type[Word]) -> Callable[[Any], Word]:
     return parse
 
 
+def queue_of(store: Store, type: str, queue: str | None) -> str:
+    """Return the queue of a schedule's jobs: its own, that of the type, or the default one."""
+    row = store.types.get(type)
+    return queue or (row.queue if row else None) or "default"
+
+
 def remove_schedule(store: Store, actor: Actor, name: str) -> None:
     """Delete a schedule of a program. Raises NotFound, and TransitionRefused for the file's."""
     verb = partial(store.schedules.remove, name)

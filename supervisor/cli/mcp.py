@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from orpheus.config.files import read_token
+from orpheus.config.files import read_tokens
 from orpheus.config.options import config_options
 from orpheus.shared.errors import ConfigurationError
 from orpheus.supervisor.cli.operator import Operator, given_to
@@ -43,7 +43,7 @@ def mcp(
             raise
         raise ConfigurationError(_NEEDS_MCP) from error
     config, sets, _ = given_to(context)
-    token = read_token(token_file) if token_file else os.environ.get("ORPHEUS_TOKEN")
+    token = read_tokens(token_file)[0] if token_file else os.environ.get("ORPHEUS_TOKEN")
     if token and not re.fullmatch(r"[!-~]+", token):
         raise ConfigurationError("ORPHEUS_TOKEN must be printable ASCII without spaces")
     try:

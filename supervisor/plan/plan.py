@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from orpheus.config.changes import worker_runs_on
-from orpheus.config.files import token_digest
+from orpheus.config.files import tokens_digest
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.processes import API_SLOT, Role
@@ -163,9 +163,10 @@ def _program_rules(common: Rules, program: ProgramSettings) -> Rules:
 
 
 def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> ProcessSpec:
+    handover = for_api(settings, supervised=True)
     runs_on = {
         "slot": API_SLOT,
-        "settings": msgspec.to_builtins(for_api(settings, supervised=True)),
+        "settings": msgspec.to_builtins(handover),
         "socket_fd": socket_fd,
     }
     # For GET and PUT /config. Neither restarts the API, which reads the file at each call.
@@ -177,7 +178,7 @@ def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> Proces
         argv=_API_ARGV,
         handover={**runs_on, **source},
         pass_fds=(socket_fd,),
-        fingerprint=_digest([_API_ARGV, runs_on, token_digest(settings.api.token_file)]),
+        fingerprint=_digest([_API_ARGV, runs_on, tokens_digest(handover.token_files)]),
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from orpheus.api.app import create_app
 from orpheus.api.dashboard import pages
 from orpheus.api.dashboard.static_files import StaticFiles
+from orpheus.api.http.auth import Key
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.config.editing.file import ConfigurationFile
@@ -72,13 +73,14 @@ class Running:
         self,
         options: ApiHandover,
         store: Store,
-        token: str | None,
+        token: str | Sequence[Key] | None,
         configuration: Callable[[], ConfigurationEditor] = no_file,
     ) -> None:
         self.store = store
         self.services: Services
         self._options = options
-        self._opened = open_services(options, token=token, configuration=configuration)
+        keys = [Key((token,))] if isinstance(token, str) else token or ()
+        self._opened = open_services(options, keys=keys, configuration=configuration)
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._listener = bind_listener("127.0.0.1", 0)

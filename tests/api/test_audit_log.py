@@ -16,6 +16,7 @@ NOT_IN_THE_TRAIL = {
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/jobs/bulk"): {"action": "cancel", "filter": {"type": "add"}},
     ("POST", "/pools/{name}/scale"): {"workers": 1},
+    ("PUT", "/schedules/{name}"): {"type": "add", "every": 60},
 }
 
 
@@ -56,7 +57,13 @@ def prepared(api: Any, method: str, path: str) -> str | None:
     if path.startswith(("/workers", "/pools")):
         api.process("supervisor", Role.SUPERVISOR)
         api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
-    api.store.schedules.configure([ScheduleDefinition("name", "add", every_s=60)])
+    schedule = ScheduleDefinition("name", "add", every_s=60)
+    if method in ("PUT", "DELETE"):
+        api.store.schedules.configure([])
+        if method == "DELETE":
+            api.store.schedules.put(schedule)
+    else:
+        api.store.schedules.configure([schedule])
     job_id = api.submit()
     if path.endswith("/retry") or method == "DELETE":
         api.store.jobs.cancel(job_id)

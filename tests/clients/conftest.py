@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ class Awaiting:
             async def awaited() -> Any:
                 return await getattr(self.client, name)(*given, **named)
 
-            return self._runner.run(awaited(), context=copy_context())
+            return self._runner.run(awaited())
 
         return call
 

@@ -90,8 +90,7 @@ class ConcurrentExecutor(Executor):
         self.wake()
 
     def _executor_of_thread(self, interrupt: Interrupt) -> Executor:
-        around, spans = self.around, self.spans
-        return Executor(self.types, self.commands, interrupt, self.queries, around, spans)
+        return Executor(self.types, self.commands, interrupt, self.queries, around=self.around)
 
     def _end_in_thread(
         self,

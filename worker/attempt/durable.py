@@ -210,8 +210,7 @@ class DurableFunction:
         """The function of a step runs."""
         token = _running_step.set(name)
         try:
-            with self._attempt.step_span(name):
-                yield
+            yield
         finally:
             _running_step.reset(token)
 

@@ -23,3 +23,19 @@ SELECT ends.type, ends.error_type, ends.error_where, n, first_ms, last_ms, newes
     CASE WHEN coalesce(first.error_message, '') = coalesce(last.error_message, '') THEN 1 ELSE 2 END
 FROM ends JOIN orpheus.jobs AS first ON first.id = oldest JOIN orpheus.jobs AS last ON last.id = newest
 ORDER BY n DESC, last_ms DESC, ends.type, ends.error_type, ends.error_where;
+
+-- name: groups-in-scope
+-- The same of the jobs that a caller may see: those with the smallest and the largest id are the first
+-- and the last.
+WITH found AS (
+    SELECT type, error_type, error_where, count(*) AS n, min(finished_at_ms) AS first_ms,
+        max(finished_at_ms) AS last_ms, min(id) AS min_id, max(id) AS max_id,
+        count(*) FILTER (WHERE finished_at_ms >= ?) AS last_hour,
+        count(*) FILTER (WHERE finished_at_ms >= ? AND finished_at_ms < ?) AS hour_before
+    FROM orpheus.jobs WHERE status = 'failed' AND {in-scope}
+    GROUP BY type, error_type, error_where ORDER BY last_ms DESC, max_id DESC LIMIT ?)
+SELECT found.type, found.error_type, found.error_where, n, first_ms, last_ms, max_id, max_id, last_hour,
+    hour_before, substr(coalesce(last.error_message, ''), 1, 500),
+    CASE WHEN coalesce(first.error_message, '') = coalesce(last.error_message, '') THEN 1 ELSE 2 END
+FROM found JOIN orpheus.jobs AS first ON first.id = min_id JOIN orpheus.jobs AS last ON last.id = max_id
+ORDER BY n DESC, last_ms DESC, found.type, found.error_type, found.error_where;

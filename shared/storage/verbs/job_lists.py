@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import asdict, replace
 
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.job_filter import JobFilter, payload_fields
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
@@ -173,7 +174,8 @@ class JobLists:
         order: JobOrder = JobOrder.NEWEST,
     ) -> Total:
         """Return how many jobs a list has: exact from kept counts, else counted up to 10,000."""
-        if wanted == JobFilter(wanted.status, queue=wanted.queue):
+        scope = wanted.scope if wanted.scope is None or wanted.scope.has_every_type else None
+        if wanted == JobFilter(wanted.status, queue=wanted.queue, scope=scope):
             kept = sum(self._kept_total(part) for part in _in_parts(wanted, order))
             return Total(kept, exact=True)
         if wanted == JobFilter(tag=wanted.tag) and order is not JobOrder.ENDED:
@@ -319,7 +321,9 @@ class JobLists:
         return sum(
             n
             for queue, status, n in self._database.all(self._database.sql("counts.sql")["counts"])
-            if wanted.queue in (None, queue) and wanted.status in (None, status)
+            if wanted.queue in (None, queue)
+            and wanted.status in (None, status)
+            and (wanted.scope is None or wanted.scope.sees_queue(queue))
         )
 
 
@@ -401,6 +405,9 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
         fields = payload_fields(wanted.payload)
         has = " AND ".join([sql["payload-has"]] * len(fields))
         conditions["payload"] = Condition(has, tuple(value for field in fields for value in field))
+    if wanted.scope is not None:
+        globs = json.dumps(wanted.scope.queues), json.dumps(wanted.scope.types)
+        conditions["scope"] = Condition(f"\n{sql['seen']}\n", globs)
     if wanted.q is not None:
         conditions["q"] = Condition(f"({sql['contains']})", (containing(wanted.q),) * 4)
     return conditions
@@ -408,7 +415,7 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
 
 def words_of(wanted: JobFilter) -> list[str]:
     """Return each field that is given: `status=failed`, `since=2026-01-31T12:00:00.000Z`."""
-    fields = asdict(wanted)
+    fields = asdict(replace(wanted, scope=None))
     for name in ("since", "until"):
         at_ms = fields.pop(f"{name}_ms")
         fields[name] = None if at_ms is None else rfc3339(at_ms)
@@ -433,11 +440,17 @@ class Errors:
         self._database = database
         self._sql = database.sql("errors.sql")
 
-    def groups(self, limit: int = MOST_GROUPS) -> list[ErrorGroup]:
+    def groups(self, scope: Scope | None = None, limit: int = MOST_GROUPS) -> list[ErrorGroup]:
         """Return the jobs that are failed now by type, error and location; most jobs first.
 
-        These are the groups in which a job failed last.
+        These are the groups in which a job failed last. `scope`: only of jobs in it.
         """
         hour_ago_ms = self._database.clock.wall_ms() - _HOUR_MS
-        rows = self._database.all(self._sql["groups"], hour_ago_ms, hour_ago_ms - _HOUR_MS, limit)
+        hours = hour_ago_ms, hour_ago_ms - _HOUR_MS
+        if scope is None:
+            rows = self._database.all(self._sql["groups"], *hours, limit)
+        else:
+            globs = json.dumps(scope.queues), json.dumps(scope.types)
+            values = *hours, hour_ago_ms, *globs, limit
+            rows = self._database.all(self._sql["groups-in-scope"], *values)
         return [ErrorGroup(*row) for row in rows]

@@ -121,13 +121,14 @@ class Schedules:
 
     def get(self, name: str) -> ScheduleRow:
         """Return one schedule. Raises NotFound."""
-        row = self._find(name)
+        row = self.find(name)
         if row is None:
             known = [row.definition.name for row in self.all()]
             raise NotFound(f"there is no schedule {name!r}{did_you_mean(name, known)}")
         return row
 
-    def _find(self, name: str) -> ScheduleRow | None:
+    def find(self, name: str) -> ScheduleRow | None:
+        """Return one schedule; None if there is none."""
         row = self._database.one(self._sql["one-schedule"], name)
         return None if row is None else _schedule_of(row)
 
@@ -149,7 +150,7 @@ class Schedules:
     def find_to_change(self, name: str) -> ScheduleRow | None:
         """Return a schedule, if there is one, that no one else changes in this transaction."""
         self._lock()
-        return self._find(name)
+        return self.find(name)
 
     def to_change(self, name: str) -> ScheduleRow:
         """Return a schedule that no one else changes or fires in this transaction.
@@ -204,7 +205,7 @@ class Schedules:
         job = make_job(row.definition) if due.fire_ms else None
         with self._database.write(durable=True):
             self._lock()
-            now = self._find(name)
+            now = self.find(name)
             if now is None or now.paused or now.definition != row.definition:
                 return []  # it was changed
             if not self._database.run(self._sql["move-tick"], due.next_ms, name, row.tick_ms):

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from orpheus.config.checks import is_loopback
-from orpheus.config.files import read_token, token_digest
+from orpheus.config.files import read_tokens, tokens_digest
 from orpheus.config.settings import Settings
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
 
 TOKEN = "x" * 32
+OTHER = "y" * 40
 
 
 @pytest.mark.parametrize(
@@ -71,8 +72,8 @@ def test_a_token_of_32_characters_in_a_private_file_will_do(
     token.chmod(0o600)
     for host in ("127.0.0.1", "0.0.0.0", "::", "192.168.1.5"):
         load(sets=[f"api.host={host}", f"api.token_file={token}"])
-    assert read_token(str(token)) == TOKEN
-    assert read_token("") is None
+    assert read_tokens(str(token)) == (TOKEN,)
+    assert read_tokens("") == ()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,9 @@ def test_a_token_of_32_characters_in_a_private_file_will_do(
     [
         (TOKEN[1:] + "\n\n\n", 0o600, "32 or more characters"),
         (TOKEN + " " + TOKEN, 0o600, "without spaces"),
-        (TOKEN + "\n" + TOKEN, 0o600, "without spaces"),
+        (TOKEN + "\n" + TOKEN, 0o600, "holds a token twice"),
+        (TOKEN + "\n" + OTHER + "\n" + TOKEN[::-1], 0o600, "may hold two lines"),
+        (TOKEN + "\n\n" + OTHER, 0o600, "32 or more characters"),
         (TOKEN + "é", 0o600, "printable ASCII"),
         ("x" * 5000, 0o600, "32 or more characters"),
         (TOKEN, 0o640, "chmod 600"),
@@ -98,7 +101,60 @@ def test_a_token_that_protects_nothing_is_refused(
     (problem,) = problems(sets=[f"api.token_file={token}"])
     assert reason in problem
     assert TOKEN[1:] not in problem
-    assert token_digest(str(token)) == ""
+
+
+def test_a_token_file_may_hold_the_earlier_token_too(load: Load, own_directory: Path) -> None:
+    token = own_directory / "token"
+    token.write_text(f"{OTHER}\n{TOKEN}\n")
+    token.chmod(0o600)
+    load(sets=[f"api.token_file={token}"])
+    assert read_tokens(str(token)) == (OTHER, TOKEN)
+    before = tokens_digest([str(token)])
+    token.write_text(f"{OTHER}\n")
+    assert tokens_digest([str(token)]) != before
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ('file = "gone", role = "viewer"', "cannot be read: No such file"),
+        ('file = "token", role = "boss"', "api.tokens.0.role"),
+        ('role = "viewer"', "api.tokens.0.file"),
+        ('file = "token", role = "viewer", queues = []', "api.tokens.0.queues"),
+        ('file = "token", role = "viewer", types = ["a b"]', "api.tokens.0.types.0"),
+        ('file = "token", role = "admin"', "holds a token twice, or that of another file"),
+    ],
+)
+def test_a_named_token_that_cannot_be_used_is_refused_with_its_key(
+    fields: str, reason: str, problems: Problems, own_directory: Path
+) -> None:
+    token = own_directory / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    fields = fields.replace('"token"', f'"{token}"')
+    sets = [f"api.token_file={token}", f'api.tokens=[{{name = "ci", {fields}}}]']
+    (problem,) = problems(sets=sets)
+    assert reason in problem and TOKEN not in problem
+
+
+def test_a_name_of_a_token_stands_once(problems: Problems, own_directory: Path) -> None:
+    tokens = []
+    for text in (TOKEN, OTHER):
+        file = own_directory / text[-1]
+        file.write_text(text)
+        file.chmod(0o600)
+        tokens.append(f'{{name = "ci", file = "{file}", role = "viewer"}}')
+    (problem,) = problems(sets=[f"api.tokens=[{', '.join(tokens)}]"])
+    assert "api.tokens.1.name: 'ci' is the name of an earlier one" in problem
+
+
+def test_a_proxy_may_say_who_has_logged_in(load: Load, problems: Problems) -> None:
+    proxy = 'api.proxy_auth={header = "X-Email", trusted = ["127.0.0.1", "10.0.0.0/8"]}'
+    load(sets=["api.host=0.0.0.0", proxy])
+    (problem,) = problems(sets=[proxy.replace("10.0.0.0/8", "the proxy")])
+    assert "must be an address or a network" in problem
+    (problem,) = problems(sets=[proxy.replace("X-Email", "X Email")])
+    assert "must be the name of a header" in problem
 
 
 def test_a_token_file_that_is_no_file_is_not_waited_for(
@@ -286,24 +342,3 @@ def test_without_its_driver_a_database_in_postgresql_says_what_to_install(
     [problem] = problems(file)
     assert "database.url: PostgreSQL needs psycopg" in problem
     assert problem.endswith("not installed: pip install 'psycopg[binary]>=3.2'")
-
-
-@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.exporter.otlp.proto.http"])
-def test_without_its_extra_opentelemetry_says_what_to_install(
-    problems: Problems,
-    load: Load,
-    toml: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
-    missing: str,
-) -> None:
-    file = toml("[otel]\nenabled = true\n")
-    assert load(file).otel.enabled
-
-    def find_spec(name: str) -> None:
-        if missing == "opentelemetry":
-            raise ModuleNotFoundError(missing)
-
-    monkeypatch.setattr("orpheus.config.checks.find_spec", find_spec)
-    [problem] = problems(file)
-    assert "otel.enabled: needs the OpenTelemetry SDK" in problem
-    assert problem.endswith("pip install 'orpheus-jobs[otel]'")

@@ -14,7 +14,7 @@ from orpheus.config.settings import Alive, Settings
 FILE = Path(__file__).parents[3] / "config" / "orpheus.toml"
 EXAMPLES = (
     ("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0), ("programs", 0),
-    ("outboxes", 0), ("alerts", 0),
+    ("outboxes", 0), ("alerts", 0), ("api", "tokens", 0),
 )  # fmt: skip
 PAYLOADS = {("schedules", 0, "payload"), ("commands", 0, "env"), ("programs", 0, "env")}
 EITHER_OR = {  # named beside another, which excludes it

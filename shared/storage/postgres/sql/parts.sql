@@ -53,3 +53,10 @@ CASE WHEN status IN ('failed', 'cancelled') THEN (
 -- part: equal-at-path
 -- The JSON `payload` has at `path` the value of the JSON `wanted`: 1 and 1.0 are equal, 1 and true are not.
 jsonb_path_query_first(payload::jsonb, ('strict ' || path)::jsonpath, '{}', true) = wanted::jsonb
+
+-- part: in-scope
+-- The queue of a job, and its type, each match a pattern of a JSON list.
+EXISTS (SELECT 1 FROM json_array_elements_text(?::json) AS glob
+        WHERE jobs.queue LIKE replace(replace(glob, '_', '\_'), '*', '%'))
+    AND EXISTS (SELECT 1 FROM json_array_elements_text(?::json) AS glob
+        WHERE jobs.type LIKE replace(replace(glob, '_', '\_'), '*', '%'))

@@ -56,3 +56,8 @@ coalesce((SELECT n FROM job_counts WHERE queue = name AND status = 'in_progress'
 -- The JSON `payload` has at `path` the value of the JSON `wanted`: 1 and 1.0 are equal, 1 and true are not.
 json_extract(payload, path) IS json_extract(wanted, '$')
     AND replace(json_type(payload, path), 'real', 'integer') = replace(json_type(wanted), 'real', 'integer')
+
+-- part: in-scope
+-- The queue of a job, and its type, each match a pattern of a JSON list; `type` alone would be json_each's.
+EXISTS (SELECT 1 FROM json_each(?) AS glob WHERE jobs.queue GLOB glob.value)
+    AND EXISTS (SELECT 1 FROM json_each(?) AS glob WHERE jobs.type GLOB glob.value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.http.auth import Authenticator
+from orpheus.api.http.auth import Authenticator, Key
 from orpheus.api.http.guard import (
     GuardRules,
     LoginRules,
@@ -146,7 +146,7 @@ def test_a_websocket_is_opened_by_a_program_or_a_page_of_ours(
 )
 def test_only_probes_and_the_login_are_open(method: str, path: str, is_open: bool) -> None:
     files = frozenset({"css/login.css", "js/base/login.js"})
-    login = LoginRules(Authenticator("t" * 32), "", {}, files)
+    login = LoginRules(Authenticator([Key(("t" * 32,))], "orpheus"), "", {}, files)
 
     assert login.is_public({"type": "http", "method": method, "path": path}) is is_open
 

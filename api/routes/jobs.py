@@ -111,7 +111,7 @@ async def _submit_within(
 
     def submit(store: Store) -> Submitted:
         submission.refuse_unseen(store, sight, [new])
-        return submission.refuse_unseen_holder(sight, store.jobs.submit(new))
+        return store.jobs.submit(new)
 
     return await write_once(services, idempotency, submit, _submitted)
 

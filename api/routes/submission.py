@@ -21,7 +21,7 @@ from orpheus.shared.job_types.admission import (
     with_defaults,
 )
 from orpheus.shared.messages.encoding import encode
-from orpheus.shared.storage import Store, Submitted, TypeRow
+from orpheus.shared.storage import Store, TypeRow
 
 Types = Mapping[str, TypeRow]
 
@@ -36,7 +36,8 @@ def seen(types: Types, sight: Scope | None) -> Types:
 def refuse_unseen(store: Store, sight: Scope, new_jobs: Sequence[NewJob]) -> None:
     """Raise Refusal for a job in a queue, or behind a job, that the caller may not see.
 
-    A handler reads the results of the jobs that its own depends on.
+    Or with the unique key of such a job, which it could replace. A handler reads the results of the
+    jobs that its own depends on. Call it in the transaction of the submission.
     """
     for new in new_jobs:
         if not sight.sees_queue(new.queue):
@@ -44,13 +45,9 @@ def refuse_unseen(store: Store, sight: Scope, new_jobs: Sequence[NewJob]) -> Non
     named = {id for new in new_jobs for id in new.depends_on if isinstance(id, int)}
     for job_id in listing.hidden(store, sight, named):
         raise refused_fields([FieldProblem("/depends_on", f"there is no job {job_id}")])
-
-
-def refuse_unseen_holder(sight: Scope, submitted: Submitted) -> Submitted:
-    """Raise Refusal if the job that holds the unique key is one that the caller may not see."""
-    if not sight.sees(submitted.job.queue, submitted.job.type):
+    holders = store.jobs.key_holders(new_jobs).values()
+    if listing.hidden(store, sight, [holder.id for holder in holders]):
         raise Refusal(409, "Another job holds this unique_key.")
-    return submitted
 
 
 def new_job(request: SubmitJob, types: Types, defaults: JobDefaults) -> NewJob:

@@ -204,17 +204,32 @@ def test_a_submission_stays_inside_of_the_scope(api: Running) -> None:
     unknown = submit(depends_on=[UNSEEN])
     assert unknown.status_code == 422 and f"there is no job {UNSEEN}" in unknown.text
     assert submit(depends_on=[SEEN]).status_code == 201
-    api.store.jobs.submit(NewJob("add", queue="attic", unique_key="k"))
-    held = api.client.post(
-        "/jobs", headers=headers(BY_BOTH), json={"type": "add", "queue": "mail", "unique_key": "k"}
-    )
-    assert held.status_code == 409 and "attic" not in held.text
     for name, status in (("mine", 201), ("other", 403)):
         queue = "mail" if name == "mine" else "attic"
         put = {"type": "add", "every": 3600, "queue": queue}
         answer = api.client.put(f"/schedules/{name}", headers=headers(BY_BOTH), json=put)
         assert answer.status_code == status
     api.store.schedules.remove("mine")
+
+
+@pytest.mark.parametrize("holder", [("add", "attic"), ("hoard", "mail")])
+def test_a_unique_key_of_a_job_outside_is_taken_and_its_job_untouched(
+    api: Running, holder: tuple[str, str]
+) -> None:
+    type, queue = holder
+    key = f"key of {type}"
+    held = NewJob(type, '{"n": 1}', queue=queue, unique_key=key, delay_ms=9_000_000)
+    job = api.store.jobs.submit(held).job
+    for duplicate in ("keep", "replace"):
+        new = {"type": "add", "queue": "mail", "unique_key": key, "on_duplicate": duplicate}
+        alone = api.client.post("/jobs", headers=headers(BY_BOTH), json=new)
+        batch = api.client.post("/jobs/batch", headers=headers(BY_BOTH), json={"jobs": [new]})
+        for answer in (alone, batch):
+            assert answer.status_code == 409
+            assert (
+                str(job.id) not in answer.json()["detail"] and type not in answer.json()["detail"]
+            )
+    assert api.store.jobs.get(job.id) == job
 
 
 def test_nobody_gets_the_answer_to_another_one(api: Running) -> None:

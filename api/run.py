@@ -6,14 +6,18 @@ code is always 0: what was acknowledged is committed, so stopping loses nothing.
 """
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from prometheus_client import Metric
 
 from orpheus.api.app import create_app
 from orpheus.api.beats import Beats
 from orpheus.api.http.auth import Key
+from orpheus.api.routes.metrics import figures
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.shared.domain.handover import ApiHandover
@@ -29,6 +33,9 @@ from orpheus.shared.process.stop_signals import stop_signals
 _INTERPRETER_TURN_S = 0.001
 """How long a busy thread may keep Python from the others. A request waits for several such turns.
 With Python's own 5 ms, a batch being checked would delay other requests by tens of ms."""
+
+_EXPORT_S = 1.0
+"""How long a stop waits for the last spans to be exported."""
 
 log = get_logger()
 
@@ -59,7 +66,8 @@ async def run_api(
         if channel is not None:
             _listen_to_supervisor(channel, server)
         beats.start()
-        await server.serve(sockets=[listener])
+        with _otel(services, record.slot):
+            await server.serve(sockets=[listener])
         await beats.stop()
     log.info("api_stopped")
 
@@ -77,6 +85,24 @@ def _server(services: Services, listener: socket.socket, beats: Beats) -> Server
         on_started=started,
         on_stopping=services.release_all,
     )
+
+
+@contextlib.contextmanager
+def _otel(services: Services, slot: str) -> Iterator[None]:
+    """Export spans and figures to the collector, if there is one."""
+    options = services.options
+    if options.otel_endpoint is None:
+        yield
+        return
+    from orpheus import otel  # noqa: PLC0415 - an extra
+
+    def read() -> list[Metric]:
+        return services.with_own_store(lambda store: figures(store, options))
+
+    otel.start(options.otel_endpoint, options.host_name, slot, figures=read)
+    services.submit_span = otel.submit_span
+    yield
+    otel.stop(_EXPORT_S)
 
 
 def _listen_to_signals(server: Server) -> None:

@@ -6,6 +6,7 @@ They are opened before the server starts and closed after it, so a route can alw
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,6 +32,12 @@ from orpheus.shared.storage import Store, TypeRow, open_storage
 T = TypeVar("T")
 
 _TYPES_FRESH_S = 1.0
+
+
+SubmitSpan = Callable[[str | None, str | None], AbstractContextManager[str | None]]
+"""Records the submission of a job of a type, or of a batch (None), as a part of a trace; gives the
+`traceparent` of what is submitted.
+"""
 
 
 class TypesCache:
@@ -76,6 +83,7 @@ class Services(msgspec.Struct, eq=False):
     start: StartWatch
     condition: SharedRead[Condition]
     long_calls: LongCalls
+    submit_span: SubmitSpan = lambda _, traceparent: nullcontext(traceparent)
     masking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     """Held while versions of the configuration are masked, which takes much CPU time."""
 

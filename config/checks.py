@@ -18,7 +18,7 @@ from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertC
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.serving import serves
-from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
+from orpheus.shared.errors import NEEDS_OTEL, NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.explain.alert_texts import NAMES, fields_in
 from orpheus.shared.sentences import did_you_mean
 
@@ -41,6 +41,15 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _alerts(settings)
     yield from _outboxes(settings)
     yield from _programs(settings)
+    if settings.otel.enabled and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+        yield Problem(("otel", "enabled"), NEEDS_OTEL)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False
 
 
 def _same_names(table: KeyPath, names: list[str]) -> Iterator[Problem]:

@@ -192,6 +192,7 @@ def _for_every_child(settings: "Settings") -> dict[str, Any]:
         "beat_timeout_s": settings.heartbeats.timeout,
         "log_level": settings.logging.level,
         "log_format": settings.logging.format,
+        "otel_endpoint": settings.otel.endpoint if settings.otel.enabled else None,
     }
 
 

@@ -27,6 +27,7 @@ from orpheus.config.sources import Sources
 from orpheus.config.values import (
     Argument,
     CheckUrl,
+    CollectorUrl,
     Cron,
     DatabaseUrl,
     Flag,
@@ -348,7 +349,16 @@ class Logging(Table):
     format: Literal["auto", "console", "json"] = "auto"
 
 
-_TABLES = ["database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging"]
+class Otel(Table):
+    """Traces and figures for an OpenTelemetry collector: docs/otel.md."""
+
+    enabled: Flag = False
+    endpoint: CollectorUrl = ""
+
+
+_TABLES = [
+    "database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging", "otel",
+]  # fmt: skip
 
 
 class Settings(Table):
@@ -371,6 +381,7 @@ class Settings(Table):
     outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Field(default_factory=Retention)
     logging: Logging = Field(default_factory=Logging)
+    otel: Otel = Field(default_factory=Otel)
     _sources: Sources = PrivateAttr(default_factory=Sources)
 
     @property

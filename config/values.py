@@ -207,6 +207,7 @@ WebhookUrl = Annotated[
     _without(url_problem),  # it does not quote the URL: there may be a token in it
     _matching("[^{}]*", "must have %7B and %7D in the place of braces"),
 ]
+CollectorUrl = Annotated[str, _without(lambda text: url_problem(text) if text else None)]
 StopSignal = Annotated[str, AfterValidator(_stop_signal)]
 Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_pattern)]
 Cron = Annotated[str, _without(problem_of_cron)]

@@ -4,6 +4,7 @@ The five folders beside this file are links to the top-level folders of the chec
 name, `orpheus`, leads to everything and an application may have `api`, `worker` or `shared`
 packages of its own. What no program imports is in here itself: the clients of applications
 (`client/`, `outbox.py`), what the tests of job authors use (`testing/`) and the plugin for pytest.
+So is `otel.py`, which clients and programs use.
 """
 
 from importlib import import_module

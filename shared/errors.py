@@ -84,6 +84,10 @@ NEEDS_PSYCOPG = (
 """What is wrong with a `database.url`, as settings are checked or the database is opened."""
 
 
+NEEDS_OTEL = "needs the OpenTelemetry SDK, which is not installed: pip install 'orpheus-jobs[otel]'"
+"""What is wrong with `otel.enabled`."""
+
+
 class Unavailable(OrpheusError):
     """The database or the server cannot be used now; trying again later may help."""
 

@@ -43,7 +43,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.around import Around, load_around
+from orpheus.worker.attempt.around import Around, Spans, load_around
 from orpheus.worker.attempt.echo import JobEcho, no_terminal
 from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
@@ -69,6 +69,9 @@ _EXIT_S = 5.0
 """At exit, a library may send what it has gathered: errors, traces."""
 _UNCLEAN_EXIT_S = 1.0
 """Here the worker has released jobs, and is killed soon after (Rules.stop_margin_s)."""
+_EXPORT_S = 1.0
+_UNCLEAN_EXPORT_S = 0.3
+"""How long the export of the last spans may take before that."""
 _FILES_OF_A_JOB = 8
 """A command that starts opens seven."""
 _OTHER_FILES = 192
@@ -135,6 +138,8 @@ class _Worker(msgspec.Struct):
     control: ControlThread
     stray: StrayOutput
     stored: StoredSettings | None
+    stop_spans: Callable[[float], None] = lambda _: None
+    """Exports the last spans, within so many seconds."""
 
     def work(self) -> int:
         """Start the renewal thread, load the job types, and run jobs until told to stop."""
@@ -186,6 +191,7 @@ class _Worker(msgspec.Struct):
         if threads:
             note = "left by jobs; they end with the worker"
             log.warning("threads_left", threads=threads, note=note)
+        self.stop_spans(_EXPORT_S if all_reported else _UNCLEAN_EXPORT_S)
         log.info("worker_ended", jobs_done=control.jobs_done)
         if reason is not None and control.is_alone:
             hold_stop_signals()  # before the last look: a later signal is for the new process
@@ -254,11 +260,12 @@ class _Worker(msgspec.Struct):
         """
         settings, held, control, stray = self.settings, self.held, self.control, self.stray
         commands, capture = _commands(settings), self._capture_and_cut_off()
+        spans = self._start_spans()
         asked = QueriesThread(queries)
         upkeep = None if self.stored is None else Upkeep(self.stored)
         if settings.concurrency == 1:
             executor = MainThreadExecutor(
-                types, commands, Alarm(), asked, around=around, stray=stray, capture=capture
+                types, commands, Alarm(), asked, around, spans, stray=stray, capture=capture
             )
             return Loop(settings, self.holder, self.store, held, control, renewal, executor, upkeep)
         from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415
@@ -270,7 +277,8 @@ class _Worker(msgspec.Struct):
             commands,
             NoTimeout(),
             asked,
-            around=around,
+            around,
+            spans,
             capture=capture,
             places=settings.concurrency,
             blocked_after_s=settings.beat_interval_s,
@@ -278,6 +286,17 @@ class _Worker(msgspec.Struct):
         return ConcurrentLoop(
             settings, self.holder, self.store, held, control, renewal, jobs, upkeep, stray=stray
         )
+
+    def _start_spans(self) -> Spans | None:
+        """Export spans from now on, if `[otel]` is enabled: after the job modules, before jobs."""
+        settings = self.settings
+        if settings.otel_endpoint is None:
+            return None
+        from orpheus import otel  # noqa: PLC0415 - an extra
+
+        otel.start(settings.otel_endpoint, settings.host_name, self.holder.slot, for_jobs=True)
+        self.stop_spans = otel.stop
+        return otel
 
     def _capture_and_cut_off(self) -> Capture:
         state, running_log = self.store.state, self.held.log_of_caller

@@ -95,13 +95,16 @@ async def submit_job(request: Request) -> Response:
     submitted = validate(SubmitJob, value)
     types, sight = await services.types.with_names([submitted.type]), sight_of(request.scope)
     new = submission.new_job(submitted, submission.seen(types, sight), services.options.defaults)
-    if sight is not None:
-        return await _submit_within(services, sight, idempotency, new)
-    if traceparent := traceparent_of(request.scope):
-        new = new._replace(traceparent=traceparent)
-    if idempotency is None:
-        return _submitted(await services.writer.write_with_others(_submit_each, new))
-    return await write_once(services, idempotency, lambda store: store.jobs.submit(new), _submitted)
+    with services.submit_span(new.type, traceparent_of(request.scope)) as traceparent:
+        if traceparent:
+            new = new._replace(traceparent=traceparent)
+        if sight is not None:
+            return await _submit_within(services, sight, idempotency, new)
+        if idempotency is None:
+            return _submitted(await services.writer.write_with_others(_submit_each, new))
+        return await write_once(
+            services, idempotency, lambda store: store.jobs.submit(new), _submitted
+        )
 
 
 async def _submit_within(
@@ -143,20 +146,21 @@ async def submit_batch(request: Request) -> Response:
     known = await services.types.with_names({job.type for job in batch.jobs})
     types = submission.seen(known, sight)
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
-    if traceparent := traceparent_of(request.scope):
-        new = [item._replace(traceparent=traceparent) for item in new]
 
     def submit(store: Store) -> list[int]:
         if sight is not None:
             submission.refuse_unseen(store, sight, new)
         return store.jobs.submit_many(new)
 
-    return await write_once(
-        services,
-        idempotency,
-        submit,
-        lambda ids: json_response(Ids(ids), 201),
-    )
+    with services.submit_span(None, traceparent_of(request.scope)) as traceparent:
+        if traceparent:
+            new = [item._replace(traceparent=traceparent) for item in new]
+        return await write_once(
+            services,
+            idempotency,
+            submit,
+            lambda ids: json_response(Ids(ids), 201),
+        )
 
 
 @router.get("/jobs", responses=answers(JobPage) | problems(422))

@@ -74,11 +74,16 @@ class _Scrape(Collector):
 
 def exposition(store: Store, options: ApiHandover) -> bytes:
     """Return every figure in Prometheus' text format."""
+    return generate_latest(_Scrape(figures(store, options)))
+
+
+def figures(store: Store, options: ApiHandover) -> list[Metric]:
+    """Return every figure."""
     shown = workers(store, options)  # outside the snapshot: it may try whether a write can begin
     with store.snapshot():
         # Of this host alone: Prometheus asks the API of each, and tells them apart by instance.
         slots = [slot for slot in shown if slot.host == options.host_name and "@" not in slot.slot]
-        families = [
+        return [
             *_workers(shown, options.storage.pools),
             *_processes(store, slots),
             *_supervisor(store, options.host_name, slots),
@@ -86,7 +91,6 @@ def exposition(store: Store, options: ApiHandover) -> bytes:
             *_types(store),
             *_database(store),
         ]
-    return generate_latest(_Scrape(families))
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from orpheus.client.requests import batch_body, one_body
+from orpheus.client.requests import batch_body, one_body, submit_span
 from orpheus.client.settings import DatabaseSettings
 from orpheus.client.steps import Pause, Steps, Use
 from orpheus.shared.domain import jobs as stored
@@ -26,7 +26,6 @@ from orpheus.shared.errors import TooLarge
 from orpheus.shared.explain import answers
 from orpheus.shared.explain.facts import Facts, read
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
-from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.encoding import as_decoded
 from orpheus.shared.messages.events import event_of
@@ -70,7 +69,8 @@ class DatabaseCalls:
         """Store a job; return it, or the live job with its unique key."""
         body = one_body(request)
         _check_size(body, self._settings.max_body_bytes)
-        return (yield from _use(partial(self._submit, json.loads(body), current_traceparent())))
+        with submit_span(request.type) as traceparent:
+            return (yield from _use(partial(self._submit, json.loads(body), traceparent)))
 
     def _submit(self, fields: dict[str, Any], traceparent: str | None, store: Store) -> Job:
         types = _types(store, [fields["type"]])
@@ -79,7 +79,8 @@ class DatabaseCalls:
 
     def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
         """Store all jobs or none; return their ids in order."""
-        return _use(partial(self._submit_many, requests, current_traceparent()))
+        with submit_span(None) as traceparent:
+            return (yield from _use(partial(self._submit_many, requests, traceparent)))
 
     def _submit_many(
         self, requests: Sequence[JobRequest], traceparent: str | None, store: Store

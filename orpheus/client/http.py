@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from orpheus.client.requests import batch_body, one_body
+from orpheus.client.requests import batch_body, one_body, submit_span
 from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.steps import NewSignal
@@ -43,7 +43,6 @@ from orpheus.shared.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import Event, Events, Ids, Job, JobGraph, LogLine, LogLines
 from orpheus.shared.messages.queues import Queue, Queues, Why
@@ -104,12 +103,15 @@ class HttpCalls:
 
     def submit(self, request: JobRequest) -> Steps[Job]:
         """Submit a job; return it, or the live job with its unique key."""
-        return (yield from self._read(Job, _submission("/jobs", one_body(request))))
+        body = one_body(request)
+        with submit_span(request.type) as traceparent:
+            return (yield from self._read(Job, _submission("/jobs", body, traceparent)))
 
     def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
         """Submit all jobs or none; return their ids in order."""
         body = yield Compute(lambda: batch_body(requests))
-        return (yield from self._read(Ids, _submission("/jobs/batch", body))).ids
+        with submit_span(None) as traceparent:
+            return (yield from self._read(Ids, _submission("/jobs/batch", body, traceparent))).ids
 
     def get(self, job_id: int) -> Steps[Job]:
         """Return the job with its attempts."""
@@ -259,8 +261,8 @@ def _schedule(name: str) -> str:
     return f"/schedules/{quote(name, safe='')}"
 
 
-def _submission(path: str, body: bytes) -> Send:
-    return Send("POST", path, body=body, key=uuid.uuid4().hex, traceparent=current_traceparent())
+def _submission(path: str, body: bytes, traceparent: str | None) -> Send:
+    return Send("POST", path, body=body, key=uuid.uuid4().hex, traceparent=traceparent)
 
 
 def _seconds_to_retry(send: Send, outcome: Answer | Failure) -> float | None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,18 @@ from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import JobState
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def submit_span(job_type: str | None) -> AbstractContextManager[str | None]:
+    """Record a submission in the trace of the application, and give the `traceparent` of its jobs.
+
+    It imports nothing of OpenTelemetry: an application that has not imported it has no trace.
+    """
+    if "opentelemetry.trace" not in sys.modules:
+        return nullcontext()
+    from orpheus import otel  # noqa: PLC0415 - an extra
+
+    return otel.submit_span(job_type)
 
 
 def one_body(request: JobRequest) -> bytes:

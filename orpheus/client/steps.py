@@ -87,10 +87,14 @@ def run(steps: Steps[T], perform: Callable[[Step], Any]) -> T:
     try:
         step = next(steps)
         while True:
-            step = steps.send(perform(step))
+            try:
+                result = perform(step)
+            except BaseException as error:
+                steps.throw(error)  # it may have to end something; then it raises the error
+                raise
+            step = steps.send(result)
     except StopIteration as end:
-        result: T = end.value
-        return result
+        return end.value  # type: ignore[no-any-return]
 
 
 async def run_awaited(steps: Steps[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
@@ -98,7 +102,11 @@ async def run_awaited(steps: Steps[T], perform: Callable[[Step], Awaitable[Any]]
     try:
         step = next(steps)
         while True:
-            step = steps.send(await perform(step))
+            try:
+                result = await perform(step)
+            except BaseException as error:
+                steps.throw(error)
+                raise
+            step = steps.send(result)
     except StopIteration as end:
-        result: T = end.value
-        return result
+        return end.value  # type: ignore[no-any-return]

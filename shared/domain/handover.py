@@ -81,6 +81,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     beat_timeout_s: float = 15.0
     log_level: str = "info"
     log_format: str = "auto"
+    otel_endpoint: str | None = None
+    """Where spans and figures go; empty: the variables OTEL_* say it; None: nowhere."""
 
 
 class WorkerHandover(Handover, frozen=True, kw_only=True):

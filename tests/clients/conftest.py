@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Awaiting:
             async def awaited() -> Any:
                 return await getattr(self.client, name)(*given, **named)
 
-            return self._runner.run(awaited())
+            return self._runner.run(awaited(), context=copy_context())
 
         return call
 

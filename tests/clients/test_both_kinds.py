@@ -1,16 +1,17 @@
 """What a client does and returns, whichever kind it is."""
 
 import re
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from orpheus import Job
+from orpheus import Job, otel
 from orpheus.client import (
     InvalidJob,
     JobError,
@@ -322,16 +323,27 @@ def test_a_schedule_that_cannot_be_put_says_why_and_changes_nothing(
 def test_a_job_is_part_of_the_trace_in_which_it_is_submitted(
     client: Any, api: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    span = SimpleNamespace(is_valid=True, trace_id=0xA, span_id=0xB, trace_flags=1)
-    opentelemetry = SimpleNamespace(
-        get_current_span=lambda: SimpleNamespace(get_span_context=lambda: span)
-    )
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("shop")
     client.submit("add")
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", opentelemetry)
-    client.submit("add")
-    client.submit_many([JobRequest("add")])
-    found = [api.lease()[0].traceparent for _ in range(3)]
-    assert found == [None, *[f"00-{'a':0>32}-{'b':0>16}-01"] * 2]
+    monkeypatch.setattr(otel, "_tracer", tracer)
+    with tracer.start_as_current_span("checkout") as checkout:
+        client.submit("add")
+        client.submit_many([JobRequest("add")])
+        with pytest.raises(InvalidJob):
+            client.submit("strict")
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == [
+        "submit add", "submit batch", "submit strict", "checkout",
+    ]  # fmt: skip
+    assert [span.status.description for span in spans] == [None, None, "InvalidJob", None]
+    caller = checkout.get_span_context().span_id
+    assert {span.parent.span_id for span in spans[:3] if span.parent} == {caller}
+    contexts: Any = [span.context for span in spans[:2]]
+    traces = [f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}" for at in contexts]
+    assert [api.lease()[0].traceparent for _ in range(3)] == [None, *traces]
 
 
 def test_a_closed_client_says_so(make: Callable[..., Any]) -> None:

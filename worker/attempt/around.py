@@ -2,14 +2,26 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, ExitStack
-from typing import Any
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
+from typing import Any, Protocol
 
+from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.context import CommonContext
 
 Around = Sequence[Callable[[Any], Any]]
 """Functions that take the Context of an attempt, the outermost first."""
+
+
+class Spans(Protocol):
+    """Records attempts and steps as spans: orpheus/otel.py."""
+
+    def attempt_span(self, lease: Lease, /) -> AbstractContextManager[Callable[[Finished], None]]:
+        """Return the span of an attempt; what it gives is called with how the attempt ended."""
+
+    def step_span(self, name: str, /) -> AbstractContextManager[object]:
+        """Return the span of a step."""
 
 
 def load_around(names: Iterable[str]) -> Around:

@@ -90,7 +90,8 @@ class ConcurrentExecutor(Executor):
         self.wake()
 
     def _executor_of_thread(self, interrupt: Interrupt) -> Executor:
-        return Executor(self.types, self.commands, interrupt, self.queries, around=self.around)
+        around, spans = self.around, self.spans
+        return Executor(self.types, self.commands, interrupt, self.queries, around, spans)
 
     def _end_in_thread(
         self,

@@ -110,6 +110,8 @@ class RunningAttempt(msgspec.Struct, eq=False):
     """Called from another thread before this process is killed because of this attempt: marks it
     among the attempts that run.
     """
+    step_span: Callable[[str], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+    """Records a step; does nothing without `[otel]`."""
     program_peak_kib: int | None = None
     """The most memory of the program that the attempt ran, in KiB."""
     extra_time_s: float = 0.0

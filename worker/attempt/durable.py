@@ -210,7 +210,8 @@ class DurableFunction:
         """The function of a step runs."""
         token = _running_step.set(name)
         try:
-            yield
+            with self._attempt.step_span(name):
+                yield
         finally:
             _running_step.reset(token)
 

@@ -24,7 +24,7 @@ from orpheus.shared.job_types.context import (
 )
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
 from orpheus.shared.logs import get_logger
-from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
+from orpheus.worker.attempt.around import Around, Spans, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
     JobQueries,
@@ -101,6 +101,7 @@ class Executor:
         alarm: SoftTimeout,
         queries: JobQueries,
         around: Around = (),
+        spans: Spans | None = None,
     ) -> None:
         self.types = types
         self.commands = commands
@@ -108,6 +109,8 @@ class Executor:
         self.queries = queries
         self.around = around
         """Wraps each attempt."""
+        self.spans = spans
+        """Records each attempt; None: nothing does."""
         self.has_raised = False
         """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
         self.lacks_files = False
@@ -117,6 +120,15 @@ class Executor:
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
+        if self.spans is None:
+            return self._run(attempt)
+        attempt.step_span = self.spans.step_span
+        with self.spans.attempt_span(attempt.lease) as ended:
+            finished = self._run(attempt)
+            ended(finished)
+        return finished
+
+    def _run(self, attempt: RunningAttempt) -> Finished:
         try:
             try:
                 try:
@@ -177,6 +189,15 @@ class Executor:
 
     async def run_on_loop(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
+        if self.spans is None:
+            return await self._run_on_loop(attempt)
+        attempt.step_span = self.spans.step_span
+        with self.spans.attempt_span(attempt.lease) as ended:
+            finished = await self._run_on_loop(attempt)
+            ended(finished)
+        return finished
+
+    async def _run_on_loop(self, attempt: RunningAttempt) -> Finished:
         try:
             value = await self._run_coroutine(self.types[attempt.lease.type], attempt)
             _refuse_gone_on(attempt)

@@ -342,3 +342,24 @@ def test_without_its_driver_a_database_in_postgresql_says_what_to_install(
     [problem] = problems(file)
     assert "database.url: PostgreSQL needs psycopg" in problem
     assert problem.endswith("not installed: pip install 'psycopg[binary]>=3.2'")
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.exporter.otlp.proto.http"])
+def test_without_its_extra_opentelemetry_says_what_to_install(
+    problems: Problems,
+    load: Load,
+    toml: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    missing: str,
+) -> None:
+    file = toml("[otel]\nenabled = true\n")
+    assert load(file).otel.enabled
+
+    def find_spec(name: str) -> None:
+        if missing == "opentelemetry":
+            raise ModuleNotFoundError(missing)
+
+    monkeypatch.setattr("orpheus.config.checks.find_spec", find_spec)
+    [problem] = problems(file)
+    assert "otel.enabled: needs the OpenTelemetry SDK" in problem
+    assert problem.endswith("pip install 'orpheus-jobs[otel]'")

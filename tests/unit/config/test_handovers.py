@@ -37,6 +37,8 @@ def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
     assert (handed.max_jobs, for_worker(settings, "default").max_jobs) == (7, 0)
     assert (handed.concurrency, for_worker(settings, "default").concurrency) == (20, 1)
     assert handed.lease_ttl_s == 30
+    assert handed.otel_endpoint is None
+    assert for_worker(load(sets=["otel.enabled=true"]), "default").otel_endpoint == ""
     assert handed.storage == for_storage(settings)
     assert handed.storage.pools == {"mail": ("mail",), "default": ("*",)}
     assert (

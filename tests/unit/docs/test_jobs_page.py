@@ -38,7 +38,6 @@ LEASE = Lease(
     expires_mono_ms=30_000,
     cancel_requested=False,
 )
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 class Queries:
@@ -75,12 +74,11 @@ class Page:
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[dict[str, Any]]:
-    """What the snippets define, run one after the other, but for the one on OpenTelemetry."""
+    """What the snippets define, run one after the other."""
     before, module = dict(registry._registry), types.ModuleType("jobs_page")
     registry._registry.clear()
     for snippet in SNIPPETS:
-        if "opentelemetry" not in snippet:
-            exec(compile(snippet, "docs/jobs.md", "exec"), module.__dict__)
+        exec(compile(snippet, "docs/jobs.md", "exec"), module.__dict__)
     registry.load_job_types([])
     yield module.__dict__
     registry._registry.clear()
@@ -146,35 +144,10 @@ def test_a_session_is_around_the_attempt(page: Page) -> None:
     assert ended.result == '"session of job 7"'
 
 
-def test_a_trace_goes_on_over_attempts_and_children(
-    page: Page, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
-    (snippet,) = [block for block in SNIPPETS if "opentelemetry" in block]
-    names = dict(page.names)
-    exec(compile(snippet, "docs/jobs.md", "exec"), names)
-    given, around = f"00-{TRACE}-00f067aa0ba902b7-01", (names["traced"],)
-    page.run("charge", {"customer": "Ada", "balance": 5}, around, traceparent=given)
-    (child,) = page.run("resize", {"path": "a"}, around, traceparent=given, attempt=2).children
-    page.run("notify", json.loads(child.payload), around, job_id=8, traceparent=child.traceparent)
-    decoder, text, spans = json.JSONDecoder(), capsys.readouterr().out, []
-    while "{" in text:
-        span, end = decoder.raw_decode(text, text.index("{"))
-        spans.append(span)
-        text = text[end:]
-    assert [entry["name"] for entry in spans] == ["charge", "resize", "notify"]
-    assert {entry["context"]["trace_id"] for entry in spans} == {f"0x{TRACE}"}
-    parents = [entry["parent_id"] for entry in spans]
-    assert parents[:2] == ["0x00f067aa0ba902b7"] * 2
-    assert parents[2] == spans[1]["context"]["span_id"]
-    assert child.traceparent == f"00-{TRACE}-{parents[2][2:]}-01"
-    assert [entry["status"]["status_code"] for entry in spans] == ["ERROR", "UNSET", "UNSET"]
-
-
 def test_its_settings_are_settings() -> None:
     toml = "\n".join(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
     tables = tomllib.loads(toml)
-    assert Settings.model_validate(tables).jobs.around == ("shop.tracing:traced",)
+    assert Settings.model_validate(tables).jobs.around == ("shop.database:with_session",)
 
 
 def test_it_names_every_part_of_the_context_and_every_option() -> None:

@@ -85,6 +85,10 @@ PLANTS = {
         "orpheus/outbox.py",
         "import mcp.types",
     ),
+    "OpenTelemetry is an extra: only one module imports it": (
+        "worker/attempt/durable.py",
+        "import opentelemetry.trace",
+    ),
     "Pure rooms use no clock, no random numbers and no I/O": (
         "shared/domain/backoff.py",
         "import random",

@@ -12,7 +12,7 @@ from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
-from orpheus.worker.attempt.around import Around
+from orpheus.worker.attempt.around import Around, Spans
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import NoTimeout
@@ -31,6 +31,7 @@ class Jobs:
         self._ended: SimpleQueue[tuple[RunningAttempt, Finished]] = SimpleQueue()
         self.executor: ConcurrentExecutor | None = None
         self.around: Around = ()
+        self.spans: Spans | None = None
 
     def start(self, name: str, **fields: Any) -> RunningAttempt:
         if self.executor is None:
@@ -39,7 +40,8 @@ class Jobs:
                 {},
                 NoTimeout(),
                 self._queries,
-                around=self.around,
+                self.around,
+                self.spans,
                 capture=MagicMock(),
                 places=8,
                 blocked_after_s=BLOCKED_AFTER_S,

@@ -8,6 +8,7 @@ import psycopg
 _TABLES = (
     *(
         "jobs",
+        "large_payloads",
         "attempts",
         "events",
         "queues",

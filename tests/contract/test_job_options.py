@@ -81,7 +81,7 @@ def test_an_expired_job_that_an_operator_retries_runs(
     job_id = submit(expires_ms=1_000)
     clock.advance(2_000)
     store.jobs.cancel_expired()
-    store.jobs.retry(job_id)
+    assert store.jobs.retry(job_id).error is None
     assert ids(lease(1)) == [job_id]
 
 

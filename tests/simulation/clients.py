@@ -20,6 +20,7 @@ from orpheus.shared.storage.data import IDEMPOTENCY_MS
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.functions import KEYS, SIGNAL, FunctionLog, draw_calls
 from tests.simulation.histories import ClientLog, Request, check
+from tests.simulation.options import was_answered_rightly
 
 QUEUES = ("default",) * 4 + ("mail", "mail", "slow", "thin", "keyed", "keyed", "paced")
 THIN = Rate(2, 1, burst=2)
@@ -65,6 +66,7 @@ class Client:
         deeds = (
             [self._submit] * 5
             + [self._batch] * 2
+            + [self._put_off]
             + [self._bundle, self._cancel, self._cancel, self._retry, self._retry]
             + [self._run_now, self._delete, self._bulk, self._pause, self._reload, self._release]
         )
@@ -136,6 +138,11 @@ class Client:
             if known and chance.random() < 0.25
             else ()
         )
+        unique_key = chance.choice((None, None, None, "a", "b"))
+        if chance.random() < 0.1 and payload["does"] != "parent":
+            payload["large"] = "x" * 1_000
+        if chance.random() < 0.3:
+            payload["retry_ms"] = chance.choice((0, 100, 6_000))
         return NewJob(
             "asked_fragile" if payload["does"] == "poison" and chance.random() < 0.7 else "asked",
             json.dumps(payload),
@@ -144,20 +151,26 @@ class Client:
             priority=chance.choice((0, 0, 1, 5)),
             delay_ms=chance.choice((0, 0, 0, 1_000, 6_000)),
             max_retries=chance.randrange(4),
-            unique_key=chance.choice((None, None, None, "a", "b")),
+            unique_key=unique_key,
             depends_on=depends_on,
             on_dependency_failure=chance.choice(("cancel", "run", "fail")),
+            expires_ms=chance.choice((*(None,) * 8, 300, 2_000)),
+            unique_for_ms=chance.choice((None, 1_000, 8_000)) if unique_key else None,
+            replaces=unique_key is not None and chance.random() < 0.5,
+            retention_ms=chance.choice((None, None, None, 0, 3_000)),
         )
 
-    def _submit(self) -> Steps:
+    def _submit(self, new: NewJob | None = None) -> Steps:
         has_key = self._chance.random() < 0.5
-        request = self._request([self._new()], f"key-{len(self._log.requests)}" * has_key or None)
+        request = self._request(
+            [new or self._new()], f"key-{len(self._log.requests)}" * has_key or None
+        )
         store, was_undecided = self._store, False
         asked_at_ms = store.clock.wall_ms()
         while store.clock.wall_ms() - asked_at_ms < IDEMPOTENCY_MS:
             request.state, answer = self._ask(
                 "submit",
-                lambda: self._keyed(request, lambda: [store.jobs.submit(request.jobs[0]).job.id]),
+                lambda: self._keyed(request, lambda: [self._submit_one(request.jobs[0])]),
             )
             if request.state == "answered":
                 assert isinstance(answer, list)
@@ -168,6 +181,13 @@ class Client:
                 return
             was_undecided = True
             yield Wait(200)
+
+    def _submit_one(self, new: NewJob) -> int:
+        store = self._store
+        with store.write(durable=True):
+            submitted = store.jobs.submit(new)
+            was_answered_rightly(new, submitted, store.clock.wall_ms())
+        return submitted.job.id
 
     def _keyed(self, request: Request, submit: Callable[[], list[int]]) -> list[int]:
         """As the API does: the jobs and the answer that its key gets are one transaction."""
@@ -192,8 +212,22 @@ class Client:
                 refs = tuple(f"r{n}" for n in {chance.randrange(index) for _ in range(2)})
                 items[index] = items[index]._replace(depends_on=items[index].depends_on + refs)
         chance.shuffle(items)
-        if batch_problems(items):  # a circle through a unique key: the API refuses it
-            return
+        if not batch_problems(items):  # a circle through a unique key: the API refuses it
+            yield from self._send_batch(items)
+
+    def _put_off(self) -> Steps:
+        """Some jobs of a concurrency key, and at once the first of them again, with a delay."""
+        items = [
+            self._new()._replace(
+                queue="keyed", concurrency_key="k", unique_key=None, depends_on=(), delay_ms=0
+            )
+            for _ in range(3)
+        ]
+        items[0] = items[0]._replace(unique_key="a", priority=5)
+        yield from self._send_batch(items)
+        yield from self._submit(items[0]._replace(replaces=True, delay_ms=6_000))
+
+    def _send_batch(self, items: Sequence[NewJob]) -> Steps:
         request = self._request(items)
         request.state, answer = self._ask(
             "batch", lambda: self._store.jobs.submit_many(request.jobs)
@@ -321,7 +355,9 @@ class FunctionClient(Client):
         if chance.random() < 0.3:
             payload["sends"] = chance.choice(KEYS)
         new = super()._new()
-        return new._replace(type="asked_function", payload=json.dumps(payload), delay_ms=0)
+        return new._replace(
+            type="asked_function", payload=json.dumps(payload), delay_ms=0, retention_ms=None
+        )
 
     def _cancel(self) -> Steps:
         """Often a function that waits; perhaps it is retried while its children end."""

@@ -5,7 +5,7 @@ Their leases are chosen by the policy of the product itself (worker/leasing/alon
 """
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ class ConcurrentWorker(Worker):
                 return
             else:
                 self._is_idle = True
-                yield Wait(self._sleep_ms(), self._bell)
+                yield self._sleep()
                 self._bell.drain()
 
     # Leasing
@@ -82,7 +82,7 @@ class ConcurrentWorker(Worker):
     def _limit(self) -> int:
         return self._chance.randint(1, max(1, self._free()) + self._most_ahead)
 
-    def _lease(self, limit: int) -> list[Lease]:
+    def _take(self, limit: int) -> list[Lease]:
         now_s, is_idle = self._store.clock.monotonic_ms() / 1000, not self._running
 
         def eligible(crashes: Sequence[int]) -> Sequence[int]:
@@ -97,9 +97,11 @@ class ConcurrentWorker(Worker):
         check(not any(map(runs_alone, leases[:-1])), "one that runs alone before another", leases)
         return leases
 
-    def _check_order(self, leases: Sequence[Lease], limit: int) -> None:
+    def _check_order(
+        self, leases: Sequence[Lease], limit: int, undisturbed: Callable[[], bool]
+    ) -> None:
         if leases:
-            super()._check_order(leases, len(leases))
+            super()._check_order(leases, len(leases), undisturbed)
 
     def _ranks(self, taken: set[int]) -> dict[int, _Rank]:
         """Without those that run alone, and in a queue with a limit those behind them."""

@@ -182,13 +182,19 @@ _LEAVES = {  # kind -> the statuses before it, if not in_progress; "": there was
     "job.failed": {"in_progress", "blocked"},
     "job.cancelled": LIVE,
     "job.unblocked": {"blocked", "pending"},  # held back, as its type was quarantined
-    "job.requeued": {"failed", "cancelled", "pending"},
+    "job.requeued": {"failed", "cancelled", "pending", "blocked"},
     "job.deleted": TERMINAL,
 }
+WHOLE_PAYLOAD = (
+    "CASE WHEN jobs.payload <> '' THEN jobs.payload "
+    "ELSE (SELECT payload FROM large_payloads WHERE job_id = jobs.id) END"
+)
 _SPENDS = {"WorkerCrashed", "HardTimeout", "LeaseExpired"}
 _IS_CRASH = {"WorkerCrashed", "LeaseExpired"}
 LOST = {"LeaseExpired", "ResultLost", "Rebooted"}
 PERMANENT = "PermanentError"
+RETRY_ON = "RetriedOn"
+"""The type of an error with a wait of its own, which is its message (ms)."""
 TOGETHER = "this job and others"
 """In the error of a crash of which nobody knows which job is to blame."""
 
@@ -237,9 +243,14 @@ class Fold:
     holders: dict[str, int] = field(default_factory=dict)
     """Unique key -> the live job that holds it."""
     last_seq: int = 0
-    paused: set[str] = field(default_factory=set)
+    has_one_writer: bool = True
+    """Else a lease that began before a pause may be committed after it."""
+    paused: dict[str, int] = field(default_factory=dict)
+    """Queue -> when it was paused."""
     quarantined: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)  # at any time
+    outlived: set[int] = field(default_factory=set)
+    """Jobs that were deleted as their retention was over."""
     ticks: list[tuple[str, int, int]] = field(default_factory=list)
     """Schedule, tick, seq of the event."""
     wall_peaks: list[tuple[int, int]] = field(default_factory=list)
@@ -253,9 +264,9 @@ class Fold:
         if job_id is not None:
             self._take_job(at_ms, kind, job_id, body)
         elif kind == "queue.paused":
-            self.paused.add(body["name"])
+            self.paused[body["name"]] = at_ms
         elif kind == "queue.resumed":
-            self.paused.discard(body["name"])
+            self.paused.pop(body["name"], None)
         elif kind == "type.quarantined":
             check(body["name"] not in self.quarantined, "quarantined twice", body)
             self.quarantined.add(body["name"])
@@ -271,6 +282,7 @@ class Fold:
         job = self.jobs.get(job_id)
         before, after = "" if job is None else job.status, body["status"]
         may_move = before in _LEAVES.get(kind, {"in_progress"}) and after in _ENTERS[kind]
+        may_move &= kind != "job.requeued" or before in {*TERMINAL, after}
         check(may_move, "I12 no such transition", job_id, kind, before, after)
         if job is None:
             job = self.jobs[job_id] = FoldedJob(body)
@@ -319,7 +331,7 @@ class Fold:
             check(number == job.numbered + 1, "I4 an attempt's number", body, job.numbered)
             job.numbered = number
             self._spend(kind, job, body)
-        elif kind == "job.requeued" and before != "pending":
+        elif kind == "job.requeued" and before in TERMINAL:
             job.spent, job.crashes, job.losses, job.first_attempt = 0, 0, 0, number + 1
             job.retried += 1
 
@@ -356,10 +368,16 @@ class Fold:
             self._waits_until(job, body["run_at_ms"] if body["run_at_ms"] > at_ms else None)
         elif is_function(body["type"]) and kind == "job.reclaimed":
             self._waits_until(job, at_ms)  # no event tells which of its retries this is
+        elif kind == "job.requeued" and body["run_at_ms"] > at_ms:
+            self._waits_until(job, body["run_at_ms"])  # replaced
         elif kind in ("job.started", "job.requeued"):
             self._waits_until(job, None)
         elif kind == "job.snoozed":
             self._waits_until(job, None if body["status"] == "blocked" else body["run_at_ms"])
+        elif kind == "job.retrying" and body["error"]["type"] == RETRY_ON:
+            waits_ms, asked_ms = body["run_at_ms"] - at_ms, int(body["error"]["message"])
+            check(waits_ms == asked_ms, "I33 not the wait of its error", body, waits_ms)
+            self._waits_until(job, body["run_at_ms"])
         elif kind in ("job.retrying", "job.reclaimed"):
             error = body["error"]["type"]
             is_first_crash = error in _IS_CRASH and job.crashes == 1
@@ -380,7 +398,9 @@ class Fold:
     def _start(self, at_ms: int, job_id: int, job: FoldedJob, body: dict[str, Any]) -> None:
         """Not before its time, by a wall clock that may have been set back since."""
         queue = body["queue"]
-        check(queue not in self.paused, "a job of a paused queue started", job_id)
+        began_before = not self.has_one_writer and self.paused.get(queue) == at_ms
+        is_open = queue not in self.paused or began_before
+        check(is_open, "a job of a paused queue started", job_id)
         if job.due_ms is not None:
             peaks = [wall for seq, wall in self.wall_peaks if seq >= job.waits_since_seq]
             latest = max([at_ms, *peaks]) + self.clock_error_ms

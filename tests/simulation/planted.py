@@ -20,6 +20,8 @@ from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.verbs import ended_leases
 from orpheus.shared.storage.verbs import leases as leases_module
+from orpheus.shared.storage.verbs.due_jobs import DueJob
+from orpheus.shared.storage.verbs.ended_leases import Ended
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.leases import Leases
 from orpheus.shared.storage.verbs.schedules import Schedules
@@ -335,6 +337,58 @@ def children_of_a_cancelled_function_forgotten(patch: pytest.MonkeyPatch, world:
     rewrite(patch, "dependencies.sql", "child = 'own'", "child = 'none'", *queries)
 
 
+def expiry_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(DueJob, "is_expired", lambda self, now_ms: False)
+
+
+def started_jobs_expire(patch: pytest.MonkeyPatch, world: World) -> None:
+    queries = ("any-expired", "expired")
+    rewrite(patch, "jobs.sql", "INDEXED BY jobs_expiring", "", *queries)
+    old, new = "attempt = 0", "status <> 'in_progress'"
+    rewrite(patch, "jobs.sql", old, new, *queries, "expire-job")
+
+
+def keys_free_at_the_end(patch: pytest.MonkeyPatch, world: World) -> None:
+    old, new = "unique_until_ms > ?", "unique_until_ms < 0 * ?"
+    rewrite(patch, "jobs.sql", old, new, "holders-of-unique-keys")
+
+
+def started_jobs_replaced(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "jobs.sql", "AND attempt = 0", "", "replace-job")
+
+
+def first_payload_kept(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "jobs.sql", "payload = ?", "payload = coalesce(payload, ?)", "replace-job")
+
+
+def key_of_a_replaced_job_not_looked_at(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(
+        patch,
+        "jobs.sql",
+        "RETURNING queue, concurrency_key",
+        "RETURNING queue, NULL",
+        "replace-job",
+    )
+
+
+def retention_not_waited_for(patch: pytest.MonkeyPatch, world: World) -> None:
+    old, new = "AND finished_at_ms + retention_ms < ?3", "AND finished_at_ms < ?3"
+    rewrite(patch, "retention.sql", old, new, "expired-with-retention")
+    rewrite(patch, "retention.sql", "coalesce(jobs.retention_ms, 0)", "0", "lock-expired")
+
+
+def jobs_deleted_with_their_keys(patch: pytest.MonkeyPatch, world: World) -> None:
+    old, new = "unique_until_ms <= ?1", "?1 > 0"
+    rewrite(patch, "retention.sql", old, new, "expired-with-retention")
+
+
+def waits_of_errors_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
+    of = Ended.of.__func__  # type: ignore[attr-defined]
+    patch.setattr(
+        Ended, "of", classmethod(lambda cls, report: of(cls, report._replace(retry_ms=None)))
+    )
+
+
 OF_FUNCTIONS: dict[str, tuple[Plant, str]] = {
     "a step kept without a token": (step_kept_without_a_token, "I5 a step was kept"),
     "a signal lost before the wait": (signal_lost_before_the_wait, "I24"),
@@ -374,12 +428,12 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "an error after a lease": (failing_after_a_lease, "a worker does not hold a lease of its own"),
     "cells ignored at expiry": (cells_ignored_at_expiry, "P7"),
     "cells ignored after a reboot": (cells_ignored_after_a_reboot, "P7"),
-    "clock read before the lock": (clock_read_before_the_lock, "P3|I5"),
+    "clock read before the lock": (clock_read_before_the_lock, "P3|I5|P8"),
     "losses uncounted": (losses_uncounted, "I7|I8|I18"),
     "keys not looked at": (keys_not_looked_at, "I21 parked|I9 a smaller eligible job"),
     "limits of keys ignored": (
         limits_of_keys_ignored,
-        "more jobs of a key are leased|why: another job is leased next",
+        "more jobs of a key are leased|too many jobs of a key run|why: another job is leased next",
     ),
     "quarantined types leased": (
         quarantined_types_leased,
@@ -387,17 +441,27 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     ),
     "held jobs forgotten": (held_jobs_forgotten, "I22|I18 not drained"),
     "tokens of keys not spent": (tokens_of_keys_not_spent, "more starts than a key's rate"),
+    "expiry ignored": (expiry_ignored, "I30 an expired job started"),
+    "started jobs expire": (started_jobs_expire, "I30 a job that has started expired"),
+    "keys free at the end": (keys_free_at_the_end, "I29 a second job"),
+    "started jobs replaced": (started_jobs_replaced, "I31"),
+    "first payload kept": (first_payload_kept, "I31 replaced, or not"),
+    "key of a replaced job not looked at": (key_of_a_replaced_job_not_looked_at, "I21 parked"),
+    "retention not waited for": (retention_not_waited_for, "I32 deleted too early"),
+    "jobs deleted with their keys": (jobs_deleted_with_their_keys, "I32 deleted too early"),
+    "waits of errors ignored": (waits_of_errors_ignored, "I33"),
     **OF_FUNCTIONS,
 }
 FIRST_SEEDS = {
-    "late finish accepted": 48,
-    "notify before commit": 63,
-    "keys not looked at": 56,
-    "limits of keys ignored": 140,
-    "late renewal of anything": 57,
-    "quarantined types leased": 29,
-    "held jobs forgotten": 34,
-    "a step kept without a token": 46,
+    "late finish accepted": 1,
+    "notify before commit": 1,
+    "tokens of keys not spent": 15,
+    "limits of keys ignored": 106,
+    "late renewal of anything": 113,
+    "quarantined types leased": 122,
+    "held jobs forgotten": 122,
+    "a step kept without a token": 32,
+    "children made again": 38,
     "a signal lost before the wait": 11,
     "children of a cancelled function forgotten": 85,
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from orpheus.shared.domain.steps import NewSignal
 from orpheus.shared.errors import StorageError
+from orpheus.shared.storage.verbs.retention import Retention
 from tests.simulation import functions, invariants
 from tests.simulation.clients import (
     MOST_OF_A_KEY,
@@ -16,6 +17,7 @@ from tests.simulation.clients import (
 )
 from tests.simulation.engine import Faults, Simulation, Steps, Violation, Wait, draw_faults
 from tests.simulation.histories import LIVE, ClientLog, EffectLog, Fold, check
+from tests.simulation.options import NOTHING_BUT_OWN, OptionsLog
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.whys import why_tells_what_is_leased_next
 from tests.simulation.world import POOLS, Tables, World
@@ -50,7 +52,8 @@ class Schedule:
         self.faults = faults or draw_faults(chance, has_one_clock=world.has_one_clock)
         self.clients = ClientLog()
         self.effects = EffectLog(world.clock)
-        self.fold = Fold(world.clock)
+        self.fold = Fold(world.clock, has_one_writer=world.has_one_writer)
+        self.options = OptionsLog()
         self.simulation = Simulation(world, seed, self.faults, self.look)
         self.simulation.on_wall_back = self._wall_back
         self.supervisor = Supervisor(
@@ -126,6 +129,7 @@ class Schedule:
         )
         for row in rows:
             self.fold.take(*row)
+        self.options.look(self.world, self.fold, self.clients, rows)
         if rows:
             with self.world.tables() as tables:
                 for invariant in invariants.CHEAP:
@@ -181,6 +185,11 @@ class Schedule:
             if self.functions is not None:
                 self.functions.look(tables, self.fold)
                 functions.children_are_there_once(tables, self.fold, self.functions)
+        retention = Retention(self.world.stores["supervisor"]._database)
+        while retention.step(NOTHING_BUT_OWN):
+            pass
+        self.look()
+        self.options.nothing_is_left(self.fold)
         problems = self.world.stores["api"].maintenance.verify()
         check(not problems, "db verify finds what is not so", problems)
         if self._has_watcher:

@@ -10,10 +10,12 @@ from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import LeaseHolder, Store
+from orpheus.shared.storage.verbs.retention import Retention
 from tests.simulation.concurrent_workers import ConcurrentWorker
 from tests.simulation.engine import Actor, Simulation, Steps, Wait
 from tests.simulation.functions import FunctionLog, no_wait_is_overdue
 from tests.simulation.histories import EffectLog, Run, check
+from tests.simulation.options import NOTHING_BUT_OWN, OVERDUE
 from tests.simulation.workers import Life, Worker
 
 _TURN_MS = 1_000
@@ -29,6 +31,7 @@ _LEASED = "SELECT id, lease_token FROM jobs WHERE status = 'in_progress'"
 _LEASED_BY = "SELECT id, lease_token, lease_incarnation FROM jobs WHERE status = 'in_progress'"
 _OUTCOME = "SELECT outcome, error_type FROM attempts WHERE job_id = ? AND lease_token = ?"
 _TO_BE_CANCELLED = "SELECT id FROM jobs WHERE cancel_requested = 1"
+_DAY_MS = 86_400_000
 _NEVER_WRITTEN = CellState(0, running=False)
 
 
@@ -73,6 +76,7 @@ class Supervisor:
     # What it does
 
     def steps(self) -> Steps:
+        retention = Retention(self._store._database)
         while True:
             try:
                 self._void_other_boots()
@@ -90,7 +94,8 @@ class Supervisor:
                     self._reclaim()
                 self._store.schedules.correct_ticks()
                 self._store.schedules.fire_due(_job_of_tick)
-                goes_on = self._store.dependencies.continue_cascades()
+                goes_on = self._cancel_expired() | self._retain(retention)
+                goes_on |= self._store.dependencies.continue_cascades()
                 goes_on |= self._store.keys.continue_sweep()
                 goes_on |= self._store.quarantines.continue_releases()
                 if self.functions is not None:
@@ -101,6 +106,20 @@ class Supervisor:
             self._start_missing()
             self._see_to_the_living()
             yield Wait(0 if goes_on else _TURN_MS)
+
+    def _cancel_expired(self) -> bool:
+        undisturbed = self._simulation.undisturbed()
+        if self._store.jobs.cancel_expired():
+            return True
+        if undisturbed():
+            rows = self._simulation.world.look(OVERDUE, self._store.clock.wall_ms())
+            check(not rows, "I30 an expired job was left", rows)
+        return False
+
+    def _retain(self, retention: Retention) -> bool:
+        # With a clock that is days ahead, it would delete answers that clients may ask for again.
+        is_right = abs(self._simulation.clock.wall_offset_ms) < _DAY_MS
+        return is_right and retention.step(NOTHING_BUT_OWN)
 
     def _wake_functions(self) -> bool:
         goes_on = self._store.signals.continue_wakes()
@@ -225,7 +244,7 @@ class Supervisor:
                 self._lives.remove(life)
             elif life.hangs:
                 self._simulation.kill(life.actor)
-            elif self._simulation.faults.stop and self._chance.random() < 0.03:
+            elif self._simulation.faults.stop and self._chance.random() < 0.08:
                 life.is_draining = True
 
 

@@ -14,6 +14,7 @@ from orpheus.shared.explain.reasons import of_job
 from orpheus.shared.storage import Store
 from tests.explained import DEAD_AFTER_S, worker
 from tests.simulation.histories import check
+from tests.simulation.options import OVERDUE
 from tests.simulation.world import World
 
 _NOBODY = Holder("pool-1", "onlooker", 1)
@@ -55,6 +56,8 @@ def why_tells_what_is_leased_next(world: World) -> None:
     store = world.onlooker
     if world.look("SELECT 1 FROM queues WHERE sweep_after IS NOT NULL") or store.keys.opened():
         return  # whose key has room is not known to leases either, before they look at it
+    if world.look(OVERDUE, store.clock.wall_ms()):
+        return  # a lease meets these first and takes nothing
     ids = [id for (id,) in world.look(_WAITING)]
     runs = told_of(store, facts_of(store, ("*",), 1), ids, 1)
     try:

@@ -7,7 +7,7 @@ out from the rows as they were before it.
 
 import json
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,12 +20,14 @@ from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from tests.simulation.engine import Actor, Crashed, Simulation, Steps, Wait
 from tests.simulation.functions import SIGNAL, Function, FunctionLog
-from tests.simulation.histories import PERMANENT, EffectLog, Run, check
+from tests.simulation.histories import PERMANENT, RETRY_ON, EffectLog, Run, check
+from tests.simulation.options import OVERDUE
 from tests.simulation.quarantines import nothing_is_quarantined_of
 from tests.simulation.world import POOLS
 
 _RETRY_DATABASE_MS = 50  # far more often than a process takes to recover from a stall
 _RETRY_RENEWAL_MS = 50
+_AFTER_OTHERS_MS = 50
 
 
 @dataclass(eq=False, slots=True)
@@ -81,6 +83,8 @@ class Worker:
         self._ahead: deque[Lease] = deque()
         self._unreported: list[Finished] = []
         self._is_idle = True
+        self._was_contended = False
+        """The last lease gave nothing, but there may be work behind what it met."""
         self._tends_again = False
         self._waits: dict[int, Suspension] = {}
         """What the functions of ended attempts wait for, by token."""
@@ -103,7 +107,7 @@ class Worker:
                 return
             else:
                 self._is_idle = True
-                yield Wait(self._sleep_ms(), self._bell)
+                yield self._sleep()
                 self._bell.drain()
 
     def _check_leases(self) -> None:
@@ -122,6 +126,12 @@ class Worker:
         )
         lost = {row[0] for row in rows} - held
         check(not lost, "a worker does not hold a lease of its own", lost)
+
+    def _sleep(self) -> Wait:
+        if self._was_contended:
+            self._was_contended = False
+            return Wait(_AFTER_OTHERS_MS)
+        return Wait(self._sleep_ms(), self._bell)
 
     def _sleep_ms(self) -> int:
         due_ms = self._store.leases.next_due_ms()
@@ -212,6 +222,11 @@ class Worker:
         return self._chance.randint(1, self._most_ahead)
 
     def _lease(self, limit: int) -> list[Lease]:
+        leases = self._take(limit)
+        self._was_contended = not leases and self._store.leases.was_contended
+        return leases
+
+    def _take(self, limit: int) -> list[Lease]:
         ttl_ms = self._simulation.timing.ttl_ms
         return self._store.leases.lease(self._holder, self._queues, limit, ttl_ms)
 
@@ -219,28 +234,36 @@ class Worker:
         limit, undisturbed = self._limit(), self._simulation.undisturbed()
         leases = self._lease(limit)
         if undisturbed():
-            self._check_order(leases, limit)
+            self._check_order(leases, limit, undisturbed)
         return leases
 
-    def _check_order(self, leases: Sequence[Lease], limit: int) -> None:
+    def _check_order(
+        self, leases: Sequence[Lease], limit: int, undisturbed: Callable[[], bool]
+    ) -> None:
         """I9: what was taken is in order, and no smaller eligible job was left standing."""
         taken = {lease.job_id for lease in leases}
         nothing_is_quarantined_of(self._store, taken)
         ranks = self._ranks(taken)
         order = [ranks[lease.job_id] for lease in leases]
         check(order == sorted(order), "I9 not in order", order)
+        overdue = self._store._database.all(OVERDUE, self._store.clock.wall_ms())
+        expired = [ranks.pop(job_id) for (job_id,) in overdue if job_id in ranks]
         closed, rated = self._restricted_queues()
         full, unsure = self._full_keys()
+        if not undisturbed():
+            return  # another has submitted jobs while these were read
         for job_id, rank in ranks.items():
             serves = rank.queue in self._queues or "*" in self._queues
             if job_id in taken or not serves:
                 continue
-            if rank[3:] in full or rank.queue in unsure:
+            in_the_way = [one for one in expired if one < rank]
+            if rank[3:] in full or rank.queue in unsure | {one.queue for one in in_the_way}:
                 continue
             later = [one for one in order if one > rank and one.queue == rank.queue]
             check(not later, "I9 a smaller job of the queue was passed over", rank, later)
             if rank.queue not in closed | rated:
-                is_next = len(leases) == limit and order[-1] < rank
+                met = len(leases) + len(in_the_way)
+                is_next = met >= limit and all(one < rank for one in order)
                 check(is_next, "I9 a smaller eligible job was passed over", rank, order, limit)
 
     def _ranks(self, taken: set[int]) -> dict[int, _Rank]:
@@ -429,6 +452,9 @@ def finished_as(lease: Lease, ending: Ending, payload: dict[str, Any]) -> Finish
         return Finished(lease, ending, snooze_ms=1_500)
     if ending is Ending.FAILED_PERMANENTLY:
         return Finished(lease, ending, error=JobError(PERMANENT, "never"))
+    if ending is Ending.FAILED and "retry_ms" in payload:
+        retry_ms = payload["retry_ms"]
+        return Finished(lease, ending, error=JobError(RETRY_ON, str(retry_ms)), retry_ms=retry_ms)
     if ending in (Ending.FAILED, Ending.TIMED_OUT):
         return Finished(lease, ending, error=JobError("ValueError", "not now"))
     return Finished(lease, ending)

@@ -181,11 +181,14 @@ WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 
 -- name: retry-job
 -- Leaves failed or cancelled for pending, or for blocked if jobs it depends on are live. It gets all
--- its retries again; attempts keep their numbers.
+-- its retries again; attempts keep their numbers. The error of a job that never started (that it
+-- expired) is no longer true.
 UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = ?4,
     waits_for = ?1, failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
     run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL,
-    expires_ms = NULL
+    expires_ms = NULL,
+    error_type = CASE WHEN attempt > 0 THEN error_type END,
+    error_message = CASE WHEN attempt > 0 THEN error_message END
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now

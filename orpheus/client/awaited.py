@@ -275,7 +275,7 @@ class AsyncClient:
         *,
         logs: bool = True,
     ) -> AsyncIterator[Followed]:
-        """Iterate over the job's events, progress and log lines, until it has ended: `async for`.
+        """Iterate over the job's events, progress and log lines, until it has ended.
 
         The events and lines that there are already come first; each comes once. Of the progress,
         only the newest comes, as `orpheus.client.Progress`. What is new comes at most half a second

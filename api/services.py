@@ -21,6 +21,7 @@ from orpheus.api.http.auth import Key
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
+from orpheus.shared.domain.hidden import NOTHING_HIDDEN, Hidden
 from orpheus.shared.explain.answers import counts_of
 from orpheus.shared.explain.facts import Facts, read
 from orpheus.shared.messages.job_types import job_type_of
@@ -47,16 +48,23 @@ class TypesCache:
         self._readers = readers
         self._types: dict[str, TypeRow] = {}
         self._read_at_s = float("-inf")
+        self.hidden = NOTHING_HIDDEN
+        """Which fields of their jobs are hidden, as of when they were read."""
 
     async def with_names(self, names: Iterable[object]) -> dict[str, TypeRow]:
         """Return every type by name, read again if one of `names` is not known."""
         loop = asyncio.get_running_loop()
         is_fresh = loop.time() - self._read_at_s < _TYPES_FRESH_S
         if not is_fresh or not all(name in self._types for name in names):
-            rows = await self._readers.read(lambda store: store.types.all())
+            rows, self.hidden = await self._readers.read(_types_and_rules)
             self._types = {row.name: row for row in rows}
             self._read_at_s = loop.time()
         return self._types
+
+
+def _types_and_rules(store: Store) -> tuple[list[TypeRow], Hidden]:
+    with store.snapshot():
+        return store.types.all(), store.hidden.rules()
 
 
 class Condition(msgspec.Struct, frozen=True):

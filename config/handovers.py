@@ -46,6 +46,7 @@ def for_storage(settings: "Settings") -> StorageSettings:
         quarantine_after=settings.jobs.quarantine_after,
         state_dir=settings.database.state_dir,
         listen_url=settings.database.listen_url,
+        hide=settings.privacy.hide,
     )
 
 
@@ -159,6 +160,7 @@ def for_database(settings: "Settings") -> StoredSettings:
             signals_s=settings.retention.signals,
         ),
         alerts=tuple(_alert(alert) for alert in settings.alerts),
+        hide=settings.privacy.hide,
         beat_timeout_s=settings.heartbeats.timeout,
     )
 

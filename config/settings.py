@@ -34,6 +34,7 @@ from orpheus.config.values import (
     Function,
     Glob,
     HeaderName,
+    HiddenPath,
     HostName,
     Integer,
     ListenUrl,
@@ -342,6 +343,12 @@ class Retention(Table):
     signals: Seconds = 7 * 86_400
 
 
+class Privacy(Table):
+    """Which fields of jobs of all types nobody sees but the job."""
+
+    hide: tuple[HiddenPath, ...] = ()
+
+
 class Logging(Table):
     """What is logged, and in which form."""
 
@@ -357,7 +364,8 @@ class Otel(Table):
 
 
 _TABLES = [
-    "database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging", "otel",
+    "database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "privacy",
+    "logging", "otel",
 ]  # fmt: skip
 
 
@@ -380,6 +388,7 @@ class Settings(Table):
     alerts: tuple[Alert, ...] = ()
     outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Field(default_factory=Retention)
+    privacy: Privacy = Field(default_factory=Privacy)
     logging: Logging = Field(default_factory=Logging)
     otel: Otel = Field(default_factory=Otel)
     _sources: Sources = PrivateAttr(default_factory=Sources)

@@ -1,11 +1,12 @@
 """Show settings with their secrets masked.
 
 Secrets are everything in an `env`, the URL of a database that has a password, the URL of a check
-that has a query, the webhook and the payload of an alert, and everything that the settings do not
-know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name them.
+that has a query, the webhook and the payload of an alert, what `[privacy] hide` names in the
+payload of a schedule, and everything that the settings do not know: a mistyped `enw` has the same
+secrets in it. Keys are shown, so that a problem can name them.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, get_origin
 
 from msgspec import Struct
@@ -13,8 +14,8 @@ from msgspec import Struct
 from orpheus.config.problems import KeyPath, dotted, table_in
 from orpheus.config.settings import Alert, Alive, Database, Outbox, Ready, Settings
 from orpheus.config.sources import leaves
+from orpheus.shared.domain.hidden import MASK, Path, below, rules_of
 from orpheus.shared.messages.configuration import Setting
-from orpheus.shared.operations.configuration import MASK
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -46,6 +47,32 @@ class Secret(Struct, frozen=True):
 def secrets_in(tables: MutableMapping[str, Any]) -> Iterator[Secret]:
     """Yield every secret of a parsed TOML text."""
     yield from _in_table(tables, Settings, ())
+    schedules, paths = tables.get("schedules"), _hidden_paths(tables)
+    for schedule in schedules if schedules and _is_list_of_tables(schedules) else ():
+        path = ("schedules", str(schedule.get("name")), "payload")
+        yield from _hidden_in(schedule.get("payload"), paths, path)
+
+
+def _hidden_paths(tables: Mapping[str, Any]) -> Sequence[Path]:
+    """Return the paths of payloads in `[privacy] hide`; none if it is not valid."""
+    try:
+        return rules_of(" ".join(tables["privacy"]["hide"])).payload
+    except (LookupError, ValueError, TypeError):
+        return ()
+
+
+def _hidden_in(payload: Any, paths: Sequence[Path], path: KeyPath) -> Iterator[Secret]:
+    keys: Iterable[Any] = ()
+    if isinstance(payload, MutableMapping):
+        keys = list(payload)
+    elif isinstance(payload, list):
+        keys = range(len(payload))
+    for key in keys:
+        inside, here = below(paths, str(key)), (*path, str(key))
+        if () in inside:
+            yield from _all_of(payload, key, here)
+        else:
+            yield from _hidden_in(payload[key], inside, here)
 
 
 def _in_table(

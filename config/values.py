@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.types import Strict
 
 from orpheus.shared.domain.access import GLOB, GLOB_RULE
+from orpheus.shared.domain.hidden import parse_rule
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE, PRIORITIES
 from orpheus.shared.domain.programs import INSTANCE
 from orpheus.shared.domain.schedules import problem_of_cron, problem_of_timezone
@@ -112,6 +113,11 @@ def _network(text: str) -> str:
     return text
 
 
+def _hidden_path(text: str) -> str:
+    parse_rule(text)
+    return text
+
+
 def _check_url(text: str) -> str:
     try:
         url = urlsplit(text.replace(INSTANCE, "1"))
@@ -202,6 +208,7 @@ ListenUrl = Annotated[
     ),
 ]
 CheckUrl = Annotated[str, AfterValidator(_check_url)]
+HiddenPath = Annotated[str, AfterValidator(_hidden_path)]
 WebhookUrl = Annotated[
     str,
     _without(url_problem),  # it does not quote the URL: there may be a token in it

@@ -46,7 +46,7 @@ def _configure(store: Store) -> None:
     store.types.replace(
         [
             TypeRow("noop", '{"type":"object"}', None, None, None, ODD_TEXT),
-            TypeRow("odd", "{}", 5, 30.5, "mail", "", 0.1, 2.5, 600.0, 0.1),
+            TypeRow("odd", "{}", 5, 30.5, "mail", "", 0.1, 2.5, 600.0, 0.1, hide="payload.a"),
         ]
     )
     store.queues.configure(

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
+from orpheus.shared.domain.hidden import hidden_by
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
@@ -155,6 +156,9 @@ class _Worker(msgspec.Struct):
             if loaded is None:
                 return ExitCode.CONFIGURATION
             types, around = loaded
+            self.held.hidden = hidden_by(
+                settings.storage.hide, {name: kind.hide for name, kind in types.items()}
+            )
             alone = _described(settings, types) if control.is_alone else None
             build = settings.build if alone is None else self._take_over(alone, began_ms, renewal)
             loaded_versions |= _retry(control, lambda: store.types.versions_of(build))

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from orpheus.shared.domain.hidden import MASK
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import (
     LARGEST_ID,
@@ -36,7 +37,7 @@ from orpheus.shared.durations import LONGEST_S, parse_duration_s
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
 from orpheus.shared.job_types.request import conflicts
 from orpheus.shared.moments import parse_time_ms
-from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
+from orpheus.shared.operations.configuration import LONGEST_TEXT
 from orpheus.shared.storage import BulkAction
 
 MOST_CHOSEN = 10_000

@@ -35,8 +35,13 @@ async def send_signal(request: Request) -> Response:
     given = read_body(request, SendSignal)
     new = new_signal(given.name, given.key, encode(given.payload).decode())
     new = new._replace(replaces=given.replace)
-    signal, is_new = await services_of(request).writer.write(lambda store: store.signals.send(new))
-    return json_response(signal_of(signal, is_new=is_new), 201 if is_new else 200)
+
+    def send(store: Store) -> Signal:
+        signal, is_new = store.signals.send(new)
+        return signal_of(signal, store.hidden.rules(), is_new=is_new)
+
+    sent = await services_of(request).writer.write(send)
+    return json_response(sent, 201 if sent.is_new else 200)
 
 
 @router.get("/jobs/{job_id}/steps", responses=answers(JobSteps) | problems(404))
@@ -51,6 +56,7 @@ async def get_steps(request: Request, job_id: JobId) -> Response:
         with store.snapshot():
             store.jobs.get(number)  # an unknown job is a 404
             rows, most_chars = store.steps.shown(number)
-        return json_response(steps_of(rows, most_chars))
+            rules = store.hidden.of_job(number)
+        return json_response(steps_of(rows, most_chars, rules))
 
     return await services_of(request).readers.read(read)

@@ -17,6 +17,7 @@ from starlette.types import Scope
 from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.http.scope import caller_of
 from orpheus.api.services import Services
+from orpheus.shared.domain.hidden import masked
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import KeptAnswer, Store
 
@@ -24,6 +25,12 @@ T = TypeVar("T")
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
+
+
+class _Answer(msgspec.Struct):
+    """An answer that was kept: of a job, or of a batch, which has no type."""
+
+    type: str = ""
 
 
 class Idempotency(msgspec.Struct, frozen=True):
@@ -42,10 +49,12 @@ class Idempotency(msgspec.Struct, frozen=True):
             return None
         if kept.request_hash != self.request_hash:
             raise _refused("was sent with another request in the last 24 hours")
+        rules = store.hidden.rules().of(msgspec.json.decode(kept.body, type=_Answer).type)
+        body = masked(kept.body, rules.whole)  # it may be older than the rules
         headers = {"Idempotent-Replayed": "true"}
         if kept.location is not None:
             headers["Location"] = kept.location
-        return Response(kept.body, kept.status, headers, media_type="application/json")
+        return Response(body, kept.status, headers, media_type="application/json")
 
     def keep(self, store: Store, answer: Response) -> Response:
         """Store `answer` for later requests and return it. Call it in the job's transaction."""

@@ -48,8 +48,13 @@ _ANSWERS = answers(ListedJob) | _PROBLEMS
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job: at once if it waits (200), else its worker is asked to stop (202)."""
-    job, at_once = await _change(request, job_id, lambda store: store.jobs.cancel)
-    return json_response(listed_job_of(job), 200 if at_once else 202)
+
+    def cancel(store: Store, number: int, actor: Actor) -> tuple[ListedJob, bool]:
+        job, at_once = store.jobs.cancel(number, actor)
+        return listed_job_of(job, store.hidden.rules()), at_once
+
+    job, at_once = await _change(request, job_id, cancel)
+    return json_response(job, 200 if at_once else 202)
 
 
 @router.post(
@@ -62,17 +67,22 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     """
     given = validate(RetryJob, optional_json_body(request.scope))
     number, actor = parse_job_id(job_id), audit_actor(request, given)
-    job = await services_of(request).writer.write(
-        lambda store: store.jobs.retry(number, actor, given.from_step)
-    )
-    return json_response(listed_job_of(job))
+
+    def retry(store: Store) -> ListedJob:
+        job = store.jobs.retry(number, actor, given.from_step)
+        return listed_job_of(job, store.hidden.rules())
+
+    return json_response(await services_of(request).writer.write(retry))
 
 
 @router.post("/jobs/{job_id}/run", responses=_ANSWERS, openapi_extra=REASON)
 async def run_job(request: Request, job_id: JobId) -> Response:
     """Make a pending job due now, whatever time it waits for."""
-    job = await _change(request, job_id, lambda store: store.jobs.run_now)
-    return json_response(listed_job_of(job))
+
+    def run(store: Store, number: int, actor: Actor) -> ListedJob:
+        return listed_job_of(store.jobs.run_now(number, actor), store.hidden.rules())
+
+    return json_response(await _change(request, job_id, run))
 
 
 @router.delete(
@@ -92,12 +102,10 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     return Response(status_code=204)
 
 
-async def _change(
-    request: Request, job_id: str, change: Callable[[Store], Callable[[int, Actor], T]]
-) -> T:
-    """Return what a verb of the store returns for the job and who has sent the request."""
+async def _change(request: Request, job_id: str, change: Callable[[Store, int, Actor], T]) -> T:
+    """Return what `change` returns for the job and who has sent the request."""
     number, actor = parse_job_id(job_id), audit_actor(request)
-    return await services_of(request).writer.write(lambda store: change(store)(number, actor))
+    return await services_of(request).writer.write(lambda store: change(store, number, actor))
 
 
 @router.post(

@@ -1,6 +1,7 @@
 """Jobs: submit, list, read."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -33,6 +34,7 @@ from orpheus.api.services import Services, read_facts, services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.graph import without
+from orpheus.shared.domain.hidden import Hidden
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.explain.answers import why_of
@@ -100,11 +102,10 @@ async def submit_job(request: Request) -> Response:
             new = new._replace(traceparent=traceparent)
         if sight is not None:
             return await _submit_within(services, sight, idempotency, new)
+        answer = partial(_submitted, services.types.hidden)
         if idempotency is None:
-            return _submitted(await services.writer.write_with_others(_submit_each, new))
-        return await write_once(
-            services, idempotency, lambda store: store.jobs.submit(new), _submitted
-        )
+            return answer(await services.writer.write_with_others(_submit_each, new))
+        return await write_once(services, idempotency, lambda store: store.jobs.submit(new), answer)
 
 
 async def _submit_within(
@@ -116,17 +117,18 @@ async def _submit_within(
         submission.refuse_unseen(store, sight, [new])
         return store.jobs.submit(new)
 
-    return await write_once(services, idempotency, submit, _submitted)
+    answer = partial(_submitted, services.types.hidden)
+    return await write_once(services, idempotency, submit, answer)
 
 
 def _submit_each(store: Store, new: list[jobs.NewJob]) -> list[Submitted]:
     return store.jobs.submit_each(new)
 
 
-def _submitted(submitted: Submitted) -> Response:
+def _submitted(hidden: Hidden, submitted: Submitted) -> Response:
     job = submitted.job
     status = 201 if submitted.created else 200
-    return json_response(listed_job_of(job), status, {"Location": f"/jobs/{job.id}"})
+    return json_response(listed_job_of(job, hidden), status, {"Location": f"/jobs/{job.id}"})
 
 
 @router.post(
@@ -174,7 +176,9 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     sight = sight_of(request.scope)
     at = decode_cursor(query.cursor, _LISTS[order], len(JobCursor._fields))
     preview_chars, message_of = (
-        (_PREVIEW_CHARS, job_preview_of) if query.preview else (None, listed_job_of)
+        (_PREVIEW_CHARS, partial(job_preview_of, chars=_PREVIEW_CHARS))
+        if query.preview
+        else (None, listed_job_of)
     )
 
     def read(store: Store) -> Response:
@@ -195,13 +199,14 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 counted = store.lists.total(matching, Budget(_TOTAL_S), order=order)
                 total = Total(counted.value, "eq" if counted.exact else "gte")
             by_status = _by_status(store, matching) if query.by_status else None
+            hidden = store.hidden.rules()
             quarantined = [
                 quarantine.type
                 for quarantine in store.quarantines.all()
                 if sight is None or sight.sees_type(quarantine.type)
             ]
         page = JobPage(
-            items=[message_of(job) for job in found.jobs],
+            items=[message_of(job, hidden) for job in found.jobs],
             next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
             total=total,
             by_status=by_status,
@@ -238,7 +243,8 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
     def read(store: Store) -> Response:
         with store.snapshot():
             found, attempts = store.jobs.get(number), store.jobs.attempts(number)
-            job = job_of(found, attempts, has_steps=store.steps.any(number))
+            hidden, has_steps = store.hidden.rules(), store.steps.any(number)
+            job = job_of(found, attempts, hidden, has_steps=has_steps)
         return json_response(job)
 
     if not query.wait:
@@ -285,7 +291,8 @@ async def get_logs(
         with store.snapshot():
             store.jobs.get(number)  # an unknown job is a 404, not an empty log
             lines = store.logs.after(number, query.after, query.limit)
-        return json_response(LogLines([log_line_of(line) for line in lines]))
+            rules = store.hidden.of_job(number)
+        return json_response(LogLines([log_line_of(line, rules) for line in lines]))
 
     return await services_of(request).readers.read(read)
 

@@ -9,7 +9,6 @@ from orpheus.api.http.calls import REASON, Name, audit_actor, json_response, rea
 from orpheus.api.http.problems import Refusal
 from orpheus.api.http.scope import sight_of
 from orpheus.api.services import services_of
-from orpheus.shared.domain import jobs
 from orpheus.shared.domain.access import Scope
 from orpheus.shared.messages.jobs import ListedJob, listed_job_of
 from orpheus.shared.messages.schedules import Schedule, Schedules, schedule_of, schedules_of
@@ -94,12 +93,13 @@ async def run_schedule(request: Request, name: Name) -> Response:
     """Submit the schedule's job now; its own times stay as they are."""
     services, actor = services_of(request), audit_actor(request)
 
-    def run(store: Store) -> jobs.Job:
+    def run(store: Store) -> ListedJob:
         make_job = schedules.job_maker(store, services.options.defaults)
-        return store.jobs.get(operator_actions.run_schedule(store, actor, name, make_job))
+        job = store.jobs.get(operator_actions.run_schedule(store, actor, name, make_job))
+        return listed_job_of(job, store.hidden.rules())
 
     job = await services.writer.write(run)
-    return json_response(listed_job_of(job), 201, {"Location": f"/jobs/{job.id}"})
+    return json_response(job, 201, {"Location": f"/jobs/{job.id}"})
 
 
 @router.post("/schedules/{name}/pause", responses=_CHANGED, openapi_extra=REASON)

@@ -22,10 +22,9 @@ from orpheus.api.stream.messages import (
     event_id,
 )
 from orpheus.shared.domain.access import Scope
-from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import encode
-from orpheus.shared.messages.jobs import JobInEvent, job_in_event_of, log_line_of
+from orpheus.shared.messages.jobs import JobInEvent, LogLine, job_in_event_of, log_line_of
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")
@@ -229,7 +228,7 @@ class Listener:
         is_full = True
         while is_full:
             lines = await self._broadcaster.read(_lines_after(job_id, self._last_line_id))
-            texts = [encode(log_line_of(line)).decode() for line in lines]
+            texts = [encode(line).decode() for line in lines]
             for part in _parts(texts, str):
                 joined = ",".join(part)
                 yield Notice("log", f'{{"type":"log","job":{job_id},"lines":[{joined}]}}')
@@ -269,7 +268,14 @@ def _summary_of(job_id: int) -> Callable[[Store], JobInEvent | None]:
 
 
 def _lines_after(job_id: int, after: int) -> Callable[[Store], list[LogLine]]:
-    return lambda store: store.logs.after(job_id, after, _PAGE_LINES)
+    def read(store: Store) -> list[LogLine]:
+        lines = store.logs.after(job_id, after, _PAGE_LINES)
+        if not lines:
+            return []
+        rules = store.hidden.of_job(job_id)
+        return [log_line_of(line, rules) for line in lines]
+
+    return read
 
 
 def _parts(items: Iterable[T], text_of: Callable[[T], str]) -> Iterator[list[T]]:

@@ -14,7 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from orpheus.config.shown import secrets_in
 from orpheus.config.sources import read_toml
-from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.domain.hidden import MASK
 
 
 class CannotMask(Exception):

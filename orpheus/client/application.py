@@ -8,7 +8,7 @@ SQLAlchemy is told that a transaction has begun, else it would not commit it.
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -33,11 +33,11 @@ _WANTED = (
 class ApplicationStore:
     """Performs steps in the thread that calls, in the transaction of the connection."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, hide: Sequence[str]) -> None:
         """Perform steps on this connection. Raises TypeError if it cannot be used."""
         _refuse_other(connection, is_async=False)
         self._connection = connection
-        self._store = _StoreOfConnection(lambda value: value)
+        self._store = _StoreOfConnection(lambda value: value, hide)
 
     def perform(self, step: Use) -> Any:
         """Do the work of the step, and return its result."""
@@ -50,10 +50,11 @@ class ApplicationStore:
 class AwaitedApplicationStore:
     """Performs steps in a thread, whose statements the event loop executes."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, hide: Sequence[str]) -> None:
         """Perform steps on this connection. Raises TypeError if it cannot be used."""
         _refuse_other(connection, is_async=True)
         self._connection = connection
+        self._hide = hide
         self._store: _StoreOfConnection | None = None
 
     async def perform(self, step: Use) -> Any:
@@ -69,7 +70,7 @@ class AwaitedApplicationStore:
             return asyncio.run_coroutine_threadsafe(awaitable, loop).result()
 
         if self._store is None:
-            self._store = _StoreOfConnection(finish)
+            self._store = _StoreOfConnection(finish, self._hide)
         work = loop.run_in_executor(None, self._store.use, connection, step)
         try:
             return await asyncio.shield(work)
@@ -86,8 +87,9 @@ class AwaitedApplicationStore:
 class _StoreOfConnection:
     """The store on the connection that was used last, one call at a time."""
 
-    def __init__(self, finish: Callable[[Any], Any]) -> None:
+    def __init__(self, finish: Callable[[Any], Any], hide: Sequence[str]) -> None:
         self._finish = finish
+        self._hide = hide
         self._calls = OneAtATime("client")
         self._store: tuple[Any, Store] | None = None
 
@@ -96,7 +98,7 @@ class _StoreOfConnection:
 
     def _use(self, connection: Any, step: Use) -> Any:
         if self._store is None or self._store[0] is not connection:
-            self._store = connection, open_store_in(connection, self._finish)
+            self._store = connection, open_store_in(connection, self._finish, self._hide)
         store = self._store[1]
         with store.write(durable=True):  # a part of the transaction; reads are in it, too
             return step.work(store)

@@ -79,7 +79,8 @@ def opened(
                 "connection: a client speaks to a server or uses a connection, not both"
             )
         in_it = application.AwaitedApplicationStore if is_async else application.ApplicationStore
-        return CallsInTransaction(kept_settings(config)), in_it(connection)
+        settings = kept_settings(config)
+        return CallsInTransaction(settings), in_it(connection, settings.storage.hide)
     if url is not None:
         from orpheus.client import transport  # noqa: PLC0415 - with httpx2
         from orpheus.client.http import HttpCalls  # noqa: PLC0415 - not for the database

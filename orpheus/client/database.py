@@ -19,6 +19,7 @@ from orpheus.client.requests import batch_body, one_body, submit_span
 from orpheus.client.settings import DatabaseSettings
 from orpheus.client.steps import Pause, Steps, Use
 from orpheus.shared.domain import jobs as stored
+from orpheus.shared.domain.hidden import Hidden
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.steps import NewSignal
@@ -75,7 +76,7 @@ class DatabaseCalls:
     def _submit(self, fields: dict[str, Any], traceparent: str | None, store: Store) -> Job:
         types = _types(store, [fields["type"]])
         new = prepare_job(types, self._settings.defaults, **fields)
-        return _job(store.jobs.submit(new._replace(traceparent=traceparent)).job)
+        return _job(store, store.jobs.submit(new._replace(traceparent=traceparent)).job)
 
     def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
         """Store all jobs or none; return their ids in order."""
@@ -122,21 +123,22 @@ class DatabaseCalls:
         def read(store: Store) -> tuple[list[Job], str | None]:
             page = store.lists.page(wanted, limit, order=order, cursor=after, most_bytes=PAGE_BYTES)
             next_cursor = page.next_cursor and " ".join(map(str, page.next_cursor))
-            return [_job(job) for job in page.jobs], next_cursor
+            hidden = store.hidden.rules()
+            return [_shown(job, hidden) for job in page.jobs], next_cursor
 
         return _use(read)
 
     def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Cancel the job, or ask its worker to stop."""
-        return _use(lambda store: _job(store.jobs.cancel(job_id, _actor(reason))[0]))
+        return _use(lambda store: _job(store, store.jobs.cancel(job_id, _actor(reason))[0]))
 
     def retry(self, job_id: int, from_step: str | None, reason: str | None) -> Steps[Job]:
         """Run a failed or cancelled job again."""
-        return _use(lambda store: _job(store.jobs.retry(job_id, _actor(reason), from_step)))
+        return _use(lambda store: _job(store, store.jobs.retry(job_id, _actor(reason), from_step)))
 
     def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Make a pending job due now."""
-        return _use(lambda store: _job(store.jobs.run_now(job_id, _actor(reason))))
+        return _use(lambda store: _job(store, store.jobs.run_now(job_id, _actor(reason))))
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
@@ -147,7 +149,7 @@ class DatabaseCalls:
 
         def send(store: Store) -> Signal:
             signal, is_new = store.signals.send(new)
-            return as_decoded(signal_of(signal, is_new=is_new), Signal)
+            return as_decoded(signal_of(signal, store.hidden.rules(), is_new=is_new), Signal)
 
         return _use(send)
 
@@ -158,7 +160,8 @@ class DatabaseCalls:
             with store.snapshot():
                 store.jobs.get(job_id)
                 rows, most_chars = store.steps.shown(job_id)
-            return as_decoded(steps_of(rows, most_chars), JobSteps).items
+                rules = store.hidden.of_job(job_id)
+            return as_decoded(steps_of(rows, most_chars, rules), JobSteps).items
 
         return _use(read)
 
@@ -227,7 +230,8 @@ class DatabaseCalls:
             with store.snapshot():
                 store.jobs.get(job_id)  # an unknown job raises NotFound
                 lines = store.logs.after(job_id, after, limit)
-            return [as_decoded(log_line_of(line), LogLine) for line in lines]
+                rules = store.hidden.of_job(job_id)
+            return [as_decoded(log_line_of(line, rules), LogLine) for line in lines]
 
         return _use(read)
 
@@ -264,12 +268,16 @@ def _types(store: Store, names: Iterable[str]) -> dict[str, TypeRow]:
 def _with_attempts(store: Store, job_id: int) -> Job:
     with store.snapshot():
         job, attempts = store.jobs.get(job_id), store.jobs.attempts(job_id)
-        has_steps = store.steps.any(job_id)
-    return as_decoded(job_of(job, attempts, has_steps=has_steps), Job)
+        has_steps, hidden = store.steps.any(job_id), store.hidden.rules()
+    return as_decoded(job_of(job, attempts, hidden, has_steps=has_steps), Job)
 
 
-def _job(job: stored.Job) -> Job:
-    return as_decoded(job_of(job, ()), Job)
+def _job(store: Store, job: stored.Job) -> Job:
+    return _shown(job, store.hidden.rules())
+
+
+def _shown(job: stored.Job, hidden: Hidden) -> Job:
+    return as_decoded(job_of(job, (), hidden), Job)
 
 
 def _actor(reason: str | None) -> Actor:

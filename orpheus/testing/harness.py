@@ -80,7 +80,12 @@ class Harness:
             storage = settings.client.storage
             make_database(storage.url)
             opened = partial(
-                open_store, storage.url, durable=False, backoff=storage.backoff, clock=self._clock
+                open_store,
+                storage.url,
+                durable=False,
+                backoff=storage.backoff,
+                clock=self._clock,
+                hide=None,  # tests look at what is hidden from operators
             )
             self._store = opened()
             stack.callback(self._store.close)

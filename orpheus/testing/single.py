@@ -9,6 +9,7 @@ from typing import Any, overload
 import msgspec
 
 from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.domain.hidden import NO_RULES
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.jobs import LogLine as StoredLine
 from orpheus.shared.domain.lifecycle import ENDINGS
@@ -261,7 +262,7 @@ def _lines(attempt: RunningAttempt) -> Iterator[LogLine]:
     taken = attempt.take_lines()
     for number, new in enumerate(taken, start=1):
         line = StoredLine(number, attempt.lease.attempt, new.at_ms, new.level, new.line, new.fields)
-        yield as_decoded(log_line_of(line), LogLine)
+        yield as_decoded(log_line_of(line, NO_RULES), LogLine)
 
 
 def _without_own_refs(children: Sequence[JobRequest]) -> tuple[JobRequest, ...]:

@@ -36,6 +36,8 @@ class StorageSettings(msgspec.Struct, frozen=True):
     """The folder of this host's files of the database; empty: the default of its kind."""
     listen_url: str = ""
     """If `url` leads to a pooler of PostgreSQL connections: the URL that goes past it."""
+    hide: tuple[str, ...] = ()
+    """The fields that are hidden in jobs of all types."""
 
 
 class JobDefaults(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class StoredSettings(msgspec.Struct, frozen=True):
     """For the jobs that schedules and alerts make."""
     retention: RetentionRules = msgspec.field(default_factory=RetentionRules)
     alerts: tuple[AlertRule, ...] = ()
+    hide: tuple[str, ...] = ()
+    """For other processes on the database, whose configuration may not say it."""
     beat_timeout_s: float = 15.0
     """The names of those that are drained."""
 

@@ -101,6 +101,11 @@ def payload_fields(text: str) -> list[tuple[str, str]]:
     return fields
 
 
+def payload_names(path: str) -> tuple[str, ...]:
+    """Return the names in a path of `payload_fields`."""
+    return tuple(part for part in re.split(r'\."|"|[\[\]]', path[1:]) if part)
+
+
 def _json_of(value: str) -> str:
     try:
         decoded = msgspec.json.decode(value)

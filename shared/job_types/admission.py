@@ -14,6 +14,7 @@ import jsonschema_rs
 
 from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.domain.hidden import IS_HIDDEN, holds_hidden, masked_places, rules_of
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
 from orpheus.shared.durations import parse_duration_s
@@ -54,8 +55,15 @@ def readers_of(
     """Return the newest version of a type that takes `payload`, and which versions can read it.
 
     None: all that hosts and workers have. Raises InvalidJob with what the newest one refuses, if
-    none takes it.
+    none takes it, and for a hidden field that has the mask with which it was shown.
     """
+    hidden = rules_of(row.hide).payload
+    if refused := [
+        FieldProblem(json_pointer(("payload", *place)), IS_HIDDEN)
+        for place in masked_places(payload, hidden)
+    ]:
+        raise InvalidJob.of(refused)
+    is_secret = is_secret or holds_hidden(payload, hidden)
     problems = validate_payload(row, payload, is_secret=is_secret)
     if not row.others and row.is_everywhere and not problems:
         return row, None

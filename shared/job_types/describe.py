@@ -168,5 +168,6 @@ def type_row(item: Mapping[str, Any]) -> TypeRow:
         retention_s=item.get("retention_s"),
         description=item["description"],
         code=item.get("code", ""),
+        hide=" ".join(item.get("hide", ())),
         **{f"backoff_{name}": value for name, value in item.get("backoff", {}).items()},
     )

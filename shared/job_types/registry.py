@@ -8,7 +8,7 @@ import such modules, and so do applications that submit jobs.
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import timedelta
 from types import ModuleType
 from typing import Any, Protocol, overload
@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from orpheus.shared.domain.backoff import BackoffOfType
+from orpheus.shared.domain.hidden import parse_rule
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import ConfigurationError, InvalidJob
@@ -55,6 +56,8 @@ class JobType(msgspec.Struct, frozen=True):
     """How long its jobs are kept after they are done; None: as [retention] says."""
     retry_on: tuple[tuple[type[Exception], float], ...] = ()
     """After these exceptions a retry waits so many seconds, and not for the backoff."""
+    hide: tuple[str, ...] = ()
+    """Its hidden fields, as paths that begin with `payload.` or `result.`."""
 
     def retry_wait_ms(self, error: BaseException) -> int | None:
         """Return how long a retry after this exception waits; None: for the backoff.
@@ -131,6 +134,7 @@ class JobType(msgspec.Struct, frozen=True):
             "description": description.split("\n\n", 1)[0].replace("\n", " "),
             **({"backoff": backoff} if backoff else {}),
             **({} if self.retention_s is None else {"retention_s": self.retention_s}),
+            **({"hide": list(self.hide)} if self.hide else {}),
         }
 
 
@@ -163,6 +167,7 @@ def job(
     backoff_jitter: float | None = None,
     retention: str | float | timedelta | None = None,
     retry_on: Mapping[type[Exception], str | float | timedelta] | None = None,
+    hide: tuple[str, ...] = (),
 ) -> Register: ...
 
 
@@ -180,6 +185,7 @@ def job(
     backoff_jitter: float | None = None,
     retention: str | float | timedelta | None = None,
     retry_on: Mapping[type[Exception], str | float | timedelta] | None = None,
+    hide: tuple[str, ...] = (),
 ) -> Any:
     """Make a function a job type: `@job`, or `@job("name", max_retries=5, timeout="30s")`.
 
@@ -187,7 +193,8 @@ def job(
     attributes `new` and `job_type`. Values that are not given come from [jobs]. Exceptions of the
     types in `permanent` fail the job at once, without a retry; after those in `retry_on` the retry
     waits as long as is given there, and not for the backoff. `retention`: how long a job is kept
-    after it is done.
+    after it is done. `hide`: fields that nobody sees but the job: `"card"` of the payload, and
+    `"result.token"`.
 
     Raises ConfigurationError for a name or value that is not valid, and for a name under which
     another function is already registered.
@@ -221,6 +228,7 @@ def job(
             ),
             _duration_s(where, "retention", retention),
             _retry_waits(where, retry_on or {}),
+            _hidden_paths(where, hide, inspect.signature(handler).parameters),
         )
         _add(made)
         marked: Any = handler
@@ -294,6 +302,21 @@ def _exception_types(where: str, given: Any) -> tuple[type[Exception], ...]:
     raise ConfigurationError(
         f"{where}: permanent: must be a tuple of exception types, such as (ValueError,)"
     )
+
+
+def _hidden_paths(where: str, given: Any, parameters: Container[str]) -> tuple[str, ...]:
+    if not isinstance(given, tuple) or not all(isinstance(path, str) for path in given):
+        raise ConfigurationError(f'{where}: hide: must be a tuple of paths, such as ("card",)')
+    paths = []
+    for path in given:
+        try:
+            whole, name, *below = parse_rule(path, "payload")
+        except ValueError as error:
+            raise ConfigurationError(f"{where}: hide: {path!r} {error}") from None
+        if whole == "payload" and name != "*" and name not in parameters:
+            raise ConfigurationError(f"{where}: hide: {path!r}: there is no parameter {name!r}")
+        paths.append(".".join((whole, name, *below)))
+    return tuple(paths)
 
 
 def _retry_waits(where: str, given: Any) -> tuple[tuple[type[Exception], float], ...]:

@@ -74,6 +74,8 @@ class JobType(Struct, frozen=True):
     versions: int
     """How many versions of it hosts have now. This is the newest one; with several, each job runs
     where the code can read it."""
+    hidden: list[str]
+    """The fields that nobody sees but its jobs: `payload.card`, `payload.*.password`."""
 
 
 class JobTypes(Struct, frozen=True):
@@ -170,6 +172,7 @@ def job_type_of(
         row.description,
         None if quarantine is None else quarantine_of(quarantine),
         1 + len(row.others),
+        row.hide.split(),
     )
 
 

@@ -4,7 +4,6 @@ The clients return these objects, too: what they have from the database is encod
 an answer of the API, so both kinds of client return the same.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Generic, Literal
 
@@ -12,8 +11,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from orpheus.shared.domain import graph, jobs
-from orpheus.shared.domain.alerts import WEBHOOK_TYPE
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.hidden import Hidden, Rules, masked, masked_anywhere
 from orpheus.shared.domain.jobs import JobError, Outcome, Result_co, Status
 from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
@@ -25,8 +24,6 @@ from orpheus.shared.messages.encoding import (
     optional_time,
     time_of,
 )
-
-_ADDRESS = re.compile(r'(https?://[^/"]*)/[^"]*')
 
 
 class JobState(Struct, frozen=True, kw_only=True):
@@ -243,25 +240,38 @@ class JobGraph(Struct, frozen=True):
     """false: there are more than 200. The nearest are shown, of both directions."""
 
 
-def listed_job_of(job: jobs.Job) -> ListedJob:
+def listed_job_of(job: jobs.Job, hidden: Hidden) -> ListedJob:
     """Return a job without its attempts."""
-    return ListedJob(**_whole(job))
+    return ListedJob(**_whole(job, hidden))
 
 
-def job_of(job: jobs.Job, attempts: Iterable[jobs.Attempt], *, has_steps: bool = False) -> Job:
+def job_of(
+    job: jobs.Job, attempts: Iterable[jobs.Attempt], hidden: Hidden, *, has_steps: bool = False
+) -> Job:
     """Return a job with its attempts."""
     return Job(
-        **_whole(job), attempts=tuple(map(attempt_of, attempts)), has_steps=has_steps or UNSET
+        **_whole(job, hidden),
+        attempts=tuple(map(attempt_of, attempts)),
+        has_steps=has_steps or UNSET,
     )
 
 
-def job_preview_of(job: jobs.Job) -> ListedJob:
+def job_preview_of(job: jobs.Job, hidden: Hidden, chars: int) -> ListedJob:
     """Return a job without a traceback, and with the start of its payload and result as text."""
-    payload = job.payload
-    if job.type == WEBHOOK_TYPE:  # the path of its address may be a secret
-        payload = _ADDRESS.sub(r"\1/…", payload)
-    error = None if job.error is None else replace(job.error, traceback=None)
-    return ListedJob(**{**_whole(job), "payload": payload, "result": job.result, "error": error})
+    payload, result = shown_texts(job, hidden)
+    preview = {
+        "payload": payload[:chars],
+        "result": None if result is None else result[:chars],
+        "error": None if job.error is None else replace(job.error, traceback=None),
+    }
+    return ListedJob(**_whole(job, hidden) | preview)
+
+
+def shown_texts(job: jobs.Job, hidden: Hidden) -> tuple[str, str | None]:
+    """Return a job's payload and result as JSON, with the mask in place of what is hidden."""
+    rules = hidden.of(job.type)
+    result = None if job.result is None else masked(job.result, rules.result)
+    return masked(job.payload, rules.payload), result
 
 
 def job_in_event_of(job: jobs.Job) -> JobInEvent:
@@ -270,11 +280,12 @@ def job_in_event_of(job: jobs.Job) -> JobInEvent:
     return JobInEvent(**_state(job), error=error)
 
 
-def _whole(job: jobs.Job) -> dict[str, Any]:
+def _whole(job: jobs.Job, hidden: Hidden) -> dict[str, Any]:
+    payload, result = shown_texts(job, hidden)
     return {
         **_state(job),
-        "payload": finished_json(job.payload),
-        "result": None if job.result is None else finished_json(job.result),
+        "payload": finished_json(payload),
+        "result": None if result is None else finished_json(result),
         "error": job.error,
         "ran_until": optional_time(job.ran_until_ms),
         "on_dependency_failure": job.on_dependency_failure,
@@ -333,9 +344,9 @@ def running_job_of(job: jobs.RunningJob | None) -> RunningJob | None:
     return RunningJob(job.id, job.type, job.progress, job.message, time_of(job.started_at_ms))
 
 
-def log_line_of(line: jobs.LogLine) -> LogLine:
-    """Return one line that a job wrote."""
-    fields = finished_json(object_text(line.fields))
+def log_line_of(line: jobs.LogLine, rules: Rules) -> LogLine:
+    """Return one line that a job wrote; `rules`: those of its type."""
+    fields = finished_json(masked_anywhere(object_text(line.fields), rules))
     return LogLine(line.id, line.attempt, time_of(line.at_ms), line.level, line.line, fields)
 
 

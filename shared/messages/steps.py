@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from orpheus.shared.domain import steps
+from orpheus.shared.domain.hidden import Hidden, Rules, masked_named
 from orpheus.shared.domain.steps import StepKind, StepState
 from orpheus.shared.messages.encoding import (
     AttemptNumber,
@@ -60,16 +61,27 @@ class Signal(Struct, frozen=True):
     """false: it had been sent before."""
 
 
-def steps_of(rows: Iterable[steps.Step], most_chars: int) -> JobSteps:
-    """Return what a job has kept; of a result with more characters, only its beginning."""
-    return JobSteps([_step_of(row, most_chars) for row in rows])
+def steps_of(rows: Iterable[steps.Step], most_chars: int, rules: Rules) -> JobSteps:
+    """Return what a job has kept; of a result with more characters, only its beginning.
+
+    `rules`: those of its type.
+    """
+    return JobSteps([_step_of(row, most_chars, rules) for row in rows])
 
 
-def _step_of(row: steps.Step, most_chars: int) -> JobStep:
-    is_cut = row.result is not None and len(row.result) > most_chars
+def shown_result(step: steps.Step, rules: Rules) -> str | None:
+    """Return the result of a step as JSON, with the mask in place of what is hidden."""
+    if step.result is None:
+        return None
+    return masked_named(step.name, step.result, rules)
+
+
+def _step_of(row: steps.Step, most_chars: int, rules: Rules) -> JobStep:
+    text = shown_result(row, rules)
+    is_cut = text is not None and len(text) > most_chars
     result: Any = None
-    if row.result is not None:
-        result = row.result[:most_chars] if is_cut else finished_json(row.result)
+    if text is not None:
+        result = text[:most_chars] if is_cut else finished_json(text)
     return JobStep(
         name=row.name,
         kind=row.kind,
@@ -86,7 +98,7 @@ def _step_of(row: steps.Step, most_chars: int) -> JobStep:
     )
 
 
-def signal_of(signal: steps.Signal, *, is_new: bool) -> Signal:
-    """Return a signal that was sent."""
-    payload = finished_json(signal.payload)
+def signal_of(signal: steps.Signal, hidden: Hidden, *, is_new: bool) -> Signal:
+    """Return a signal that was sent. It belongs to no type, so the rules of all types count."""
+    payload = finished_json(masked_named(signal.name, signal.payload, hidden.of_all))
     return Signal(signal.name, signal.key, payload, time_of(signal.at_ms), is_new)

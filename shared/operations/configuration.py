@@ -16,8 +16,6 @@ from orpheus.shared.messages import configuration as messages
 from orpheus.shared.messages.configuration import Configuration, SettingProblem
 from orpheus.shared.messages.encoding import time_of
 
-MASK = "••••••••"
-"""Replaces a secret that is not shown. In a new text it means: keep the secret."""
 LONGEST_TEXT = 131_072
 """Characters of a file that can be edited: checking a much larger one takes long."""
 BY_HAND = "file"

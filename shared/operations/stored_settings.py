@@ -17,7 +17,7 @@ log = get_logger()
 
 
 def write_settings(store: Store, settings: StoredSettings) -> None:
-    """Write the limits of queues, schedules and alerts. The job types must be stored already.
+    """Write queues, schedules, alerts and hidden fields. The job types must be stored already.
 
     Raises ConfigurationError, which names each schedule and alert whose job would not be accepted;
     then nothing is written.
@@ -31,6 +31,7 @@ def write_settings(store: Store, settings: StoredSettings) -> None:
         store.queues.configure(settings.queues)
         taken_over = store.schedules.configure(settings.schedules)
         store.alerts.configure(settings.alerts)
+        store.hidden.configure(settings.hide)
     for name in taken_over:
         log.warning(
             "schedule_taken_over",

@@ -4,7 +4,7 @@ No SQL and no import of a program may come in here. `open_store` is the only pla
 backend: each has a folder here, and its name among the BACKENDS of tests/contract/conftest.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffRules
@@ -102,6 +102,7 @@ def open_store(
     listen_url: str = "",
     to_move: bool = False,
     lock_wait_s: float | None = None,
+    hide: Sequence[str] | None = (),
 ) -> Store:
     """Open the database that `url` names; one store per thread, never across a fork.
 
@@ -113,6 +114,8 @@ def open_store(
     `listen_url`: if there is one, `url` leads to a pooler. `to_move`: also a database that is being
     moved, or was. `lock_wait_s`: how long a statement waits for a row or key that another
     transaction holds, if not for 9 s; on SQLite none waits.
+    `hide`: the fields that are hidden in jobs of all types, besides those that the database names;
+    None: nothing is hidden, for the tests of job authors.
 
     Raises DatabaseUnusable (missing, corrupt, newer or older schema, a move that is unfinished;
     with `create` also one that was moved), DatabaseBusy, DatabaseAway (its server does not answer),
@@ -141,7 +144,7 @@ def open_store(
     else:
         path, clock = database_path(url), clock or SystemClock()
         backend = open_sqlite(path, state, bells, create=create, durable=durable, clock=clock)
-    store = Store(state, backend, backoff or BackoffRules(), quarantine_after)
+    store = Store(state, backend, backoff or BackoffRules(), quarantine_after, hide)
     return store if to_move else _unless_moved(store, starts=create)
 
 
@@ -154,7 +157,7 @@ def _unless_moved(store: Store, *, starts: bool) -> Store:
     return store
 
 
-def open_store_in(connection: Any, finish: Callable[[Any], Any]) -> Store:
+def open_store_in(connection: Any, finish: Callable[[Any], Any], hide: Sequence[str] = ()) -> Store:
     """Return the store in the transaction that an application has open; nothing is executed yet.
 
     `connection` is a connection of psycopg 3 to a database with the schema `orpheus`. `finish`
@@ -163,7 +166,7 @@ def open_store_in(connection: Any, finish: Callable[[Any], Any]) -> Store:
     """
     from orpheus.shared.storage.postgres.store import open_in_application  # noqa: PLC0415 - an extra
 
-    return open_in_application(connection, finish)
+    return open_in_application(connection, finish, hide)
 
 
 def listen(settings: StorageSettings) -> Listening:
@@ -193,4 +196,5 @@ def open_storage(
         state_dir=settings.state_dir,
         listen_url=settings.listen_url,
         lock_wait_s=lock_wait_s,
+        hide=settings.hide,
     )

@@ -361,6 +361,8 @@ class TypeRow(msgspec.Struct, frozen=True):
     """How long its jobs are kept after they are done; None: as [retention] says."""
     code: str = ""
     """A digest of its code; empty: unknown."""
+    hide: str = ""
+    """Its hidden fields, separated by spaces; as read, with those of all types."""
     others: "tuple[TypeRow, ...]" = ()
     """Its other versions that hosts or workers have now, the newer ones first."""
     is_everywhere: bool = True
@@ -390,6 +392,7 @@ _DESCRIBED = (
     "backoff_jitter",
     "retention_s",
     "code",
+    "hide",
 )
 
 

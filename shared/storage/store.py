@@ -5,6 +5,7 @@ or part of the one that `write()` opened. So callers combine verbs: a worker fin
 leases the next in one commit, and the API's writer commits many requests at once.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from orpheus.shared.domain.backoff import BackoffRules
@@ -21,7 +22,7 @@ from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.graphs import Graphs
 from orpheus.shared.storage.verbs.job_lists import Errors, JobLists
-from orpheus.shared.storage.verbs.job_types import Types, Versions
+from orpheus.shared.storage.verbs.job_types import HiddenFields, Types, Versions
 from orpheus.shared.storage.verbs.jobs import Idempotency, Jobs, Logs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.leases import Leases
@@ -53,11 +54,13 @@ class Store:
         backend: Backend,
         backoff: BackoffRules,
         quarantine_after: int,
+        hide: Sequence[str] | None,
     ) -> None:
         """Group the verbs over a database; see `open_store` in shared/storage/__init__.py.
 
         `backoff`: that of job types without one of their own. `quarantine_after`: how many crashes
         quarantine a type; 0: no type is quarantined.
+        `hide`: the fields that are hidden in jobs of all types; None: nothing is hidden at all.
         """
         database, self.maintenance, self.retention = backend
         self.state = state
@@ -82,7 +85,8 @@ class Store:
         self.signals = signals = Signals(database, dependencies)
         self.steps = steps = Steps(database, dependencies, enqueue, signals)
         self.queues = Queues(database, events, keys)
-        self.lists = JobLists(database)
+        self.hidden = hidden = HiddenFields(database, hide)
+        self.lists = JobLists(database, hidden)
         self.audit = audit = Audit(database)
         self.jobs = Jobs(database, events, dependencies, enqueue, keys, steps, self.lists, audit)
         self.quarantines = Quarantines(database, events, quarantine_after)
@@ -107,7 +111,7 @@ class Store:
         self.supervision = Supervision(database)
         self.leader = Leader(database)
         self.moves = Moves(database)
-        self.types = Types(database)
+        self.types = Types(database, hidden)
         self.stats = stats = Stats(database)
         self.past = Past(database)
         self.waiting = Waiting(

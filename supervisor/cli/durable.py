@@ -4,10 +4,12 @@ import json
 
 import click
 
+from orpheus.shared.domain.hidden import Rules
 from orpheus.shared.domain.steps import Step, StepState, new_signal
 from orpheus.shared.domain.words import plural
 from orpheus.shared.errors import InvalidJob
-from orpheus.shared.messages.steps import signal_of
+from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.steps import shown_result, signal_of
 from orpheus.shared.text import first_line
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator
 from orpheus.supervisor.cli.output import Column, ago, duration, local_time, print_table
@@ -40,17 +42,19 @@ def signal(operator: Operator, name: str, key: str, payload: str, replace: bool)
     with operator.store() as store:
         is_awaited = store.signals.is_awaited(name, key)
         sent, is_new = store.signals.send(new._replace(replaces=replace))
+        shown = signal_of(sent, store.hidden.rules(), is_new=is_new)
     words = f"the signal {name} of key {key} is sent"
     if is_new and not is_awaited:
         words += "; no job waits for it yet"
     if replace and not is_new:
         words = f"{words} instead of the earlier one"
     elif not is_new:
-        words = f"it was sent before, at {local_time(sent.at_ms)}, with {sent.payload}"
-    operator.answer(signal_of(sent, is_new=is_new), words)
+        payload = encode(shown.payload).decode()
+        words = f"it was sent before, at {local_time(sent.at_ms)}, with {payload}"
+    operator.answer(shown, words)
 
 
-def print_steps(steps: list[Step]) -> None:
+def print_steps(steps: list[Step], rules: Rules) -> None:
     """Print what a durable function has kept."""
     rows = [
         (
@@ -60,17 +64,17 @@ def print_steps(steps: list[Step]) -> None:
             ago(step.at_ms),
             duration(step.took_ms / 1000) if step.took_ms else None,
             step.attempt,
-            _result_of(step),
+            _result_of(step, rules),
         )
         for step in steps
     ]
     print_table(_OF_STEPS, rows)
 
 
-def _result_of(step: Step) -> str | None:
+def _result_of(step: Step, rules: Rules) -> str | None:
     """Return the result, or what a wait waits for."""
-    if step.result is not None:
-        return first_line(step.result, _LONGEST_RESULT)
+    if (result := shown_result(step, rules)) is not None:
+        return first_line(result, _LONGEST_RESULT)
     if step.children:
         return plural(len(step.children), "job")
     if step.state is not StepState.WAITING:

@@ -37,10 +37,11 @@ def _change_each(operator: Operator, change: Change, ids: Sequence[int], reason:
                 if not operator.as_json:
                     click.echo(f"job {job_id}: {words}")
         _end_dependents(store)
+        hidden = store.hidden.rules()
     if operator.as_json and action == "delete":
         print_json({"deleted": changed})
     elif operator.as_json:
-        print_json({"items": [listed_job_of(job) for job in changed]})
+        print_json({"items": [listed_job_of(job, hidden) for job in changed]})
     return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO
 
 

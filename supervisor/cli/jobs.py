@@ -13,7 +13,7 @@ from orpheus.shared.domain.lifecycle import LIVE, WAITING
 from orpheus.shared.domain.stacks import job_only
 from orpheus.shared.explain.facts import queue_names
 from orpheus.shared.explain.sentences import how_cancelled
-from orpheus.shared.messages.jobs import job_of, listed_job_of
+from orpheus.shared.messages.jobs import job_of, listed_job_of, shown_texts
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
@@ -108,7 +108,7 @@ def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> N
         found = store.lists.page(wanted, limit, order=order, budget=Budget(_LOOK_S))
         page = found.jobs
         total = store.lists.total(wanted, Budget(_TOTAL_S))
-        held = _held(store)
+        held, hidden = _held(store), store.hidden.rules()
         hints = [] if page else list(_hints(store, handover, wanted))
         now_ms = store.clock.wall_ms()
     for hint in hints:
@@ -116,7 +116,7 @@ def jobs(operator: Operator, limit: int, status: str | None, **fields: Any) -> N
     if operator.as_json:
         shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}
         searched = None if found.looked_at is None else {"jobs": found.looked_at}
-        items = [listed_job_of(job) for job in page]
+        items = [listed_job_of(job, hidden) for job in page]
         print_json({"items": items, "total": shown, "searched": searched})
         return
     print_table(_COLUMNS, [_row(job, held, now_ms) for job in page])
@@ -226,8 +226,9 @@ def show(operator: Operator, id: int) -> None:
 
     with operator.opened() as (store, handover):
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
+        hidden = store.hidden.rules()
         if operator.as_json:
-            print_json(job_of(job, attempts, has_steps=store.steps.any(id)))
+            print_json(job_of(job, attempts, hidden, has_steps=store.steps.any(id)))
             return
         steps = store.steps.of(id, _LONGEST_NOTE + 1)
         status: str = job.status
@@ -236,6 +237,7 @@ def show(operator: Operator, id: int) -> None:
         waits = first_reason(store, handover, id) if job.status in LIVE else None
         now_ms = store.clock.wall_ms()
     is_running = job.status is Status.IN_PROGRESS
+    payload, result = shown_texts(job, hidden)
     print_fields(
         {
             "id": job.id,
@@ -258,13 +260,13 @@ def show(operator: Operator, id: int) -> None:
             "concurrency key": job.concurrency_key,
             "depends on": ", ".join(map(str, job.depends_on)) or None,
             "tags": ", ".join(job.tags) or None,
-            "payload": job.payload,
-            "result": job.result,
+            "payload": payload,
+            "result": result,
         }
     )
     if steps:
         click.echo()
-        print_steps(steps)
+        print_steps(steps, hidden.of(job.type))
     if attempts:
         click.echo()
         rows = [_attempt_row(attempt, job, now_ms) for attempt in attempts]

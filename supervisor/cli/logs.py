@@ -5,8 +5,9 @@ import time
 from functools import partial
 
 import click
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from orpheus.shared.domain.hidden import NO_RULES, masked_anywhere
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
@@ -54,7 +55,9 @@ def _print_log(store: Store, job_id: int, follow: bool, *, as_json: bool) -> Non
         # Read the status first: then every line that the job wrote before it ended is there.
         ended = store.jobs.get(job_id).status in TERMINAL
         lines = store.logs.after(job_id, seen, _LINES_AT_ONCE)
+        rules = store.hidden.of_job(job_id) if lines else NO_RULES
         for line in lines:
+            line = replace(line, fields=masked_anywhere(line.fields, rules))  # noqa: PLW2901
             click.echo(_json_line(line) if as_json else _text_line(line))
             seen = line.id
         if not lines:

@@ -88,8 +88,8 @@ def run(operator: Operator, name: str, reason: str | None) -> None:
     with operator.opened() as (store, handover):
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
-        job = store.jobs.get(job_id)
-    operator.answer(listed_job_of(job), f"schedule {name}: job {job.id} submitted")
+        job, hidden = store.jobs.get(job_id), store.hidden.rules()
+    operator.answer(listed_job_of(job, hidden), f"schedule {name}: job {job.id} submitted")
 
 
 @schedules.command()

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.hidden import Hidden
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode, Unavailable
-from orpheus.shared.messages.jobs import listed_job_of
+from orpheus.shared.messages.jobs import listed_job_of, shown_texts
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
@@ -121,18 +122,19 @@ def submit(
                 warn(reason)
         if wait:
             job = _wait(store, handover, job, is_quiet=operator.as_json)
+        hidden = store.hidden.rules()
     with reader_may_leave():
-        _print_outcome(operator, job, waited=wait)
+        _print_outcome(operator, job, hidden, waited=wait)
     # It may already be cancelled or failed, because a dependency failed.
     must_be_done = wait or job.status in TERMINAL
     return ExitCode.NO if must_be_done and job.status is not Status.DONE else ExitCode.OK
 
 
-def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
+def _print_outcome(operator: Operator, job: Job, hidden: Hidden, *, waited: bool) -> None:
     if operator.as_json:
-        print_json(listed_job_of(job))
+        print_json(listed_job_of(job, hidden))
     elif waited and job.status is Status.DONE:
-        result = job.result or "null"
+        result = shown_texts(job, hidden)[1] or "null"
         click.echo(printable(result) if sys.stdout.isatty() else result)
     elif waited or job.status in TERMINAL:
         reason = f": {job.error.type}: {job.error.message}" if job.error else ""

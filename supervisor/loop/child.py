@@ -17,7 +17,6 @@ from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
 from orpheus.shared.process.last_lines import read_last_lines
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.text import with_fields
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
@@ -164,8 +163,8 @@ class ChildHandle(ProcessHandle):
     def _last_output(self, running_token: int) -> str | None:
         newest = read_last_lines(self._cell_file, running_token)[-_MOST_LAST_LINES:]
         longest = _LONGEST_LAST_LINE
-        lines = [with_fields(line.line[:longest], line.fields)[: 2 * longest] for line in newest]
-        return "\n".join(lines) or None
+        # Without their fields, which may be hidden: they are in the log of the job.
+        return "\n".join(line.line[:longest] for line in newest) or None
 
     def _evidence(self) -> str | None:
         text = _text_of(self._crash_file, _MOST_STACK_BYTES)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.domain.hidden import MASK
 from orpheus.shared.errors import DatabaseFull
-from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import state_files
 from tests.audit_log import entries_of

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orpheus.api.routes import listing
+from orpheus.shared.domain.hidden import MASK
 from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from tests.api.shapes import problem
@@ -83,11 +84,14 @@ def test_jobs_are_found_by_payload_fields_and_counted_by_status(api: Any) -> Non
     assert entry["target"] == 'jobs with payload="customer.id=\\"4711\\""'
 
 
-def test_a_webhooks_address_is_cut_in_previews(api: Any) -> None:
-    payload = {"url": "https://chat.example/services/T0/secret", "body": {}}
+def test_a_webhooks_address_is_never_shown(api: Any) -> None:
+    headers = {"Authorization": "secret"}
+    payload = {"url": "https://chat.example/services/T0/secret", "body": {}, "headers": headers}
     api.store.jobs.submit(NewJob("webhook", payload=json.dumps(payload)))
     shown = api.client.get("/jobs?preview=true").json()["items"][0]["payload"]
-    assert json.loads(shown)["url"] == "https://chat.example/…"
+    for seen in (json.loads(shown), api.client.get("/jobs/1").json()["payload"]):
+        assert seen == {"url": MASK, "body": {}, "headers": {"Authorization": MASK}}
+    assert api.client.get("/jobs?q=secret").json()["items"] == []
 
 
 def test_previews_leave_out_tracebacks(api: Any) -> None:

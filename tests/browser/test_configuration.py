@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.domain.hidden import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
 from tests.browser.conftest import READ_ONLY, Dashboard
 from tests.browser.examine import examine

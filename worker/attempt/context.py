@@ -13,6 +13,7 @@ from typing import Any, Protocol, Unpack
 
 import msgspec
 
+from orpheus.shared.domain.hidden import NO_RULES, Rules
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import RunTimes
 from orpheus.shared.domain.steps import KeptSteps, NewSignal, NewStep, Suspension
@@ -94,6 +95,8 @@ class RunningAttempt(msgspec.Struct, eq=False):
     """Created with the first line."""
     echo: LineEcho | None = None
     """Called with each log line."""
+    rules: Rules = NO_RULES
+    """Which fields no log of a process may show."""
     children: list[NewJob] = msgspec.field(default_factory=list)
     """Jobs to submit if the attempt succeeds."""
     signals: list[NewSignal] | None = None
@@ -130,7 +133,7 @@ class RunningAttempt(msgspec.Struct, eq=False):
     def job_log(self) -> JobLog:
         """Return the attempt's log, which is created when it is first used."""
         if self.log is None:
-            self.log = JobLog(self.lease.token, self.ring, self.echo)
+            self.log = JobLog(self.lease.token, self.ring, self.echo, self.rules)
         return self.log
 
     def take_lines(self) -> list[NewLine]:

@@ -4,6 +4,7 @@ import time
 from functools import partial
 from typing import NoReturn
 
+from orpheus.shared.domain.hidden import masked
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types.context import PermanentError
@@ -38,7 +39,7 @@ class JobEcho:
         took = f"{took_s:.2f} s" if took_s >= 1 else f"{took_s * 1000:.0f} ms"
         ending = finished.ending.value.replace("_", " ")
         if finished.ending is Ending.SUCCEEDED:
-            result = finished.result or "null"
+            result = masked(finished.result or "null", attempt.rules.result)
             cut = f"{result[:_LONGEST_RESULT]}…" if len(result) > _LONGEST_RESULT else result
             _write(lease, "info", f"done in {took}: {cut}")
         elif error is None:

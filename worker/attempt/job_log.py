@@ -16,8 +16,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO
 
+from orpheus.shared.domain.hidden import NO_RULES, Rules, masked_anywhere
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.logs import write_root_logger_too
@@ -41,17 +43,24 @@ class JobLog:
         "_lines_left",
         "_partials",
         "_ring",
+        "_rules",
         "_token",
         "_waiting",
     )
 
     def __init__(
-        self, token: int = 0, ring: LineRing | None = None, echo: LineEcho | None = None
+        self,
+        token: int = 0,
+        ring: LineRing | None = None,
+        echo: LineEcho | None = None,
+        rules: Rules = NO_RULES,
     ) -> None:
         """Without a `ring`, a crash loses the lines that are not stored yet.
 
-        `echo` is called with each line: its level, its text and its fields as JSON.
+        `echo` is called with each line: its level, its text and its fields as JSON, masked as
+        `rules` say.
         """
+        self._rules = rules
         self._echo = echo
         self._token = token
         self._ring = ring
@@ -100,7 +109,7 @@ class JobLog:
             self._ring.keep(self._token, _MAX_LINES - left, now_ms, level, line, text)
         self._keep(NewLine(now_ms, level, line, text))
         if self._echo is not None:
-            self._echo(level, line, text)
+            self._echo(level, line, masked_anywhere(text, self._rules))
 
     def write(self, text: str, level: str = "info") -> None:
         """Add printed text; each whole line becomes a line of the log. `level`: info or warning."""
@@ -134,12 +143,12 @@ class JobLog:
 
     def write_to_stderr(self) -> None:
         """Write lines to descriptor 2 from now on: in a forked child no thread stores them."""
-        self._keep = _write_to_stderr
+        self._keep = partial(_write_to_stderr, self._rules)
         self._ring = self._echo = None
 
 
-def _write_to_stderr(new: NewLine) -> None:
-    fields = "" if new.fields == "{}" else f" {new.fields}"
+def _write_to_stderr(rules: Rules, new: NewLine) -> None:
+    fields = "" if new.fields == "{}" else f" {masked_anywhere(new.fields, rules)}"
     with contextlib.suppress(OSError):
         os.write(2, f"{new.line}{fields}\n".encode())
 

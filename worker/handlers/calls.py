@@ -1,4 +1,4 @@
-"""The job type `webhook`, which calls an address. Errors name only its host.
+"""The job type `webhook`, which calls an address. It is hidden, and errors name only its host.
 
 The rest of an address may be a secret: whoever has the address of a chat's webhook can write there.
 """

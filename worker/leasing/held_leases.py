@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
+from orpheus.shared.domain.hidden import NOTHING_HIDDEN
 from orpheus.shared.domain.jobs import JobError, Lease, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import CommitInDoubt, StorageError
@@ -72,6 +73,8 @@ class HeldLeases:
         """The renewal thread tells it when it looks after the leases."""
         self.echo: JobEcho | None = None
         """Tells the worker's log what attempts do."""
+        self.hidden = NOTHING_HIDDEN
+        """Which fields of jobs no log of this process may show."""
         self.reporting = threading.Lock()
         self.doubt_since_s: float | None = None
         """When a commit was last in doubt (time.monotonic); None once it can have left no lease
@@ -139,7 +142,7 @@ class HeldLeases:
             return running
 
     def _new_attempt(self, lease: Lease, now_s: float) -> RunningAttempt:
-        attempt = RunningAttempt(lease, now_s, ring=self._ring)
+        attempt = RunningAttempt(lease, now_s, ring=self._ring, rules=self.hidden.of(lease.type))
         if self.echo is not None:
             self.echo.begin(attempt)
         return attempt

@@ -1,6 +1,6 @@
 """Opens the store on PostgreSQL: its connection, with what looks after the schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def listen_to_postgres(
     return thread
 
 
-def open_in_application(connection: Any, finish: Finish) -> Store:
+def open_in_application(connection: Any, finish: Finish, hide: Sequence[str]) -> Store:
     """Return the store in a transaction of an application; see `open_store_in`."""
     database = ApplicationDatabase(connection, finish)
     return Store(
@@ -39,6 +39,7 @@ def open_in_application(connection: Any, finish: Finish) -> Store:
         (database, SchemaMaintenance(database), Retention(database)),
         BackoffRules(),
         quarantine_after=0,
+        hide=hide,
     )
 
 

@@ -7,7 +7,7 @@ SELECT build FROM orpheus.host_builds WHERE is_gone = 0
 -- The first fields of TypeRow (shared/storage/data.py).
 name, schema, max_retries, timeout_s, queue, description,
     backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, retention_s,
-    code
+    code, hide
 
 -- part: rows
 -- Each row of a type in a build that is held, how many builds that are, and whether it is the newest.
@@ -31,8 +31,9 @@ DELETE FROM orpheus.host_builds WHERE host <> ?;
 -- name: insert-type
 -- Insert one job type of a build, unless another host has done so.
 INSERT INTO orpheus.job_types (build, version, code_since_ms, name, schema, max_retries, timeout_s,
-    queue, description, backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, retention_s, code)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    queue, description, backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, retention_s, code,
+    hide)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (build, name) DO NOTHING;
 
 -- name: forget-builds
@@ -89,3 +90,24 @@ WHERE name = (SELECT type FROM orpheus.jobs WHERE id = ?) AND is_newest = 1;
 -- name: codes
 -- The digest of each type's code, and since when it is that.
 SELECT name, code, min(code_since_ms) FROM orpheus.job_types GROUP BY name, code;
+
+-- name: hidden-of-types
+-- What each version of each type hides.
+SELECT name, hide FROM orpheus.job_types;
+
+-- name: hidden-fields
+-- The hidden fields of each type that has any; of type '', those of all types.
+SELECT type, hide FROM orpheus.hidden_fields;
+
+-- name: type-of-job
+-- The type of a job.
+SELECT type FROM orpheus.jobs WHERE id = ?;
+
+-- name: put-hidden
+-- Note the hidden fields of a type.
+INSERT INTO orpheus.hidden_fields (type, hide) VALUES (?, ?)
+ON CONFLICT (type) DO UPDATE SET hide = excluded.hide;
+
+-- name: forget-hidden
+-- A type hides nothing any more.
+DELETE FROM orpheus.hidden_fields WHERE type = ?;

@@ -56,9 +56,12 @@ SELECT jobs.id, type, {whole-payload} AS payload, status, queue, priority, resul
 FROM orpheus.jobs
 
 -- name: select-previews
--- The same, with only the first characters of the payload's and the result's JSON.
-SELECT jobs.id, type, substr({whole-payload}, 1, CAST(? AS integer)) AS payload, status, queue, priority,
-    substr(result, 1, CAST(? AS integer)) AS result,
+-- The same, with only the first characters of the payload's and the result's JSON. The first values: how
+-- many, a JSON list of types, and how many of these.
+SELECT jobs.id, type, substr({whole-payload}, 1, CASE WHEN {among-types} THEN
+        CAST(? AS integer) ELSE CAST(? AS integer) END) AS payload, status, queue, priority,
+    substr(result, 1, CASE WHEN {among-types} THEN
+        CAST(? AS integer) ELSE CAST(? AS integer) END) AS result,
     {columns-after-result}
 FROM orpheus.jobs
 
@@ -107,9 +110,20 @@ INDEXED BY jobs_failed
 JOIN orpheus.job_tags ON job_tags.job_id = jobs.id
 
 -- name: contains
--- A condition: the text of a pattern is in the type, the payload, the error or a tag.
-type {matches} OR {whole-payload} {matches}
-    OR coalesce(error_message, '') {matches} OR tags {matches}
+-- A condition: the text of a pattern is in the type, the error or a tag.
+type {matches} OR coalesce(error_message, '') {matches} OR tags {matches}
+
+-- name: payload-contains
+-- A condition: the text of a pattern is in the payload.
+{whole-payload} {matches}
+
+-- part: among-types
+-- A condition: the type is in a JSON list.
+type IN (SELECT value FROM {listed-names} AS listed)
+
+-- name: of-types
+-- The same.
+{among-types}
 
 -- name: payload-has
 -- A condition: at a JSON path, the payload has this value, which is JSON.

@@ -14,7 +14,8 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from orpheus.shared.domain.access import Scope
-from orpheus.shared.domain.job_filter import JobFilter, payload_fields
+from orpheus.shared.domain.hidden import NOTHING_HIDDEN, Hidden
+from orpheus.shared.domain.job_filter import JobFilter, payload_fields, payload_names
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.moments import rfc3339
@@ -28,6 +29,7 @@ from orpheus.shared.storage.data import (
 from orpheus.shared.storage.database import NO_BOUND, Database, Row, Value, text_bytes
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing
+from orpheus.shared.storage.verbs.job_types import HiddenFields
 from orpheus.shared.storage.verbs.rows import job_of
 from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
@@ -35,6 +37,8 @@ PAGE_BYTES = 8 * 1_048_576
 """What a client gets of a list at once, but at least one job."""
 MOST_COUNTED = 10_000
 """A total that no index knows is counted up to here."""
+MASKED_CHARS = 16_384
+"""A preview of a job with hidden fields is made of so much; of a longer text nothing is shown."""
 _TAGGED = "job_tags.job_id"
 _FOUND_BY = {
     "": {"max_id"},
@@ -104,8 +108,9 @@ class _Found(msgspec.Struct, frozen=True):
 class JobLists:
     """Reads lists of jobs."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hidden: HiddenFields) -> None:
         self._database = database
+        self._hidden = hidden
         self._sql = database.sql("jobs.sql")
 
     def page(
@@ -122,11 +127,12 @@ class JobLists:
         """Return up to `limit` jobs that match, from `cursor` on.
 
         The page ends early where its texts would hold more than `most_bytes`, but not before its
-        first job. `preview_chars`: so many characters of the JSON of each payload and result.
+        first job. `preview_chars`: so many characters of the JSON of each payload and result, and
+        of a type that hides fields as many as are needed to mask them.
         """
         select = Condition(self._sql["select-jobs"])
         if preview_chars is not None:
-            select = Condition(self._sql["select-previews"], (preview_chars, preview_chars))
+            select = self._previews(preview_chars)
         with self._database.planned_for_values():
             each = [
                 self._read(select, self._source(part, order), cursor, limit, most_bytes, budget)
@@ -155,6 +161,12 @@ class JobLists:
                 for part in _of_statuses(wanted, statuses)
             ]
         return [row[0] for _, row in _merged(each, order).rows]
+
+    def _previews(self, chars: int) -> Condition:
+        hidden = self._hidden.rules()
+        others = MASKED_CHARS if hidden.everywhere else chars
+        lengths = (json.dumps([*hidden.of_types]), MASKED_CHARS, others)
+        return Condition(self._sql["select-previews"], lengths * 2)
 
     def _time_of(self, cursor: JobCursor | None) -> int | None:
         if cursor is None or cursor.ended_ms:
@@ -262,7 +274,9 @@ class JobLists:
 
     def _source(self, wanted: JobFilter, order: JobOrder, max_id: int | None = None) -> _Source:
         """Return the index that delimits the list best, with what it finds."""
-        conditions = conditions_of(wanted, self._sql)
+        is_of_payload = wanted.q is not None or wanted.payload is not None
+        hidden = self._hidden.rules() if is_of_payload else NOTHING_HIDDEN
+        conditions = conditions_of(wanted, self._sql, hidden)
         name, key = (
             self._ended_source(wanted) if order is JobOrder.ENDED else self._source_of(wanted)
         )
@@ -389,8 +403,11 @@ _COMPARED = {
 """By field of the filter."""
 
 
-def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
-    """Return the condition of each field that is given, by its name; each must hold."""
+def conditions_of(wanted: JobFilter, sql: SqlFile, hidden: Hidden) -> dict[str, Condition]:
+    """Return the condition of each field that is given, by its name; each must hold.
+
+    No job is found by a field of its payload that is hidden.
+    """
     conditions: dict[str, Condition] = {}
     if wanted.status is not None:
         # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
@@ -404,13 +421,29 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
     if wanted.payload is not None:
         fields = payload_fields(wanted.payload)
         has = " AND ".join([sql["payload-has"]] * len(fields))
-        conditions["payload"] = Condition(has, tuple(value for field in fields for value in field))
+        found = Condition(has, tuple(value for field in fields for value in field))
+        paths = [payload_names(path) for path, _ in fields]
+        conditions["payload"] = _where_shown(found, hidden.hiding(paths), sql)
     if wanted.scope is not None:
         globs = json.dumps(wanted.scope.queues), json.dumps(wanted.scope.types)
         conditions["scope"] = Condition(f"\n{sql['seen']}\n", globs)
     if wanted.q is not None:
-        conditions["q"] = Condition(f"({sql['contains']})", (containing(wanted.q),) * 4)
+        text = containing(wanted.q)
+        in_payload = Condition(sql["payload-contains"], (text,))
+        in_payload = _where_shown(in_payload, hidden.hiding([()]), sql)
+        either = f"({sql['contains']} OR {in_payload.sql})"
+        conditions["q"] = Condition(either, (text, text, text, *in_payload.values))
     return conditions
+
+
+def _where_shown(condition: Condition, hiding: list[str] | None, sql: SqlFile) -> Condition:
+    """Return a condition that no job of these types fulfils; None: no job at all."""
+    if hiding is None:
+        return Condition("1 = 0")
+    if not hiding:
+        return condition
+    others = f"(NOT ({sql['of-types']}) AND {condition.sql})"
+    return Condition(others, (json.dumps(hiding), *condition.values))
 
 
 def words_of(wanted: JobFilter) -> list[str]:

@@ -25,6 +25,7 @@ from itertools import groupby, islice
 
 from msgspec.structs import replace
 
+from orpheus.shared.domain.hidden import NOTHING_HIDDEN, Hidden, Rules, hidden_by
 from orpheus.shared.domain.limits import PRIORITIES
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.serving import EVERY_QUEUE
@@ -41,11 +42,62 @@ _LONGEST_LOOK_MS = 30_000
 """If more than this is between two notes, nobody looked in between, or a clock was set."""
 
 
+class HiddenFields:
+    """Which fields of which jobs are masked for all but the job.
+
+    A type keeps its rules when no host has it any more: its jobs are still there.
+    """
+
+    def __init__(self, database: Database, hide: Sequence[str] | None) -> None:
+        """`hide`: the rules of this process's configuration; None: nothing is hidden from it."""
+        self._database = database
+        self._sql = database.sql("job_types.sql")
+        self._own = hide
+
+    def rules(self) -> Hidden:
+        """Return the rules of the configuration, of the supervisor's and of each type together."""
+        if self._own is None:
+            return NOTHING_HIDDEN
+        stored = {
+            name: hide.split() for name, hide in self._database.all(self._sql["hidden-fields"])
+        }
+        return hidden_by([*self._own, *stored.pop(_EVERY_TYPE, ())], stored)
+
+    def of_job(self, job_id: int) -> Rules:
+        """Return the rules for one job; all rules if it is not there any more."""
+        hidden = self.rules()
+        row = self._database.one(self._sql["type-of-job"], job_id)
+        return hidden.of_all if row is None else hidden.of(row[0])
+
+    def configure(self, hide: Iterable[str]) -> None:
+        """Store the rules of the supervisor's configuration."""
+        with self._database.write(durable=False):
+            self._put(_EVERY_TYPE, set(hide))
+
+    def note_types(self) -> None:
+        """Store the rules of the types that are described now."""
+        found: dict[str, set[str]] = {}
+        for name, hide in self._database.all(self._sql["hidden-of-types"]):
+            found.setdefault(name, set()).update(hide.split())
+        for name, paths in found.items():
+            self._put(name, paths)
+
+    def _put(self, name: str, paths: Collection[str]) -> None:
+        if paths:
+            self._database.run(self._sql["put-hidden"], name, " ".join(sorted(paths)))
+        else:
+            self._database.run(self._sql["forget-hidden"], name)
+
+
+_EVERY_TYPE = ""
+
+
 class Types:
     """What `python -m worker --describe` found, for programs that may not import job code."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hidden: HiddenFields) -> None:
         self._database = database
+        self._hidden = hidden
         self._sql = database.sql("job_types.sql")
 
     def replace(
@@ -111,32 +163,38 @@ class Types:
     def _forget_builds(self) -> None:
         self._database.run(self._sql["forget-builds"])
         self._database.run(self._sql["mark-newest"])
+        self._hidden.note_types()
         self._database.at_commit.ring_api()
 
     def get(self, name: str) -> TypeRow | None:
         """Return the newest version of a type with its others, None if no host has one."""
-        return next(_types_of(self._database.all(self._sql["get-type"], name)), None)
+        return next(self._types_of(self._database.all(self._sql["get-type"], name)), None)
 
     def all(self) -> list[TypeRow]:
         """Return the newest version of every type with its others, by name."""
-        return list(_types_of(self._database.all(self._sql["all-types"])))
+        return list(self._types_of(self._database.all(self._sql["all-types"])))
 
     def versions_of(self, build: str) -> dict[str, str]:
         """Return the version of each type in a build, by name."""
         return dict(self._database.all(self._sql["versions-of-build"], build))
 
-
-def _types_of(rows: Iterable[Row]) -> Iterator[TypeRow]:
-    """Yield the type of each name. Its rows are adjacent; the last column counts the builds."""
-    for _, same in groupby(rows, key=lambda row: row[0]):
-        found = list(same)
-        is_everywhere = len(found) == found[0][-1]
-        versions: dict[str, TypeRow] = {}
-        for row in found:
-            version = TypeRow(*row[:-1])
-            versions.setdefault(version.version, version)
-        newest, *others = versions.values()
-        yield replace(newest, others=tuple(others), is_everywhere=is_everywhere)
+    def _types_of(self, rows: Sequence[Row]) -> Iterator[TypeRow]:
+        """Yield the type of each name. Its rows are adjacent; the last column counts the builds."""
+        hidden = self._hidden.rules() if rows else NOTHING_HIDDEN
+        for name, same in groupby(rows, key=lambda row: row[0]):
+            found = list(same)
+            is_everywhere = len(found) == found[0][-1]
+            versions: dict[str, TypeRow] = {}
+            for row in found:
+                version = TypeRow(*row[:-1])
+                versions.setdefault(version.version, version)
+            newest, *others = versions.values()
+            yield replace(
+                newest,
+                hide=" ".join(hidden.of(name).written),
+                others=tuple(others),
+                is_everywhere=is_everywhere,
+            )
 
 
 Awaited = tuple[str, str]

@@ -79,6 +79,7 @@ TABLES = (
     Table("outboxes", ("name", "place")),
     Table("alerts", ("name",)),
     Table("job_types", ("build", "name")),
+    Table("hidden_fields", ("type",)),
     Table("host_builds", ("host",)),
     Table("awaited_versions", ("type", "versions")),
     Table("quarantines", ("type",)),

@@ -10,7 +10,7 @@ from orpheus.config.editing.toml import CannotMask, masked, unmasked
 from orpheus.config.problems import known_keys
 from orpheus.config.settings import Settings
 from orpheus.config.shown import secrets_in, shown_settings, shown_values
-from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.domain.hidden import MASK
 
 SHIPPED = (Path(__file__).parents[3] / "config" / "orpheus.toml").read_text(encoding="utf-8")
 SECRETS = """

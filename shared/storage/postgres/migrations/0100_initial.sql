@@ -543,10 +543,16 @@ CREATE TABLE orpheus.job_types (
     queue text COLLATE "C", description text COLLATE "C" NOT NULL, backoff_base_s double precision,
     backoff_factor double precision, backoff_max_s double precision,
     backoff_jitter double precision, retention_s double precision, code text COLLATE "C" NOT NULL DEFAULT '',
-    code_since_ms bigint NOT NULL DEFAULT 0,
+    code_since_ms bigint NOT NULL DEFAULT 0, hide text COLLATE "C" NOT NULL DEFAULT '',
     PRIMARY KEY (build, name)
 );
 CREATE INDEX job_types_by_name ON orpheus.job_types (name, is_newest);
+
+-- The hidden fields of types, separated by spaces: `payload.card result.token`. Type '': of all types, as
+-- the configuration of the supervisor says. A type that no host has any more keeps them, as its jobs do.
+CREATE TABLE orpheus.hidden_fields (
+    type text COLLATE "C" PRIMARY KEY, hide text COLLATE "C" NOT NULL
+);
 
 -- The build that each host described last. `silent_ms`: for how long the host was silent while
 -- another process looked, which it last did at `looked_at_ms` (NULL: the host is not silent).

@@ -417,9 +417,15 @@ CREATE TABLE job_types (
     schema TEXT NOT NULL, max_retries INTEGER, timeout_s REAL, queue TEXT,
     description TEXT NOT NULL, backoff_base_s REAL, backoff_factor REAL, backoff_max_s REAL,
     backoff_jitter REAL, retention_s REAL, code TEXT NOT NULL DEFAULT '', code_since_ms INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (build, name)
+    hide TEXT NOT NULL DEFAULT '', PRIMARY KEY (build, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_types_by_name ON job_types (name, is_newest);
+
+-- The hidden fields of types, separated by spaces: `payload.card result.token`. Type '': of all types, as
+-- the configuration of the supervisor says. A type that no host has any more keeps them, as its jobs do.
+CREATE TABLE hidden_fields (
+    type TEXT PRIMARY KEY, hide TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- The build that each host described last. `silent_ms`: for how long the host was silent while
 -- another process looked, which it last did at `looked_at_ms` (NULL: the host is not silent).

@@ -9,10 +9,10 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.toml import masked
 from orpheus.config.effective import effective_note
 from orpheus.config.load import load_settings
+from orpheus.shared.domain.hidden import MASK
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.operations.configuration import (
-    MASK,
     Edit,
     EditOutcome,
     FileChanged,

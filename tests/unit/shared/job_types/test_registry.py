@@ -118,6 +118,10 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
         ({"retry_on": ValueError}, "retry_on: must map exception types to waits"),
         ({"retry_on": {"ValueError": 1}}, "retry_on: 'ValueError' is not an exception type"),
         ({"retry_on": {ValueError: "x"}}, "retry_on: ValueError: 'x' is not a duration"),
+        ({"hide": "ctx"}, "hide: must be a tuple of paths"),
+        ({"hide": ("a b",)}, "hide: 'a b' must be a path such as payload.card"),
+        ({"hide": ("card",)}, "hide: 'card': there is no parameter 'card'"),
+        ({"hide": ("payload.card",)}, "there is no parameter 'card'"),
         ({"backoff_factor": 0.5}, "backoff_factor: must be a number from 1 to 100"),
         ({"backoff_jitter": 1}, "backoff_jitter: must be a number from 0 to 0.99"),
     ],
@@ -127,6 +131,18 @@ def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], reason: str)
 
         @job("name", **options)
         def handler(ctx: Context) -> None: ...
+
+
+def test_a_path_without_a_first_word_is_of_the_payload() -> None:
+    @job(hide=("card", "*.password", "payload.user.pin", "result.token", "result"))
+    def pays(ctx: Context, card: str, user: dict[str, str], result: int) -> None: ...
+
+    made = registered_types()["pays"]
+    assert made.hide == (
+        "payload.card", "payload.*.password", "payload.user.pin", "result.token", "payload.result",
+    )  # fmt: skip
+    row = type_row(made.describe())
+    assert row.hide.split() == [*made.hide]
 
 
 def test_two_functions_of_one_name_are_refused_with_both_full_names() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from orpheus.shared.domain.events import Event, Kind
+from orpheus.shared.domain.hidden import NO_RULES
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.messages.encoding import encode
@@ -27,7 +28,7 @@ def line(fields: str) -> LogLine:
 def test_the_fields_of_a_log_line_are_told_also_if_they_are_damaged(
     fields: str, shown: str
 ) -> None:
-    assert f'"fields":{shown}' in encode(log_line_of(line(fields))).decode()
+    assert f'"fields":{shown}' in encode(log_line_of(line(fields), NO_RULES)).decode()
 
 
 @pytest.mark.parametrize("body", ['{"queue":', "[1]", "7"])

@@ -46,7 +46,7 @@ export async function readOrigin(types) {
   return { id, body: { ...body, tags: [...(body.tags ?? []), originTag(id)] } };
 }
 
-/** Say which job the form was filled from. @param {string} id @param {string} type */
-export function showOrigin(id, type) {
-  byId("form").prepend(h("p", { class: "notice", id: "origin" }, "Filled in from ", h("a", { href: `${base}/ui/jobs/${id}` }, `job ${id}`), ` (${type}), which stays as it is. The new job gets the tag ${originTag(id)}.`));
+/** Say which job the form was filled from. @param {string} id @param {string} type @param {string} more */
+export function showOrigin(id, type, more) {
+  byId("form").prepend(h("p", { class: "notice", id: "origin" }, "Filled in from ", h("a", { href: `${base}/ui/jobs/${id}` }, `job ${id}`), ` (${type}), which stays as it is. The new job gets the tag ${originTag(id)}.${more}`));
 }

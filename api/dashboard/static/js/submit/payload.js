@@ -5,6 +5,23 @@ import { Field } from "./field.js";
 import { exampleOf, fieldsOf, shapeOf } from "./schema.js";
 
 const INDENT = 2;
+/** Stands for a value that nobody sees but the job (shared/domain/hidden.py). */
+const MASK = "••••••••";
+
+/** Return a payload without its masks, and whether it had any: the field is left empty. @param {any} value @returns {{value: any, hadMasks: boolean}} */
+export function withoutMasks(value) {
+  let hadMasks = false;
+  const shown = (/** @type {any} */ part) => {
+    if (part === MASK) {
+      hadMasks = true;
+      return undefined;
+    }
+    if (Array.isArray(part)) return part.map((item) => shown(item) ?? "");
+    if (typeof part !== "object" || part === null || Object.getPrototypeOf(part) !== Object.prototype) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, item]) => [name, shown(item)]).filter(([, item]) => item !== undefined));
+  };
+  return { value: shown(value), hadMasks };
+}
 
 export class Payload {
   /** @param {() => void} changed is called when the form has other fields than before */

@@ -8,7 +8,7 @@ import { told } from "../base/linked.js";
 import { draw, html } from "../base/lit.js";
 import { JobOptions } from "./job-options.js";
 import { Live } from "../frame/live.js";
-import { Payload } from "./payload.js";
+import { Payload, withoutMasks } from "./payload.js";
 import { readOrigin, showOrigin } from "../job/resubmit.js";
 import { spaced } from "../base/words.js";
 
@@ -64,9 +64,10 @@ async function start() {
 
 /** Fill the form with the request of another job. @param {{id: string, body: any}} job */
 function fillFrom({ id, body: { type, payload: value, ...rest } }) {
-  payload.write(value);
+  const { value: shown, hadMasks } = withoutMasks(value);
+  payload.write(shown);
   options.write(rest);
-  showOrigin(id, type);
+  showOrigin(id, type, hadMasks ? " Its hidden values are not shown: give them again." : "");
   changed();
 }
 

@@ -61,6 +61,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "stop": ("service", "Stop Orpheus cleanly, as Ctrl-C does, and wait until it has ended."),
     "submit": ("submit", "Submit a job of TYPE."),
     "timeline": ("timeline", "List what happened, newest first: workers, queues, operators."),
+    "token": ("token", "Make a token that opens the API, with a role."),
     "top": ("top", "Show pools, queues and problems live, with keys for the actions."),
     "types": ("types", "List the job types and their payloads."),
     "why": ("why", "Say why a job does not run, or why QUEUE starts none."),

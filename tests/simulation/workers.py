@@ -424,8 +424,14 @@ class Worker:
 
     def _note_renewed(self, tokens: Mapping[int, int], lost: set[int]) -> None:
         for job_id, token in tokens.items():
-            if token not in lost:
+            if token not in lost and self._is_renewed(token):
                 self._effects.renewed(job_id, token, self._simulation.timing.ttl_ms)
+
+    def _is_renewed(self, token: int) -> bool:
+        """Where several write at once, a lease is not lost while another has locked its job."""
+        sql = "SELECT lease_expires_mono_ms > ? FROM jobs WHERE lease_token = ?"
+        now_ms, world = self._simulation.clock.monotonic_ms(), self._simulation.world
+        return world.has_one_writer or world.look(sql, now_ms, token) == [(True,)]
 
 
 _LINE = NewLine(0, "info", "half way")

@@ -20,7 +20,7 @@ from orpheus.shared.domain.json_values import json_pointer, json_problems, not_s
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import PermanentError
-from orpheus.shared.job_types.request import JobRequest, conflicts, field_problems
+from orpheus.shared.job_types.request import JobRequest, OnDuplicate, conflicts, field_problems
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import TypeRow
@@ -143,7 +143,7 @@ def with_defaults(
     on_dependency_failure: str = "cancel",
     expires_s: float | None = None,
     unique_for_s: float | None = None,
-    on_duplicate: str | None = None,
+    on_duplicate: OnDuplicate | None = None,
     retention_s: float | None = None,
     ref: str | None = None,
 ) -> NewJob:

@@ -6,7 +6,7 @@ nothing large: an application makes and checks a job in its own process.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, Self, TypedDict, Unpack
+from typing import Any, Generic, Literal, Protocol, Self, TypedDict, Unpack
 
 import msgspec
 from msgspec.structs import force_setattr, replace
@@ -43,6 +43,9 @@ JobOrRef = int | str | HasId
 """The id of a job, a job that has one, or the `ref` of another job that is submitted with it."""
 
 
+OnDuplicate = Literal["keep", "replace"]
+
+
 class Options(TypedDict, total=False):
     """What `with_options` changes; None: back to the default of the type, or of [jobs]."""
 
@@ -64,7 +67,7 @@ class Options(TypedDict, total=False):
     """If it has not started so long after its time (or its submission), it is cancelled."""
     unique_for: str | float | timedelta | None
     """Its unique key stays taken for so long after the submission, also if it has ended."""
-    on_duplicate: str | None
+    on_duplicate: OnDuplicate | None
     """`keep`, or `replace`: a job with the unique key that has not started gets this payload and
     time."""
     retention: str | float | timedelta | None
@@ -98,7 +101,7 @@ class JobRequest(msgspec.Struct, Generic[Result_co], frozen=True):
     on_dependency_failure: str | None = None
     expires: float | None = None
     unique_for: float | None = None
-    on_duplicate: str | None = None
+    on_duplicate: OnDuplicate | None = None
     retention: float | None = None
     ref: str | None = None
 

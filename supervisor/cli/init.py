@@ -40,7 +40,10 @@ def greet(ctx: Context, name: str) -> dict[str, str]:
     return {"greeting": f"Hello, {name}!"}
 '''
 _TEST = '''\
-"""Run it with pytest. The fixture `orpheus` is a separate store; the test moves its clock."""
+"""Run it with pytest. The fixture `orpheus` is a separate store; the test moves its clock.
+
+Both tests are about the job `greet`: if you replace it in jobs.py, change them with it.
+"""
 
 from jobs import greet
 from orpheus.testing import Harness, run

@@ -181,7 +181,8 @@ class Orders(msgspec.Struct, eq=False):
         self.recorder.record(Kind.CONFIG_REJECTED, body)
         headline, *rows = rejected.reason.splitlines() or [""]
         trace = {"exception": "\n".join(rows)} if rows else {}
-        log.error("config_rejected", why=rejected.why, reason=headline, **trace)
+        event = "code_rejected" if rejected.is_code else "config_rejected"
+        log.error(event, why=rejected.why, reason=headline, **trace)
 
 
 def _in_short(reason: str) -> str:

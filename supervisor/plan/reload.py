@@ -66,6 +66,12 @@ class Rejected(msgspec.Struct, frozen=True):
 
     why: str
     reason: str
+    is_code: bool = False
+    """The configuration is sound, but a job module is not."""
+
+
+class _CodeError(Exception):
+    """A job module does not import, or what it defines is refused."""
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -198,6 +204,8 @@ class Reloader:
                 log.warning("config_waits", why=order.why, reason=str(error))
             self.trouble = f"a new configuration waits for the database: {error}"
             return None
+        except _CodeError as error:
+            return Rejected(order.why, str(error), is_code=True)
         except OrpheusError as error:
             return Rejected(order.why, str(error))
         except Exception as error:
@@ -226,7 +234,10 @@ class Reloader:
         allow_files_for(settings)
         self._code.follow(settings.jobs)  # first: if a module does not import, it is saved again
         with self.describing:
-            types = described_types(settings)
+            try:
+                types = described_types(settings)
+            except ConfigurationError as error:
+                raise _CodeError(str(error)) from error
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
         try:

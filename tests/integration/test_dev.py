@@ -156,7 +156,7 @@ def test_from_an_empty_folder_to_a_job_that_is_changed_broken_and_mended(
     dev.wait_for_result("Hi, Ada!")
 
     dev.save(f"import no_such_module\n{GREET}")
-    log = dev.wait_for("config_rejected", "No module named 'no_such_module'")
+    log = dev.wait_for("code_rejected", "No module named 'no_such_module'")
     assert "\n    Traceback (most recent call last):\n" in log
     dev.wait_for_result("Hi, Ada!")
     monkeypatch.chdir(tmp_path)

@@ -167,6 +167,13 @@ def holds_hidden(payload: object, paths: Sequence[Path]) -> bool:
     return bool(paths) and any(True for _ in _found(payload, paths))
 
 
+def leads_to_hidden(path: Path, paths: Sequence[Path]) -> bool:
+    """Return whether a field is hidden, lies in what is, or has something hidden in it."""
+    return any(
+        all(part in (_ANY, name) for part, name in zip(rule, path, strict=False)) for rule in paths
+    )
+
+
 def _any_hidden(rules: Iterable[Path], paths: Sequence[Path]) -> bool:
     """Return whether one of `paths` is hidden, or lies in what is."""
     return any(_covers(rule, path) for rule in rules for path in paths)

@@ -17,10 +17,10 @@ import msgspec
 from msgspec.structs import asdict
 
 from orpheus.shared.domain.backoff import BackoffOfType
-from orpheus.shared.domain.hidden import parse_rule
+from orpheus.shared.domain.hidden import leads_to_hidden, parse_rule, rules_of
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
-from orpheus.shared.errors import ConfigurationError, InvalidJob
+from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import (
     Call,
     CommonContext,
@@ -103,7 +103,7 @@ class JobType(msgspec.Struct, frozen=True):
 
     def _misfit(self, refused: InvalidJob) -> TypeError:
         problems = "; ".join(
-            f"{problem.pointer[1:].replace('/', '.') or 'arguments'}: {problem.detail}"
+            f"{problem.pointer[1:].replace('/', '.') or 'arguments'}: {self._detail(problem)}"
             for problem in refused.problems
         )
         return TypeError(f"{self.name}: {problems}")
@@ -117,9 +117,16 @@ class JobType(msgspec.Struct, frozen=True):
             return self.signature.bind(json.loads(payload))
         except InvalidJob as refused:
             problems = "; ".join(
-                f"{problem.pointer or 'payload'}: {problem.detail}" for problem in refused.problems
+                f"{problem.pointer or 'payload'}: {self._detail(problem)}"
+                for problem in refused.problems
             )
             raise PayloadMisfit(f"the payload does not fit {self.name}: {problems}") from None
+
+    def _detail(self, problem: FieldProblem) -> str:
+        """Return what is wrong with a field; the text of a validator may quote its value."""
+        paths = rules_of(" ".join(self.hide)).payload
+        is_hidden = leads_to_hidden(tuple(problem.pointer.split("/")[1:]), paths)
+        return "does not fit" if is_hidden else problem.detail
 
     def describe(self) -> dict[str, Any]:
         """Return what `python -m worker --describe` prints for this type, without its digest."""

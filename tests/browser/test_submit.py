@@ -81,6 +81,21 @@ def test_a_list_is_written_as_json_and_every_digit_is_kept(lasting_dashboard: Da
     expect(page.locator("#payload-json-problem")).to_contain_text("so it stays JSON")
 
 
+def test_hidden_values_of_a_job_that_is_edited_are_given_again(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    payload = {"url": "http://127.0.0.1:9/hush", "body": {"n": 1}}
+    job_id = system.submit("webhook", payload, delay="1h")
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("body")).to_contain_text("••••••••")
+    expect(page.locator("body")).not_to_contain_text("hush")
+    page.get_by_role("link", name="Edit and resubmit").click()
+    expect(page.locator("#origin")).to_contain_text("hidden values are not shown")
+    expect(page.locator("#payload-url")).to_have_value("")
+    expect(page.locator("#payload-body")).to_have_value(re.compile('"n": ?1'))
+    page.locator("#send").click()
+    expect(page.locator("#payload-url-problem")).to_be_visible()
+
+
 def test_a_failed_job_is_edited_and_submitted_again_and_the_two_name_each_other(
     lasting_dashboard: Any,
 ) -> None:

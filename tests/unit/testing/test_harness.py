@@ -51,6 +51,11 @@ def endless(ctx: Context) -> None:
     ctx.enqueue(endless.new())
 
 
+@job(hide=("card", "result.token"))
+def paid(card: str) -> dict[str, str]:
+    return {"token": card}
+
+
 @contextmanager
 def noted(ctx: Context) -> Iterator[None]:
     RAN.append(f"before {ctx.type}")
@@ -293,3 +298,10 @@ def test_jobs_that_make_jobs_for_ever_are_stopped(
     harness.submit(endless.new())
     with pytest.raises(AssertionError, match="still busy after 20 attempts"):
         harness.run_until_idle()
+
+
+def test_a_test_sees_what_is_hidden(harness: Harness) -> None:
+    submitted = harness.submit(paid.new(card="4711"))
+    harness.run_until_idle()
+    harness.assert_submitted(paid, card="4711")
+    assert harness.get(submitted).result == {"token": "4711"}

@@ -5,11 +5,12 @@ import pickle
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from msgspec import UNSET
 from msgspec.structs import asdict
+from pydantic import AfterValidator
 
 from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules
@@ -143,6 +144,21 @@ def test_a_path_without_a_first_word_is_of_the_payload() -> None:
     )  # fmt: skip
     row = type_row(made.describe())
     assert row.hide.split() == [*made.hide]
+
+
+def test_a_misfit_of_a_hidden_field_is_not_quoted() -> None:
+    def refuse(text: str) -> str:
+        raise ValueError(f"{text} is wrong")
+
+    checked = Annotated[str, AfterValidator(refuse)]
+
+    @job(hide=("card",))
+    def pays(card: checked, note: checked) -> None: ...
+
+    with pytest.raises(PermanentError, match=r"/card: does not fit; /note:.* open is wrong"):
+        registered_types()["pays"].bind('{"card":"hush","note":"open"}')
+    with pytest.raises(TypeError, match="card: does not fit; note: "):
+        pays.new(card="hush", note="open")
 
 
 def test_two_functions_of_one_name_are_refused_with_both_full_names() -> None:

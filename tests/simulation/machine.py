@@ -72,6 +72,9 @@ new_jobs = st.fixed_dictionaries(
         "unique_key": st.sampled_from((None, None, "k", "l")),
         "concurrency_key": st.sampled_from((None, "x", "x", "y")),
         "on_dependency_failure": st.sampled_from(("cancel", "fail", "run")),
+        "expires_ms": st.sampled_from((None, None, None, 2_000)),
+        "unique_for_ms": st.sampled_from((None, 5_000)),
+        "replaces": st.booleans(),
     }
 ).map(lambda fields: NewJob(**cast("Any", fields)))
 
@@ -104,9 +107,9 @@ class StoreMachine(RuleBasedStateMachine):
         known = sorted(self.model.jobs)
         chosen = st.lists(st.sampled_from(known), max_size=3, unique=True) if known else st.just([])
         depends_on = tuple(data.draw(chosen, "depends_on"))
-        holder = self.model.holder_of(new.unique_key)
         self.world.clock.now_ms += 1
         self.model.now_ms = self.world.clock.wall_ms()
+        holder = self.model.holder_of(new.unique_key)
         new = new._replace(depends_on=depends_on)
         if holder is not None and holder.type != new.type:
             with pytest.raises(UniqueKeyHeld, match=f"job {holder.id}, "):
@@ -118,6 +121,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.add([self._model_of(new, submitted.job.id, depends_on)])
         else:
             assert submitted.job.id == holder.id
+            if new.replaces:
+                asked = self._model_of(new, holder.id, ())
+                self.model.replace(holder, asked.run_at_ms, asked.expires_ms)
 
     @initialize(items=st.lists(new_jobs, min_size=4, max_size=8), data=st.data())
     def begin_with_some(self, items: list[NewJob], data: st.DataObject) -> None:
@@ -150,17 +156,20 @@ class StoreMachine(RuleBasedStateMachine):
         )
 
     def _model_of(self, new: NewJob, job_id: int, depends_on: tuple[int, ...]) -> ModelJob:
+        run_at_ms = self.model.now_ms + new.delay_ms
         return ModelJob(
             job_id,
             new.queue,
             new.priority,
-            self.model.now_ms + new.delay_ms,
+            run_at_ms,
             new.max_retries,
             new.unique_key,
             new.concurrency_key,
             depends_on,
             new.on_dependency_failure,
             new.type,
+            None if new.expires_ms is None else run_at_ms + new.expires_ms,
+            self.model.now_ms + (new.unique_for_ms or 0),
         )
 
     # Leasing
@@ -170,10 +179,12 @@ class StoreMachine(RuleBasedStateMachine):
     def lease(self, holder: Holder, served: tuple[str, ...], limit: int) -> None:
         facts = facts_of(self.store, served, limit)
         waiting = self.model.in_status(Status.PENDING, Status.BLOCKED)
+        has_expired = bool(self.model.expired())
         runs = told_of(self.store, facts, [job.id for job in waiting], limit)
         leases = self.store.leases.lease(holder, served, limit, TTL_MS)
         leased = {lease.job_id for lease in leases}
-        assert runs == leased, "why: others are leased next"
+        # A lease meets expired jobs, and takes none in their place.
+        assert runs == leased or has_expired, "why: others are leased next"
         assert [lease.job_id for lease in leases] == self.model.lease(served, limit)
         for lease in leases:
             job = self.model.jobs[lease.job_id]
@@ -207,7 +218,7 @@ class StoreMachine(RuleBasedStateMachine):
         lost = self.store.leases.renew({lease.job_id: lease.token}, TTL_MS)
         assert lost == (set() if is_held else {lease.token})
         if is_held:
-            self.model.jobs[lease.job_id].expires_ms = self.model.now_ms + TTL_MS
+            self.model.jobs[lease.job_id].lease_ends_ms = self.model.now_ms + TTL_MS
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data())
@@ -243,10 +254,17 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def reclaim(self) -> None:
         leased = self.model.in_status(Status.IN_PROGRESS)
-        expired = [job for job in leased if job.expires_ms <= self.model.now_ms]
+        expired = [job for job in leased if job.lease_ends_ms <= self.model.now_ms]
         assert sorted(self.store.leases.reclaim_expired()) == sorted(job.id for job in expired)
         for job in expired:
             self.model.end_lease(job, Ending.EXPIRED)
+
+    @precondition(lambda self: self.model.expired())
+    @rule()
+    def cancel_expired(self) -> None:
+        while self.store.jobs.cancel_expired():
+            pass
+        self.model.cancel_expired()
 
     # Operators
 

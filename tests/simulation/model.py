@@ -51,6 +51,8 @@ class ModelJob:
     depends_on: tuple[int, ...]
     on_failure: str
     type: str
+    expires_ms: int | None = None
+    unique_until_ms: int = 0
     status: Status = Status.PENDING
     outcomes: list[Outcome] = field(default_factory=list)
     failures: int = 0
@@ -58,7 +60,7 @@ class ModelJob:
     losses: int = 0
     cancel_requested: bool = False
     token: int = 0
-    expires_ms: int = 0
+    lease_ends_ms: int = 0
     holder: str = ""
     freed_at_ms: int | None = None
 
@@ -84,9 +86,31 @@ class Model:
     def counts(self) -> Counter[tuple[str, Status]]:
         return Counter((job.queue, job.status) for job in self.jobs.values())
 
-    def holder_of(self, unique_key: str | None) -> ModelJob | None:
+    def live_holder_of(self, unique_key: str | None) -> ModelJob | None:
         held = [job for job in self.in_status(*LIVE) if job.unique_key == unique_key]
         return held[0] if unique_key is not None and held else None
+
+    def holder_of(self, unique_key: str | None) -> ModelJob | None:
+        """The live job, or the newest one if its key is still taken."""
+        live = self.live_holder_of(unique_key)
+        if live is not None or unique_key is None:
+            return live
+        jobs = [job for job in self.jobs.values() if job.unique_key == unique_key]
+        newest = max(jobs, key=lambda job: job.id, default=None)
+        return newest if newest and newest.unique_until_ms > self.now_ms else None
+
+    def has_never_started(self, job: ModelJob) -> bool:
+        return job.status in (Status.BLOCKED, Status.PENDING) and not job.outcomes
+
+    def expired(self) -> list[ModelJob]:
+        """Jobs that may not start any more, and that upkeep has not cancelled yet."""
+        return [
+            job
+            for job in self.jobs.values()
+            if self.has_never_started(job)
+            and job.expires_ms is not None
+            and job.expires_ms <= self.now_ms
+        ]
 
     def waits_for(self, job: ModelJob) -> list[int]:
         return [one for one in job.depends_on if one in self.jobs and self.jobs[one].status in LIVE]
@@ -129,6 +153,17 @@ class Model:
     def _unblock(self, job: ModelJob) -> None:
         job.status, job.freed_at_ms = Status.PENDING, self.now_ms
 
+    def replace(self, job: ModelJob, run_at_ms: int, expires_ms: int | None) -> None:
+        if self.has_never_started(job):
+            job.run_at_ms, job.expires_ms, job.freed_at_ms = run_at_ms, expires_ms, None
+
+    def cancel_expired(self) -> None:
+        expired = self.expired()
+        for job in expired:
+            job.status = Status.CANCELLED
+        for job in expired:
+            self._end(job, Status.CANCELLED)
+
     # Leasing
 
     def lease(self, queues: Sequence[str], limit: int) -> list[int]:
@@ -155,9 +190,11 @@ class Model:
                 running[job.queue] += 1
                 of_key[key] += 1
                 taken.append(job)
-        for job in taken:
-            job.status, job.expires_ms = Status.IN_PROGRESS, self.now_ms + TTL_MS
-        return [job.id for job in taken]
+        expired = self.expired()
+        started = [job for job in taken if job not in expired]
+        for job in started:
+            job.status, job.lease_ends_ms = Status.IN_PROGRESS, self.now_ms + TTL_MS
+        return [job.id for job in started]
 
     def holds(self, job_id: int, token: int) -> bool:
         job = self.jobs.get(job_id)
@@ -165,7 +202,7 @@ class Model:
             job is not None
             and job.status is Status.IN_PROGRESS
             and job.token == token
-            and job.expires_ms > self.now_ms
+            and job.lease_ends_ms > self.now_ms
         )
 
     def end_lease(self, job: ModelJob, ending: Ending, snooze_ms: int = 0) -> None:
@@ -221,11 +258,11 @@ class Model:
         in_vain = job.on_failure != "run" and any(
             other.id in job.depends_on for other in self.in_status(Status.FAILED, Status.CANCELLED)
         )
-        return is_ended and not in_vain and self.holder_of(job.unique_key) is None
+        return is_ended and not in_vain and self.live_holder_of(job.unique_key) is None
 
     def retry(self, job: ModelJob) -> None:
         job.failures = job.crashes = job.losses = 0
-        job.cancel_requested = False
+        job.cancel_requested, job.expires_ms = False, None
         job.run_at_ms, job.freed_at_ms = self.now_ms, None
         job.status = Status.BLOCKED if self.waits_for(job) else Status.PENDING
 

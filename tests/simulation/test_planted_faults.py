@@ -28,6 +28,9 @@ FOUND_BY_THE_MODEL = (
     "one retry too few",
     "counts not kept",
     "cell ignored",
+    "expiry ignored",
+    "keys free at the end",
+    "started jobs replaced",
 )
 SOON_FOUND_BY_THE_MODEL = ("unique key unchecked",)
 

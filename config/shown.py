@@ -44,16 +44,16 @@ class Secret(Struct, frozen=True):
         return isinstance(value, str) and MASK in value
 
 
-def secrets_in(tables: MutableMapping[str, Any]) -> Iterator[Secret]:
-    """Yield every secret of a parsed TOML text."""
+def secrets_in(tables: MutableMapping[str, Any], also: Sequence[Path] = ()) -> Iterator[Secret]:
+    """Yield every secret of a parsed TOML text. `also`: hidden paths that it need not name."""
     yield from _in_table(tables, Settings, ())
-    schedules, paths = tables.get("schedules"), _hidden_paths(tables)
+    schedules, paths = tables.get("schedules"), [*hidden_paths(tables), *also]
     for schedule in schedules if schedules and _is_list_of_tables(schedules) else ():
         path = ("schedules", str(schedule.get("name")), "payload")
         yield from _hidden_in(schedule.get("payload"), paths, path)
 
 
-def _hidden_paths(tables: Mapping[str, Any]) -> Sequence[Path]:
+def hidden_paths(tables: Mapping[str, Any]) -> Sequence[Path]:
     """Return the paths of payloads in `[privacy] hide`; none if it is not valid."""
     try:
         return rules_of(" ".join(tables["privacy"]["hide"])).payload

@@ -28,7 +28,7 @@ from orpheus.config.handovers import for_database, sizes_of
 from orpheus.config.load import checked
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.settings import Settings
-from orpheus.config.shown import secrets_in, shown_settings
+from orpheus.config.shown import hidden_paths, secrets_in, shown_settings
 from orpheus.config.sources import Sources, read_sources, read_toml, sources_with
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.configuration import (
@@ -115,11 +115,12 @@ class ConfigurationFile:
             text = self._read()[0]
         except NotEditable:
             text = None
+        also = hidden_paths(_tables_of(text or "") or {})  # an earlier version may not name them
         in_file = next((version.number for version in kept if version.text == text), None)
         return [
             ShownVersion(
                 version,
-                masked_or_none(version.text),
+                masked_or_none(version.text, also),
                 is_in_file=version.number == in_file,
                 is_in_force=effective is not None and version.number == effective.version,
             )

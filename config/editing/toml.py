@@ -14,7 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from orpheus.config.shown import secrets_in
 from orpheus.config.sources import read_toml
-from orpheus.shared.domain.hidden import MASK
+from orpheus.shared.domain.hidden import MASK, Path
 
 
 class CannotMask(Exception):
@@ -26,8 +26,8 @@ class CannotMask(Exception):
 
 
 @lru_cache(maxsize=64)  # texts are shown again and again, and masking a long one takes 2 s
-def masked(text: str) -> str:
-    """Return the text with every secret masked.
+def masked(text: str, also: Sequence[Path] = ()) -> str:
+    """Return the text with every secret masked. `also`: see `secrets_in`.
 
     Raises CannotMask if the secrets cannot be told apart from the rest.
     """
@@ -35,27 +35,27 @@ def masked(text: str) -> str:
         expected = read_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise CannotMask(f"is not TOML: {error}") from None
-    if not _mask_all(expected):
+    if not _mask_all(expected, also):
         return text
     document = _parsed(text)
-    _mask_all(document)
+    _mask_all(document, also)
     hidden = tomlkit.dumps(document)
     if read_toml(hidden) != expected:
         raise CannotMask("the secrets in it cannot be told apart from the rest")
     return hidden
 
 
-def masked_or_none(text: str) -> str | None:
+def masked_or_none(text: str, also: Sequence[Path] = ()) -> str | None:
     """Return the masked text; None if it cannot be masked."""
     try:
-        return masked(text)
+        return masked(text, also)
     except CannotMask:
         return None
 
 
-def _mask_all(tables: MutableMapping[str, Any]) -> bool:
+def _mask_all(tables: MutableMapping[str, Any], also: Sequence[Path]) -> bool:
     """Replace every secret by a mask; return whether there was one."""
-    found = list(secrets_in(tables))
+    found = list(secrets_in(tables, also))
     for secret in found:
         secret.table[secret.key] = MASK
     return bool(found)

@@ -167,6 +167,11 @@ def holds_hidden(payload: object, paths: Sequence[Path]) -> bool:
     return bool(paths) and any(True for _ in _found(payload, paths))
 
 
+def not_hidden_by(payload: object, paths: Sequence[Path], others: Sequence[Path]) -> list[Path]:
+    """Return the fields that `paths` hide in a payload and `others` do not."""
+    return [place for place, _ in _found(payload, paths) if not _any_hidden(others, [place])]
+
+
 def leads_to_hidden(path: Path, paths: Sequence[Path]) -> bool:
     """Return whether a field is hidden, lies in what is, or has something hidden in it."""
     return any(

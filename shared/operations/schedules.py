@@ -12,6 +12,7 @@ from math import inf
 from typing import Any, TypeVar
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.hidden import not_hidden_by, rules_of
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.domain.schedules import (
@@ -72,12 +73,24 @@ def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
 def refused_schedules(
     types: Mapping[str, TypeRow], settings: StoredSettings
 ) -> Iterator[tuple[tuple[str, int], str]]:
-    """Yield each schedule whose job would not be accepted, by table and index, and why."""
+    """Yield each schedule whose job would not be accepted, by table and index, and why.
+
+    What only its type hides is refused, too: whoever masks the file does not know the types.
+    """
+    by_file = rules_of(" ".join(settings.hide)).payload
     for index, schedule in enumerate(settings.schedules):
+        at, payload = ("schedules", index), json.loads(schedule.payload)
         try:
             _job_of(schedule, types, settings.defaults)
         except InvalidJob as error:
-            yield ("schedules", index), f"{schedule.name!r} cannot make its job: {error}"
+            yield at, f"{schedule.name!r} cannot make its job: {error}"
+            continue
+        by_type = rules_of(types[schedule.type].hide).payload
+        for place in not_hidden_by(payload, by_type, by_file):
+            path = ".".join(("payload", *place))
+            why = f"its type hides {path}, and this file would show it"
+            yield at, f'{schedule.name!r}: {why}; add "{path}" to [privacy] hide'
+            break
 
 
 def _job_of(

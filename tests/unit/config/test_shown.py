@@ -61,6 +61,10 @@ level = "info" # the last line
         'commands = [{name = "a", argv = ["a"], env = {K = "hush"}}]\n',
         '[[commands]]\r\nname = "a"\r\nargv = ["a"]\r\nenv = {K = "hush"}\r\n',
         '[[commands]]\nname = "pay"\nenv = {KEY = "hush"}\n# mine = 5\n[logging]\nlevel = 5\n',
+        (
+            '[privacy]\nhide = ["payload.card", "payload.users.*.pin"]\n[[schedules]]\nname = "a"\n'
+            'payload = {card = {n = "hush"}, users = [{pin = "hush", n = 1}]}\n'
+        ),
     ],
 )
 def test_a_secret_is_masked_and_comes_back_in_its_place(text: str) -> None:

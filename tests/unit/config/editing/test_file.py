@@ -206,6 +206,16 @@ def test_a_file_that_changed_since_it_was_read_is_left_alone(toml: Toml) -> None
     assert [one.version.text for one in file.versions()] == ["[api]\nport = 1\n"]
 
 
+def test_an_earlier_version_is_masked_as_the_file_says_now(toml: Toml) -> None:
+    first = "[[schedules]]\nname = 'a'\ntype = 'a'\nevery = 60\npayload = {card = 'hush'}\n"
+    path = toml(first)
+    file = desk(path)
+    apply(file, Edit(f"{first}\n[privacy]\nhide = ['payload.card']\n"))
+    texts = [shown.version.text for shown in file.versions()]
+    assert len(texts) == 2 and all("hush" in text for text in texts)
+    assert not any("hush" in str(shown.text) for shown in file.versions())
+
+
 def test_a_version_comes_back_with_its_secrets_unless_it_names_other_code(toml: Toml) -> None:
     path = toml(COMMAND.format("env", "hush") + "[api]\nport = 1\n")
     first = path.read_text()

@@ -102,6 +102,17 @@ def test_every_schedule_whose_job_would_be_refused_is_named_and_nothing_written(
     assert store.schedules.all() == []
 
 
+def test_what_a_type_hides_in_a_schedule_of_the_file_must_be_hidden_by_the_file(
+    store: Store,
+) -> None:
+    store.types.replace([TypeRow("sum", SCHEMA, 7, None, "sums", "", hide="payload.n")])
+    with pytest.raises(ConfigurationError, match=r'add "payload.n" to \[privacy\] hide'):
+        write_settings(store, settings(HOURLY))
+    write_settings(store, replace(settings(HOURLY), hide=("payload.*",)))
+    write_settings(store, settings(replace(HOURLY, payload="{}")))
+    assert not store.hidden.rules().everywhere
+
+
 def test_a_tick_whose_job_is_refused_by_now_passes_and_holds_up_no_other(
     store: Store, clock: Clock
 ) -> None:

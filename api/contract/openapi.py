@@ -8,6 +8,7 @@ holds every answer against it (tests/api/test_schemathesis.py).
 import ast
 import inspect
 from collections.abc import Iterable
+from functools import cache
 from itertools import pairwise
 from textwrap import dedent
 from typing import Any, get_args, get_type_hints
@@ -217,19 +218,25 @@ def _classes_in(types: Iterable[Any]) -> set[type]:
 
 def field_docs(kind: type) -> dict[str, str]:
     """Return the docstrings of a class's fields; none where it is installed without its source."""
+    ours = [base for base in reversed(kind.__mro__) if base.__module__.startswith("orpheus.")]
+    return {field: text for base in ours for field, text in _docs_in(base).items()}
+
+
+@cache
+def _docs_in(kind: type) -> dict[str, str]:
+    """Return the docstrings of the fields that a class itself defines."""
+    try:
+        (node,) = ast.parse(dedent(inspect.getsource(kind))).body
+    except (OSError, TypeError):
+        return {}
     docs: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        try:
-            (node,) = ast.parse(dedent(inspect.getsource(base))).body
-        except (OSError, TypeError):
-            continue
-        for pair in pairwise(node.body if isinstance(node, ast.ClassDef) else ()):
-            match pair:
-                case (
-                    ast.AnnAssign(target=ast.Name(id=field)),
-                    ast.Expr(value=ast.Constant(value=str(text))),
-                ):
-                    docs[field] = " ".join(text.split())
+    for pair in pairwise(node.body if isinstance(node, ast.ClassDef) else ()):
+        match pair:
+            case (
+                ast.AnnAssign(target=ast.Name(id=field)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                docs[field] = " ".join(text.split())
     return docs
 
 

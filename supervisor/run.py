@@ -255,7 +255,8 @@ def _announce(
     listener = configuration.listener
     where = "without the API (api.enabled = false)"
     if listener:
-        where = address_of(listener) + configuration.settings.api.root_path
+        root_path = configuration.settings.api.root_path
+        where = address_of(listener) + (f"{root_path}/" if root_path else "")
     lines = [f"Orpheus is running: {where}  (Ctrl-C stops it)"]
     lines += [
         f"  {slot.name} is not ready: {slot.reason or slot.held_back or slot.state}"

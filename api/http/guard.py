@@ -322,7 +322,13 @@ def check_websocket_origin(headers: Headers, host: str, trusted: frozenset[str])
     """Raise Refusal (403) if a page of another site opens this WebSocket."""
     origin = headers.get(b"origin")
     if origin is not None and not _is_trusted(origin, host, trusted):
-        raise Refusal(403, "A page of another site may not listen here.")
+        site = origin.decode("latin-1")
+        log.warning("websocket_refused", origin=site, host=host)
+        detail = (
+            f"A page of another site may not listen here: its Origin is {site!r}, and this is "
+            f"{host!r}. A proxy must pass on the Host; see also api.cors_origins."
+        )
+        raise Refusal(403, detail)
 
 
 def _is_trusted(origin: bytes, host: str, trusted: frozenset[str]) -> bool:

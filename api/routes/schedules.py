@@ -58,14 +58,14 @@ async def put_schedule(request: Request, name: Name) -> Response:
     actor, fields = audit_actor(request, wanted), wanted.model_dump(exclude={"reason"})
     sight = sight_of(request.scope)
 
-    def put(store: Store) -> tuple[Schedule, bool]:
+    def put(store: Store) -> tuple[Schedule, schedules.Put]:
         if sight is not None and not _is_seen(store, sight, wanted.type, wanted.queue):
             raise Refusal(403, "You may not submit jobs of this type into this queue.")
-        is_new = schedules.put_schedule(store, actor, services.options.defaults, name, fields)
-        return schedule_of(store, store.schedules.get(name)), is_new
+        done = schedules.put_schedule(store, actor, services.options.defaults, name, fields)
+        return schedule_of(store, store.schedules.get(name)), done
 
-    schedule, is_new = await services.writer.write(put)
-    return json_response(schedule, 201 if is_new else 200)
+    schedule, done = await services.writer.write(put)
+    return json_response(schedule, 201 if done is schedules.Put.ADDED else 200)
 
 
 @router.delete(

@@ -111,6 +111,8 @@ def problem_of_timezone(name: str) -> str | None:
 
 def problem_of_cron(expression: str) -> str | None:
     """Return why a schedule cannot have this expression; None if it can."""
+    if len(expression.split()) != 5:
+        return f"{expression!r} must have five fields: minute, hour, day, month, day of the week"
     try:
         next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from msgspec import Struct
 
+from orpheus.shared.domain.hidden import Hidden, masked
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.schedules import (
     OVERDUE_MS,
@@ -16,7 +18,13 @@ from orpheus.shared.domain.schedules import (
 )
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.audit import By, pause_of
-from orpheus.shared.messages.encoding import Seconds, Time, optional_time, time_of
+from orpheus.shared.messages.encoding import (
+    Seconds,
+    Time,
+    finished_json,
+    optional_time,
+    time_of,
+)
 from orpheus.shared.storage import Backfill, JobRun, Pause, ScheduledRun, ScheduleRow, Store
 
 _NEXT_RUNS = 5
@@ -81,6 +89,8 @@ class Schedule(Struct, frozen=True):
     """A time that has passed and at which it made no job; null: there is none."""
     pause: By | None
     """Who paused it; null: it is not paused, or the audit log does not say."""
+    payload: Any
+    """Of its jobs."""
     source: Source
     """`file`: it stands in the configuration file; `program`: a program has put it."""
     priority: int
@@ -130,15 +140,20 @@ def schedule_of(store: Store, row: ScheduleRow) -> Schedule:
 
 def _schedules_of(store: Store, rows: Sequence[ScheduleRow]) -> list[Schedule]:
     runs, pauses = store.schedules.last_runs(rows), store.schedules.pauses()
+    hidden = store.hidden.rules()
     names = [row.definition.name for row in rows]
     return [
-        _schedule_of(store, row, runs[name], pauses.get(name))
+        _schedule_of(store, row, runs[name], pauses.get(name), hidden)
         for name, row in zip(names, rows, strict=True)
     ]
 
 
 def _schedule_of(
-    store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun], pause: Pause | None
+    store: Store,
+    row: ScheduleRow,
+    runs: Sequence[ScheduledRun],
+    pause: Pause | None,
+    hidden: Hidden,
 ) -> Schedule:
     definition, now_ms = row.definition, store.clock.wall_ms()
     ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)
@@ -159,6 +174,7 @@ def _schedule_of(
         tag=definition.tag,
         missed=_missed(row, now_ms),
         pause=pause_of(pause),
+        payload=finished_json(masked(definition.payload, hidden.of(definition.type).payload)),
         source=row.source,
         priority=definition.priority,
         catch_up=definition.catch_up,

@@ -16,10 +16,12 @@ from orpheus.shared.domain.hidden import not_hidden_by, rules_of
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.domain.schedules import (
+    TOO_OFTEN,
     CatchUp,
     Overlap,
     ScheduleDefinition,
-    problem_of,
+    problem_of_cron,
+    problem_of_timezone,
 )
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
@@ -27,6 +29,15 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.storage import Actor, Backfill, MakeJob, Store, TypeRow
 
 log = get_logger()
+
+
+class Put(StrEnum):
+    """What a put has done."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "as it was"
+
 
 Parsed = TypeVar("Parsed")
 Word = TypeVar("Word", bound=StrEnum)
@@ -110,8 +121,8 @@ def _job_of(
 
 def put_schedule(
     store: Store, actor: Actor, defaults: JobDefaults, name: str, fields: Mapping[str, Any]
-) -> bool:
-    """Store a schedule of a program, and return whether it is new.
+) -> Put:
+    """Store a schedule of a program, and return what that has done.
 
     `fields`: those of `[[schedules]]`, without the name; None: not given. Raises InvalidJob, which
     names every field that is not valid, and TransitionRefused if the configuration file has a
@@ -122,17 +133,18 @@ def put_schedule(
     job_maker(store, defaults)(definition)
     with store.write(durable=True):
         before = store.schedules.find_to_change(name)
-        is_new = store.schedules.put(definition)
-        if before is None or before.definition != definition:
-            store.audit.record(
-                "put",
-                f"schedule {name}",
-                by=actor.name,
-                reason=actor.reason,
-                before=None if before is None else before.definition.in_words,
-                after=definition.in_words,
-            )
-    return is_new
+        store.schedules.put(definition)
+        if before is not None and before.definition == definition:
+            return Put.UNCHANGED
+        store.audit.record(
+            "put",
+            f"schedule {name}",
+            by=actor.name,
+            reason=actor.reason,
+            before=None if before is None else before.definition.in_words,
+            after=definition.in_words,
+        )
+    return Put.ADDED if before is None else Put.CHANGED
 
 
 def _definition_of(name: str, given: Mapping[str, Any]) -> ScheduleDefinition:
@@ -158,9 +170,16 @@ def _definition_of(name: str, given: Mapping[str, Any]) -> ScheduleDefinition:
         overlap=read("overlap", _one_of(Overlap), Overlap.ALLOW),
         jitter_s=read("jitter", parse_duration_s, 0.0),
     )
-    if not problems:
-        problem = problem_of(definition.cron, definition.every_s, definition.timezone)
-        problems += [] if problem is None else [FieldProblem("", problem)]
+    if definition.cron is not None and definition.every_s is not None:
+        problems.append(FieldProblem("/every", "cannot be given with cron"))
+    elif definition.cron is None and definition.every_s is None and "every" not in given:
+        problems.append(FieldProblem("/cron", "is required, or every"))
+    for field, found in (
+        ("cron", definition.cron and problem_of_cron(definition.cron)),
+        ("timezone", problem_of_timezone(definition.timezone)),
+        ("every", None if (definition.every_s or 1) >= 1 else TOO_OFTEN),
+    ):
+        problems += [FieldProblem(f"/{field}", found)] if found else []
     if problems:
         raise InvalidJob.of(problems)
     return definition

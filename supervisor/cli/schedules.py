@@ -8,7 +8,6 @@ import click
 from orpheus.shared.domain.schedules import CatchUp, Overlap
 from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.messages.schedules import (
-    LastResult,
     Schedule,
     backfilled_of,
     schedule_of,
@@ -40,6 +39,9 @@ _COLUMNS = (
 )
 
 
+_MOST_LISTED = 20
+
+
 @click.group(invoke_without_command=True)
 @for_operator
 def schedules(operator: Operator) -> None:
@@ -62,19 +64,24 @@ def _row(item: Schedule) -> tuple[object, ...]:
         item.type,
         item.cron or f"every {duration(item.every)}",
         item.last_run and time_in(item.last_run, zone),
-        _outcome(item.last_job, item.last_result),
+        _outcome(item),
         "paused" if item.paused else next_run,
         then,
         paused_by(item.pause),
     )
 
 
-def _outcome(job_id: int | None, result: LastResult | None) -> str | None:
-    """Return what became of a job: `17 done`, `18 failed (TimeoutError)`."""
+def _outcome(item: Schedule) -> str | None:
+    """Return what became of the last job: `17 done`, `18 failed (TimeoutError)`.
+
+    And the time that was skipped as it had not ended: `19 in_progress, skipped 14:02`.
+    """
+    job_id, result = item.last_job, item.last_result
     if job_id is None or result is None:
         return None
     error = f" ({result.error})" if result.error else ""
-    return f"{job_id} {result.status}{error}"
+    skipped = f", skipped {time_in(item.skipped.at, item.timezone)}" if item.skipped else ""
+    return f"{job_id} {result.status}{error}{skipped}"
 
 
 @schedules.command()
@@ -160,10 +167,11 @@ def put(
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}
         given = fields | {"type": type, "payload": payload_of(payload, schema)}
-        is_new = put_schedule(store, operator.actor(reason), handover.defaults, name, given)
+        done = put_schedule(store, operator.actor(reason), handover.defaults, name, given)
         item = schedule_of(store, store.schedules.get(name))
     runs = [f", next run {time_in(at, item.timezone)}" for at in item.next_runs[:1]]
-    operator.answer(item, f"schedule {name}: {'added' if is_new else 'changed'}{''.join(runs)}")
+    paused = ", paused" if item.paused else ""
+    operator.answer(item, f"schedule {name}: {done}{paused}{''.join(runs)}")
 
 
 @schedules.command()
@@ -202,6 +210,8 @@ def backfill(
     """
     from orpheus.shared.operations.schedules import backfill_schedule  # noqa: PLC0415 - only here
 
+    if since_ms >= until_ms:
+        raise click.UsageError("--since must be before --until")
     with operator.opened() as (store, handover):
         done = backfilled_of(
             backfill_schedule(
@@ -219,4 +229,10 @@ def backfill(
     span = f" ({missing[0]} to {missing[-1]})" if missing else ""
     verb = "would be submitted" if dry_run else "submitted"
     words = f"{done.ticks} times, {len(missing)} without a job{span}: {len(missing)} jobs {verb}"
-    operator.answer(done, f"schedule {name}: {words}")
+    listed = missing[:_MOST_LISTED] if dry_run else []
+    more = [f"and {len(missing) - len(listed)} more: --json lists all"] if listed < missing else []
+    lines = [
+        f"schedule {name}: {words}",
+        *(f"  {at}" for at in [*listed, *(more if listed else [])]),
+    ]
+    operator.answer(done, "\n".join(lines))

@@ -11,7 +11,7 @@ import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.hidden import Hidden
-from orpheus.shared.domain.jobs import Job, Status
+from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode, Unavailable
 from orpheus.shared.messages.jobs import listed_job_of, shown_texts
@@ -116,7 +116,7 @@ def submit(
         # The job is already submitted: a closed pipe must not change the exit code.
         with reader_may_leave():
             if wait or not operator.as_json:
-                what = "submitted" if submitted.created else "already has this unique key"
+                what = "submitted" if submitted.created else _held(job, new)
                 click.echo(f"job {job.id} {what}", err=wait)
             if not wait and (reason := lasting_reason(store, handover, job)):
                 warn(reason)
@@ -128,6 +128,15 @@ def submit(
     # It may already be cancelled or failed, because a dependency failed.
     must_be_done = wait or job.status in TERMINAL
     return ExitCode.NO if must_be_done and job.status is not Status.DONE else ExitCode.OK
+
+
+def _held(job: Job, new: NewJob) -> str:
+    """Say what became of a job that was not made, as `job` holds its unique key."""
+    if not new.replaces:
+        return "already has this unique key"
+    if job.attempt == 0 and job.payload == new.payload:
+        return "had this unique key: it has this payload and time now"
+    return "has this unique key and has started: nothing was changed"
 
 
 def _print_outcome(operator: Operator, job: Job, hidden: Hidden, *, waited: bool) -> None:

@@ -128,6 +128,7 @@ def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
         "tag": "schedule-nightly",
         "missed": None,
         "pause": None,
+        "payload": {"n": 2**64 - 1},
         "source": "file",
         "priority": 7,
         "catch_up": "one",
@@ -203,7 +204,10 @@ def test_a_schedule_that_is_not_valid_is_a_422_that_names_each_field(api: Any) -
     good = {"every": "15m", "type": "strict", "payload": {"n": 1}}
     assert pointers({}) == ["/type"]
     assert pointers({**good, "every": "often", "colour": "red"}) == ["/every", "/colour"]
-    assert pointers({**good, "cron": "* * * * *"}) == [""]
+    assert pointers({**good, "cron": "* * * * *"}) == ["/every"]
+    assert pointers({**good, "every": None, "cron": "@daily", "timezone": "x"}) == [
+        "/cron", "/timezone",
+    ]  # fmt: skip
     assert pointers({**good, "payload": {"n": "x"}}) == ["/payload/n"]
     assert pointers({**good, "type": "nix"}) == ["/type"]
     assert api.client.put("/schedules/*", json=good).json()["errors"][0]["pointer"] == "/name"

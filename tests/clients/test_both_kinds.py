@@ -292,12 +292,16 @@ def test_a_schedule_that_cannot_be_put_says_why_and_changes_nothing(
     api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=90)])
     job = JobRequest("strict", {"n": 3})
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"job": job}, "needs either cron or every"),
-        ({"job": job, "every": "1h", "cron": "* * * * *"}, "needs either cron or every"),
+        ({"job": job}, "cron: is required, or every"),
+        ({"job": job, "every": "1h", "cron": "* * * * *"}, "every: cannot be given with cron"),
         ({"job": job, "every": "1 hour"}, "every: '1 hour' is not a duration"),
-        ({"job": job, "every": 0.5}, "every must be at least 1 s"),
-        ({"job": job, "cron": "61 * * * *"}, "cron '61"),
-        ({"job": job, "cron": "@daily", "timezone": "Vienna"}, "did you mean 'Europe/Vienna'"),
+        ({"job": job, "every": 0.5}, "every: must be at least 1 s"),
+        ({"job": job, "cron": "61 * * * *"}, "cron: '61 * * * *': Bad minute"),
+        ({"job": job, "cron": "0 0 3 * * *"}, "cron: '0 0 3 * * *' must have five fields"),
+        (
+            {"job": job, "cron": "0 3 * * *", "timezone": "Vienna"},
+            "timezone: 'Vienna' is not known (did you mean 'Europe/Vienna'",
+        ),
         ({"job": job, "every": 60, "overlap": "no"}, "overlap: "),
         ({"job": job, "every": 60, "catch_up": "two"}, "catch_up: "),
         ({"job": job, "every": 60, "jitter": "-1"}, "jitter: "),

@@ -148,8 +148,8 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
             return
         raise DatabaseMissing(
             f"there is no database at {path}; if it is elsewhere, give the configuration that says "
-            "so (--config FILE or ORPHEUS_CONFIG), else start Orpheus once (`orpheus` alone) to "
-            "make it"
+            "so (--config FILE or ORPHEUS_CONFIG), else start Orpheus once (`orpheus`, or "
+            "`orpheus dev` before the application) to make it"
         ) from error
     except OSError as error:
         raise _unusable(path, error.strerror) from error

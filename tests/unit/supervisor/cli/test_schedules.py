@@ -72,7 +72,9 @@ def test_a_schedule_is_put_and_deleted(orpheus: Orpheus, schedules: Store) -> No
     put = ("schedules", "put", "new", "count", "n=3", "--cron", "0 3 * * *", "--overlap", "skip")
     added = orpheus(*put).out
     assert re.fullmatch(r"schedule new: added, next run \S+T03:00:00\+00:00\n", added)
-    assert orpheus(*put, "--reason", "again").out.startswith("schedule new: changed, next run ")
+    assert orpheus(*put).out.startswith("schedule new: as it was, next run ")
+    orpheus("schedules", "pause", "new")
+    assert orpheus(*put, "--jitter", "5m").out == "schedule new: changed, paused\n"
     definition = schedules.schedules.get("new").definition
     assert (definition.payload, definition.cron, definition.overlap) == (
         '{"n": 3}', "0 3 * * *", "skip",
@@ -90,7 +92,9 @@ def test_a_backfill_says_what_it_would_do_and_does_it(orpheus: Orpheus, store: S
     missing = "(2026-01-01T00:00:00+00:00 to 2026-01-01T02:00:00+00:00)"
     told = f"schedule often: 3 times, 3 without a job {missing}: 3 jobs "
     dry = orpheus("schedules", "backfill", "often", *span, "--dry-run")
-    assert dry == (0, f"{told}would be submitted\n", "")
+    listed = "".join(f"  2026-01-01T0{hour}:00:00+00:00\n" for hour in range(3))
+    assert dry == (0, f"{told}would be submitted\n{listed}", "")
+    assert orpheus("schedules", "backfill", "often", "--since", "0s", "--until", "1h").code == 2
     assert orpheus("schedules", "backfill", "often", *span).out == f"{told}submitted\n"
     again = orpheus("schedules", "backfill", "often", *span, "--json").json
     assert again == {"ticks": 3, "missing": [], "jobs": []}

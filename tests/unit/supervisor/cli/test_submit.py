@@ -53,7 +53,7 @@ def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: S
     assert job.retention_ms == 0
     again = orpheus("submit", "count", "n=2", "--unique-key", "k", "--on-duplicate", "replace")
     assert store.jobs.get(3).payload == '{"n":2}'
-    assert again[:2] == (0, "job 3 already has this unique key\n")
+    assert again[:2] == (0, "job 3 had this unique key: it has this payload and time now\n")
     job_json = orpheus("submit", "words", '{"n": 3}', "--json", "--queue", "other").json
     assert (job_json["payload"], job_json["queue"]) == ({"n": 3}, "other")
     assert (job_json["max_retries"], job_json["timeout"]) == (5, 30.0)

@@ -81,7 +81,7 @@ def create_app(services: Services) -> ASGIApp:
     root_path = options.root_path
     pages = make_pages(
         read_only=options.read_only,
-        has_sessions=authenticator is not None,
+        needs_token=authenticator is not None,
         root_path=root_path,
     )
     problems.install(app, pages.not_found)

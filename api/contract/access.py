@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from orpheus.shared.domain.access import Role
+from orpheus.shared.domain.access import Role, Scope
 
 
 class Narrow(Enum):
@@ -28,6 +28,14 @@ class Call(msgspec.Struct, frozen=True):
 
     least: Role | None
     narrow: Narrow = Narrow.REFUSED
+
+    def is_refused_to(self, scope: Scope) -> bool:
+        """Return whether a caller that may see only `scope` can never make the call."""
+        if self.narrow is Narrow.REFUSED:
+            return not scope.has_everything
+        if self.narrow in (Narrow.QUEUES, Narrow.QUEUE):
+            return not scope.has_every_type
+        return self.narrow is Narrow.TYPES and not scope.has_every_queue
 
 
 _LOOK, _SUBMIT, _ACT, _ALL = Role.VIEWER, Role.SUBMITTER, Role.OPERATOR, Role.ADMIN

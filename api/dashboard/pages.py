@@ -18,7 +18,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from orpheus.api.dashboard.static_files import StaticFiles
+from orpheus.api.dashboard.view import view_of
 from orpheus.api.http.calls import parse_job_id
+from orpheus.api.http.scope import caller_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,17 +54,19 @@ class Pages(msgspec.Struct, frozen=True):
     """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML if there are logins.
 
     `not_found` answers a browser that asked for something that is not there, with a sentence.
+    Each page is made for its caller (api/dashboard/view.py).
     """
 
     routes: list[Route]
     login_page: str
-    not_found: Callable[[str], Response]
+    not_found: Callable[[Request, str], Response]
 
 
-def make_pages(*, read_only: bool, has_sessions: bool, root_path: str = "") -> Pages:
+def make_pages(*, read_only: bool, needs_token: bool, root_path: str = "") -> Pages:
     """Read all files once and return the pages.
 
-    `read_only`: the pages offer no action. `root_path`: what precedes the paths of all links.
+    `read_only`: the pages offer no action. `needs_token`: callers log in. `root_path`: what
+    precedes the paths of all links.
     """
     files = StaticFiles(_HERE / "static", _POLICY)
 
@@ -70,30 +74,39 @@ def make_pages(*, read_only: bool, has_sessions: bool, root_path: str = "") -> P
     def templates() -> "Environment":
         static = f"{root_path}/ui/static/{files.version}"
         known = {"static": static, "base": root_path, "read_only": read_only}
-        return _templates(known | {"has_sessions": has_sessions})
+        return _templates(known | {"needs_token": needs_token})
 
-    def rendered(name: str, values: Mapping[str, object], status: int = 200) -> Response:
-        headers = _POLICY | {"Cache-Control": _REVALIDATE}
-        return HTMLResponse(templates().get_template(name).render(values), status, headers)
+    def rendered(
+        request: Request, name: str, values: Mapping[str, object], status: int = 200
+    ) -> Response:
+        view = view_of(caller_of(request.scope), read_only=read_only)
+        if why := view.refused.get(name):
+            name, values = "not_found", {"heading": name.capitalize(), "detail": why}
+        port = (request.scope.get("server") or ("", ""))[1]
+        html = templates().get_template(f"{name}.html").render(values, view=view, port=port)
+        return HTMLResponse(html, status, _POLICY | {"Cache-Control": _REVALIDATE})
 
     async def page(request: Request, name: str, **values: object) -> Response:
         if not templates.cache_info().currsize:
             await asyncio.to_thread(templates)  # no other request waits for the import
-        return rendered(name, values | {"port": (request.scope.get("server") or ("", ""))[1]})
+        return rendered(request, name, values)
 
     async def overview(request: Request) -> Response:
         if request.url.query:  # an address of an older version, with a filter
             return RedirectResponse(f"/ui/jobs?{request.url.query}", 302, _POLICY)
-        return await page(request, "overview.html")
+        if "overview" in view_of(caller_of(request.scope), read_only=read_only).refused:
+            return RedirectResponse("/ui/jobs", 302, _POLICY)
+        return await page(request, "overview")
 
     async def job(request: Request) -> Response:
-        return await page(request, "job.html", job_id=parse_job_id(request.path_params["job_id"]))
+        return await page(request, "job", job_id=parse_job_id(request.path_params["job_id"]))
 
     async def program(request: Request) -> Response:
-        return await page(request, "program.html", slot=request.path_params["slot"])
+        return await page(request, "program", slot=request.path_params["slot"])
 
-    def not_found(detail: str) -> Response:
-        response = rendered("not_found.html", {"detail": detail, "port": ""}, 404)
+    def not_found(request: Request, detail: str) -> Response:
+        values = {"heading": "Not found", "detail": detail}
+        response = rendered(request, "not_found", values, 404)
         response.headers["Vary"] = "Accept"
         return response
 
@@ -102,10 +115,10 @@ def make_pages(*, read_only: bool, has_sessions: bool, root_path: str = "") -> P
         *(Route(path, _to_overview) for path in ("/ui", "/ui/")),
         Route("/ui/jobs/{job_id}", job),
         Route("/ui/programs/{slot}", program),
-        *(Route(f"/ui/{name}", partial(page, name=f"{name}.html")) for name in _PLAIN),
+        *(Route(f"/ui/{name}", partial(page, name=name)) for name in _PLAIN),
         Route("/ui/static/{version}/{path:path}", files.answer),
     ]
-    login_page = templates().get_template("login.html").render() if has_sessions else ""
+    login_page = templates().get_template("login.html").render() if needs_token else ""
     return Pages(routes, login_page, not_found)
 
 

@@ -128,7 +128,7 @@ def _sentence(found: Mapping[str, Any]) -> str:
             return sentence(found)
 
 
-def install(app: FastAPI, not_found_page: Callable[[str], Response]) -> None:
+def install(app: FastAPI, not_found_page: Callable[[Request, str], Response]) -> None:
     """Make `app` answer every error with a problem.
 
     `not_found_page` makes the page that a browser gets instead of a 404, from a sentence.
@@ -137,7 +137,7 @@ def install(app: FastAPI, not_found_page: Callable[[str], Response]) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         refusal = _refusal_in(request, error)
         if refusal.status == 404 and _wants_a_page(request):
-            return not_found_page(refusal.detail)
+            return not_found_page(request, refusal.detail)
         return refusal.response()
 
     for kind in (OrpheusError, RequestValidationError, HTTPException, Exception):

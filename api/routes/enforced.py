@@ -17,17 +17,9 @@ from orpheus.api.http.calls import parse_job_id
 from orpheus.api.http.problems import Refusal
 from orpheus.api.http.scope import caller_of
 from orpheus.api.services import services_of
-from orpheus.shared.domain.access import Role
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.schedules import queue_of
 from orpheus.shared.storage import Store
-
-_ROLES = {
-    Role.VIEWER: "a viewer",
-    Role.SUBMITTER: "a submitter",
-    Role.OPERATOR: "an operator",
-    Role.ADMIN: "an admin",
-}
 
 
 def enforce(routes: Iterable[BaseRoute]) -> None:
@@ -67,23 +59,15 @@ async def check(scope: Scope, call: Call) -> None:
     if call.least is None:
         return
     if caller.role is None or not caller.role.may(call.least):
-        raise Refusal(403, f"{_named(caller)}: this needs {_ROLES[call.least]}.")
+        raise Refusal(403, f"{_named(caller)}: this needs {call.least.words}.")
     if not caller.scope.has_everything:
-        await _check_scope(scope, caller, call.narrow)
+        await _check_scope(scope, caller, call)
 
 
-async def _check_scope(scope: Scope, caller: Caller, narrow: Narrow) -> None:
-    seen = caller.scope
-    is_refused = (
-        narrow is Narrow.REFUSED
-        or (narrow in (Narrow.QUEUES, Narrow.QUEUE) and not seen.has_every_type)
-        or (narrow is Narrow.TYPES and not seen.has_every_queue)
-    )
-    if is_refused:
-        queues, types = ", ".join(seen.queues), ", ".join(seen.types)
-        detail = (
-            f"{_named(caller)} of queues {queues} and types {types}: this shows or changes more."
-        )
+async def _check_scope(scope: Scope, caller: Caller, call: Call) -> None:
+    seen, narrow = caller.scope, call.narrow
+    if call.is_refused_to(seen):
+        detail = f"{_named(caller)} of {seen.words}: this shows or changes more."
         raise Refusal(403, detail)
     if narrow is Narrow.QUEUE and not seen.sees_queue(scope["path_params"]["name"]):
         raise NotFound(f"there is no queue {scope['path_params']['name']!r}")
@@ -117,4 +101,4 @@ def _check_schedule(store: Store, caller: Caller, scope: Scope) -> None:
 
 
 def _named(caller: Caller) -> str:
-    return f"{caller.name or 'The caller'} is {_ROLES[caller.role]}" if caller.role else "No login"
+    return f"{caller.name or 'The caller'} is {caller.role.words}" if caller.role else "No login"

@@ -26,6 +26,11 @@ class Role(StrEnum):
     ADMIN = "admin"
     """Do everything: drain, scale, and edit the configuration."""
 
+    @property
+    def words(self) -> str:
+        """The role with its article, such as "an operator"."""
+        return f"{'an' if self[0] in 'ao' else 'a'} {self}"
+
     def may(self, least: "Role") -> bool:
         """Return whether this role may do what needs `least`."""
         return _ORDER.index(self) >= _ORDER.index(least)
@@ -54,6 +59,13 @@ class Scope(msgspec.Struct, frozen=True):
     def has_everything(self) -> bool:
         """Whether nothing is hidden."""
         return self.has_every_queue and self.has_every_type
+
+    @property
+    def words(self) -> str:
+        """What may be seen, such as "queues mail, shop-* and types resize"."""
+        parts = [] if self.has_every_queue else [f"queues {', '.join(self.queues)}"]
+        parts += [] if self.has_every_type else [f"types {', '.join(self.types)}"]
+        return " and ".join(parts) or "everything"
 
     def sees(self, queue: str, type: str) -> bool:
         """Return whether a job of this queue and type may be seen."""

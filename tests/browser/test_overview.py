@@ -177,7 +177,8 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, read_only_sys
     intercept(page, "**/jobs?*", lambda route: route.fulfill(json=no_job))
     page.goto(f"{system.url}/")
     first = page.locator("#first-steps")
-    expect(first).to_contain_text("api.read_only")
+    expect(first).to_contain_text("There are no jobs yet")
+    expect(page.locator("#read-only")).to_contain_text("api.read_only")
     expect(first.locator("li, a, button")).to_have_count(0)
     for path in (
         "",  # the same page

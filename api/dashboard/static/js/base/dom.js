@@ -10,8 +10,11 @@ export const visible = (text) => text.replace(TURNS, (turn) => `\\u${turn.charCo
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
-/** Whether the page can change nothing. */
-export const isReadOnly = "readOnly" in document.documentElement.dataset;
+const { role, narrowed: parts = "" } = document.documentElement.dataset;
+/** Whether the caller may change the configuration. */
+export const isAdmin = role === "admin";
+/** "queues", "types" or both, if the caller sees only some of them. */
+export const narrowed = parts;
 
 /** Return the element with this id. @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);

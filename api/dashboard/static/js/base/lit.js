@@ -26,8 +26,8 @@ export const icon = (name) => html`<svg class="icon" aria-hidden="true"><use hre
 /** A long name that may break after `_`, `.` and `-`, and before a capital. @param {string} name */
 export const breakable = (name) => name.split(/(?<=[_.-])|(?<=[a-z])(?=[A-Z])/).map((part, i) => (i ? html`<wbr>${part}` : part));
 
-/** A button that opens a confirmation. A read-only page does not show it. @param {string} text @param {string} label @param {() => void} act */
-export const action = (text, label, act) => html`<button type="button" class="act" data-changes aria-label=${label} @click=${act}>${text}</button>`;
+/** A button that opens a confirmation. It is hidden from callers without the role. @param {string} text @param {string} label @param {() => void} act @param {string} [needs] the role; "everything": of all queues and types, too */
+export const action = (text, label, act, needs = "operator") => html`<button type="button" class="act" data-needs=${needs} aria-label=${label} @click=${act}>${text}</button>`;
 
 /** The address of the list of jobs with this filter. @param {Record<string, string>} filter */
 export const jobsWith = (filter) => `${base}/ui/jobs?${new URLSearchParams(filter)}`;

@@ -1,4 +1,5 @@
 // What the history knows of the last hour, by queue or by type, read once a minute.
+import { narrowed } from "./dom.js";
 import { Refresh } from "../frame/refresh.js";
 import { request } from "./http.js";
 import { now } from "./time.js";
@@ -15,7 +16,7 @@ export class PastHour {
       this.names = new Map(items.map((/** @type {any} */ { name, points }) => [name, new Map(points.map((/** @type {any} */ point) => [Date.parse(point.at) / 60_000, point]))]));
       changed();
     }, { every: 60_000, told: () => {} });
-    read.now();
+    if (!narrowed) read.now(); // it is about all queues and types
   }
 
   /** A figure in each of the last 60 minutes, oldest first. @param {string} name @param {(point: any) => number} of @returns {number[]} */

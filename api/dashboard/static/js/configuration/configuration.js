@@ -1,7 +1,7 @@
 // The configuration page: edit the file or go back to a version, check it while typing, show what will restart, save it.
 import { diffLines, showEffects } from "./change-preview.js";
 import { startChrome } from "../frame/chrome.js";
-import { byId, hide, isReadOnly, setText, showOrHide } from "../base/dom.js";
+import { byId, hide, isAdmin, setText, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { Live } from "../frame/live.js";
 import { showInForce, showRejected, startSearch } from "./settings-in-force.js";
@@ -70,9 +70,9 @@ async function read() {
     editor.showVerdict(error.message, "bad");
     return null;
   }
-  const { path, text, etag, obstacle } = answer, canChange = !isReadOnly && etag !== null;
+  const { path, text, etag, obstacle } = answer, canChange = isAdmin && etag !== null;
   file = { text, etag };
-  editable = text !== null && !obstacle && !isReadOnly;
+  editable = text !== null && !obstacle && isAdmin;
   editor.setEditable(editable);
   for (const id of ["change", "undo", "change-title"]) byId(id).hidden = !canChange;
   byId("changed-elsewhere").hidden = true;

@@ -41,8 +41,8 @@ export function showActions(job, steps, done) {
   const possible = { signal: steps.awaited(job), wake: sleep, run: !sleep && job.status === "pending" && Date.parse(job.run_at) > now(), cancel: !isOver, retry: isOver && job.status !== "done", delete: isOver };
   const ask = async (/** @type {string} */ name) => confirm({ path: `/jobs/${job.id}${name === "delete" ? "" : `/${name}`}`, ...await QUESTIONS[name](job, possible[name]), done });
   const held = bar.contains(document.activeElement) && /** @type {any} */ (document.activeElement).dataset.action;
-  draw(html`${Object.keys(WORDS).filter((name) => possible[name]).map((name) => html`<button type="button" data-action=${name} ?disabled=${name === "cancel" && job.cancel_requested} @click=${() => ask(name)}>${
-    name === "cancel" && job.cancel_requested ? "Cancel requested" : WORDS[name]}</button>`)}<a class="button" href="${base}/ui/submit?from=${job.id}" data-action="resubmit">Edit and resubmit</a>`, bar);
+  draw(html`${Object.keys(WORDS).filter((name) => possible[name]).map((name) => html`<button type="button" data-action=${name} data-needs=${name === "signal" ? "submitter everything" : "operator"} ?disabled=${name === "cancel" && job.cancel_requested} @click=${() => ask(name)}>${
+    name === "cancel" && job.cancel_requested ? "Cancel requested" : WORDS[name]}</button>`)}<a class="button" href="${base}/ui/submit?from=${job.id}" data-action="resubmit" data-needs="submitter">Edit and resubmit</a>`, bar);
   // A button may have become another one: the focus follows its action, and never lands on Delete.
   if (held && /** @type {any} */ (document.activeElement).dataset.action !== held) (bar.querySelector(`[data-action="${held}"]`) ?? byId("job-title")).focus({ preventScroll: true });
 }

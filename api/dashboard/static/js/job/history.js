@@ -1,4 +1,5 @@
 // What is read beside a job: what was done to it and why, the jobs made from it, the defaults of its type.
+import { narrowed } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { waitsSince } from "../base/time.js";
 import { endedWithAnother } from "../base/words.js";
@@ -37,7 +38,7 @@ export class History {
     const { id } = this;
     await Promise.allSettled([
       this.readEvents(),
-      request(`/audit?job=${id}&limit=200`).then(({ items }) => { this.entries = items; }),
+      narrowed || request(`/audit?job=${id}&limit=200`).then(({ items }) => { this.entries = items; }),
       request(`/jobs?tag=${originTag(id)}&preview=true&limit=10`).then(({ items }) => { this.resubmitted = items; }),
       Object.keys(this.defaults).length || request("/types", { exact: true }).then(({ items }) => { this.defaults = Object.fromEntries(items.map(({ name, defaults }) => [name, defaults])); }),
     ]);

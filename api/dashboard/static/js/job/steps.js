@@ -58,7 +58,7 @@ export class Steps {
     const { kind, name, at } = step, facts = [...factsOf(step, job, nodes), ...(kind === "step" || kind === "cursor" ? [`attempt ${step.attempt}`] : [])];
     const mayRetry = TERMINAL.has(job.status) && job.status !== "done";
     return html`<div class="mark-row step-row" data-kind=${kind} data-state=${step.state}>${timeOf(at, "exact")}<div><p>${icon(`kind-${kind}`)} <b>${name}</b> <span class="step-facts">${
-      facts.map((fact, i) => html`${i ? " · " : nothing}${fact}`)}</span> ${mayRetry ? html`<button type="button" class="quiet" data-changes aria-label="Retry from ${name}" @click=${() => retry(step)}>retry from here …</button>` : nothing}</p>${
+      facts.map((fact, i) => html`${i ? " · " : nothing}${fact}`)}</span> ${mayRetry ? html`<button type="button" class="quiet" data-needs="operator" aria-label="Retry from ${name}" @click=${() => retry(step)}>retry from here …</button>` : nothing}</p>${
       kind === "gather" ? childrenOf(step, nodes) : kind === "step" || kind === "signal" ? this.resultOf(step, draw) : nothing}</div></div>`;
   }
 

@@ -17,7 +17,7 @@ let isReading = false;
 /** Show them, once there are job types: the types that come with Orpheus, or the first ones of the application. */
 export async function showFirstCommands() {
   const list = byId("first-commands");
-  if (!list || list.childElementCount || byId("first-steps").hidden || isReading) return; // read-only, or not needed
+  if (!list || list.childElementCount || byId("first-steps").hidden || isReading) return; // the caller may not submit, or it is not needed
   let types;
   isReading = true;
   try { types = (await request("/types", { exact: true })).items; } catch { return; } finally { isReading = false; }

@@ -1,5 +1,5 @@
 // The page of jobs: the filter, the facets, the list, what is selected, and what is done with it.
-import { byId, h, hide, setAttr, setText, showOrHide } from "../base/dom.js";
+import { byId, h, hide, narrowed, setAttr, setText, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, icon, nothing } from "../base/lit.js";
 import { LIVE, count, spaced } from "../base/words.js";
@@ -38,7 +38,7 @@ new Live("/ws", {
   hello: ({ types }) => { known.type = types.map((type) => type.name ?? type); clearTimeout(late); if (table.page) table.refresh.now(); else load(); },
   events: (events) => table.take(events),
 });
-request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
+if (!narrowed.includes("types")) request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
 
 /** Read the jobs of the address, unless the filter in the field is refused. */
 function load() {

@@ -1,7 +1,7 @@
 // Above the list of one queue's jobs: why none of them starts, with a link to the queue. It is shown if any of the list
 // may wait to start.
 import { base } from "../base/base.js";
-import { byId, hide } from "../base/dom.js";
+import { byId, hide, narrowed } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { draw, html, icon, nothing } from "../base/lit.js";
 import { WAITING } from "../base/words.js";
@@ -20,7 +20,7 @@ const refresh = new Refresh(async (signal) => {
 
 /** From now on, tell of the queue of this filter, if it has one. @param {import("../lists/filter.js").Filter} filter */
 export function tellOf(filter) {
-  const next = isByEnd(filter) || (filter.status && !WAITING.has(filter.status)) ? undefined : filter.queue;
+  const next = narrowed.includes("types") || isByEnd(filter) || (filter.status && !WAITING.has(filter.status)) ? undefined : filter.queue;
   if (next === name) return;
   name = next;
   refresh.now();

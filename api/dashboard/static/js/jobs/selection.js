@@ -12,7 +12,7 @@ export class Selection {
     /** @type {() => boolean} whether an action on it is under way */
     this.isBusy = () => false;
     this.page = byId("pick-page");
-    if (!this.page) return; // read-only
+    if (!this.page) return; // the caller may not act
     // A click that holds Shift selects all from the one that was clicked before.
     table.body.addEventListener("click", (event) => {
       if (event.target.matches("input[type=checkbox]")) this.toggle(Number(event.target.closest("tr").dataset.id), event.target.checked, event.shiftKey);
@@ -102,6 +102,6 @@ export function rowKeys(body, selection, bulk) {
   }
 
   const keys = { j: () => go(1), k: () => go(-1), f: () => go(1, "[data-status=failed]"), F: () => go(-1, "[data-status=failed]") };
-  if (!selection.page) return keys; // read-only
+  if (!selection.page) return keys; // the caller may not act
   return { ...keys, x: () => current() && selection.toggle(idOf(current())), r: () => bulk.start("retry", idOf(current())), c: () => bulk.start("cancel", idOf(current())) };
 }

@@ -1,5 +1,6 @@
 // The target of an audit entry as a link to what it names.
 import { base } from "../base/base.js";
+import { narrowed } from "../base/dom.js";
 import { html } from "../base/lit.js";
 import { JOBS } from "./filter.js";
 import { idOfSlot } from "../base/verdict.js";
@@ -22,5 +23,5 @@ export function targetLink(target, action) {
   return href ? html`<a href=${href}>${target}</a>` : target;
 }
 
-/** A worker, as a link to its row on the overview. @param {string} slot */
-export const workerLink = (slot) => html`<a href="${base}/#${idOfSlot(slot)}">${slot}</a>`;
+/** A worker, as a link to its row on the overview, which who sees only some jobs does not have. @param {string} slot */
+export const workerLink = (slot) => narrowed ? slot : html`<a href="${base}/#${idOfSlot(slot)}">${slot}</a>`;

@@ -51,8 +51,8 @@ export class Verdict {
     const subject = about?.name ?? "", call = (/** @type {string} */ verb, /** @type {any} */ more) => confirm({
       path: `/concerns/${code}/${verb}`, body: { subject }, text, done: this.changed, ...more });
     const button = known
-      ? html`<button type="button" class="quiet" data-changes aria-label="Ask for attention again: ${text}" @click=${() => call("unacknowledge", { title: "Ask for attention again?", yes: "Ask again" })}>undo …</button>`
-      : html`<button type="button" class="quiet" data-changes aria-label="Acknowledge: ${text}" @click=${() => call("acknowledge", { title: "Acknowledge this problem?", yes: "Acknowledge", asksFor: true })}>acknowledge …</button>`;
+      ? html`<button type="button" class="quiet" data-needs="operator" aria-label="Ask for attention again: ${text}" @click=${() => call("unacknowledge", { title: "Ask for attention again?", yes: "Ask again" })}>undo …</button>`
+      : html`<button type="button" class="quiet" data-needs="operator" aria-label="Acknowledge: ${text}" @click=${() => call("acknowledge", { title: "Acknowledge this problem?", yes: "Acknowledge", asksFor: true })}>acknowledge …</button>`;
     return html`<li class=${known ? "known" : severity} data-code=${code}>
       ${icon(known ? "done" : sign)}
       <div>${linkOf(concern)}${commandOf(concern)}

@@ -16,6 +16,7 @@ import { Exits } from "./exits.js";
 const SECONDS = 60; // that the lines show
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
+const NEEDS = { restart: "operator", drain: "admin" };
 const STAYS = "stays down until you start it or Orpheus restarts";
 const MEANINGS = {
   starting: "The process has started but is not ready yet.", stopping: "It was asked to stop and will be killed if it does not.",
@@ -119,7 +120,7 @@ export class Slot {
   actions() {
     const { slot, state, pid, pool } = this.worker, away = awayText(this.worker);
     if (!this.isSupervised || slot === "supervisor" || slot.includes("@")) return nothing; // nothing restarts these
-    const button = (/** @type {string} */ name, /** @type {string} */ text, /** @type {boolean} */ isOff, /** @type {() => any} */ act) => html`<button type="button" data-action=${name}
+    const button = (/** @type {string} */ name, /** @type {string} */ text, /** @type {boolean} */ isOff, /** @type {() => any} */ act) => html`<button type="button" data-action=${name} data-needs=${NEEDS[name] ?? nothing}
       aria-disabled=${isOff ? "true" : nothing} title=${away || nothing} @click=${() => isOff || act()}>${text}</button>`;
     return html`<div class="bar">${button("restart", STOPPED.has(state) ? "Start …" : "Restart …", away !== "", () => this.ask("restart"))}
       ${pool === null ? nothing : button("drain", "Drain …", away !== "" || !CAN_DRAIN.has(state), () => this.ask("drain"))}

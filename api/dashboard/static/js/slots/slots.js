@@ -90,9 +90,9 @@ export class Slots {
       done: () => { form.result = `${many(next)} requested`; this.draw(); },
     });
     const scale = kind === "system" || !this.supervised.has(host) ? nothing : html`
-      <input type="number" data-changes name="workers" min="0" max="1000" required aria-label=${kind === "program" ? `Instances of program ${name}` : `Workers of pool ${name}`}
+      <input type="number" data-needs="admin" name="workers" min="0" max="1000" required aria-label=${kind === "program" ? `Instances of program ${name}` : `Workers of pool ${name}`}
         .value=${form.typed ?? String(wanted)} @input=${(/** @type {any} */ { target }) => { form.typed = target.value; }}>
-      <button class="quiet" data-changes aria-label="Scale ${kind} ${name}">Scale …</button>`;
+      <button class="quiet" data-needs="admin" aria-label="Scale ${kind} ${name}">Scale …</button>`;
     return html`<section class="pool" id=${kind === "pool" && !this.several ? `pool-${name}` : nothing} data-pool=${name} aria-label="${kind === "system" ? name : `${kind} ${name}`}${this.several ? ` on ${host}` : ""}">
       <form @submit=${(/** @type {Event} */ event) => { event.preventDefault(); ask(+(form.typed ?? wanted)); }}>
         <h3>${breakable(name)}${this.several ? html` <small>on ${host}</small>` : nothing}</h3>

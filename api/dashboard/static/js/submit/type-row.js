@@ -38,8 +38,8 @@ export function typeCells(type, isOpen, toggle, changed) {
     <td role="cell" class="num share" data-label="failed attempts">${share(failureShare(stats?.ended ?? {}))}</td>
     <td role="cell" class="num hour" data-label="ended, last hour">${hour && hour.done + hour.failed ? html`${count(hour.done + hour.failed)}${hour.failed ? html`<small class="bad">${count(hour.failed)} failed</small>` : nothing}${line(`Jobs of ${name} that ended in each of the last 60 minutes`, minutes, { kind: hour.failed ? "failed" : "done" })}` : nothing}</td>
     <td role="cell" class="num failed" data-label="failed jobs">${failed ? html`<a class="bad" href=${jobsWith({ type: name, status: "failed", sort: "ended" })}>${count(failed)}</a>` : nothing}</td>
-    <td role="cell" class="actions num">${quarantine ? action("Release …", `Release ${name}`, () => askRelease(name, changed)) : nothing}<button type="button" class="quiet" aria-expanded=${String(isOpen)} aria-label=${`Details of ${name}`} @click=${toggle}>details</button>${
-      schema ? html`<a class="act button" data-changes href="${base}/ui/submit?${new URLSearchParams({ type: name })}" aria-label="Submit a ${name} job">Submit …</a>` : nothing}</td>`;
+    <td role="cell" class="actions num">${quarantine ? action("Release …", `Release ${name}`, () => askRelease(name, changed), "operator everything") : nothing}<button type="button" class="quiet" aria-expanded=${String(isOpen)} aria-label=${`Details of ${name}`} @click=${toggle}>details</button>${
+      schema ? html`<a class="act button" data-needs="submitter" href="${base}/ui/submit?${new URLSearchParams({ type: name })}" aria-label="Submit a ${name} job">Submit …</a>` : nothing}</td>`;
 }
 
 /** @param {string} name @param {() => void} done */

@@ -1,5 +1,5 @@
 // The page of all job types: what they take, and what their attempts have cost.
-import { byId, setAttr, setText } from "../base/dom.js";
+import { byId, narrowed, setAttr, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
 import { followStream } from "../frame/refresh.js";
@@ -45,11 +45,13 @@ const showFold = () => {
 fold.addEventListener("click", () => { isOpen = !isOpen; showFold(); });
 search.addEventListener("input", showFold);
 const sorting = new Sorting(table, ORDERS, () => rows.shown && show(true));
+/** The figures are of all queues: who sees only some of them gets none. */
+const hasFigures = !narrowed.includes("queues");
 const hour = new PastHour("type", () => rows.shown && show());
 /** @type {any[]} */
 let items = [];
 const refresh = followStream(async (signal) => {
-  const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path, { signal })));
+  const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => (path === "/stats/types" && !hasFigures ? { items: [] } : request(path, { signal }))));
   items = joined(types.items, stats.items, errors.items);
   const unused = items.filter((type) => type.isUnused);
   if (!rows.shown) isOpen = unused.length === items.length || unused.some(({ name }) => location.hash === `#type-${name}`);
@@ -76,6 +78,6 @@ function joined(types, stats, errors) {
   const others = stats.filter(({ name }) => !known.has(name)).map(({ name }) => ({ name, description: name === "_other" ? "All types that were unknown when their attempts ended." : "No module defines it any more.", schema: null }));
   return [...types, ...others].map((type) => {
     const own = { stats: figures.get(type.name) ?? null, failed: failed.get(type.name) ?? 0 };
-    return { ...type, ...own, isUnused: !own.stats && !own.failed && !type.quarantine };
+    return { ...type, ...own, isUnused: hasFigures && !own.stats && !own.failed && !type.quarantine };
   });
 }

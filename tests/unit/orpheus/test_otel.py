@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,8 +26,12 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     monkeypatch.setattr(otel, "_tracer", otel._tracer)
     monkeypatch.setattr(otel._OneWarning, "told", False)
     before = [(logger, logger.propagate, logger.handlers) for logger in LOGGERS]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    others = {*threading.enumerate()}
     yield lambda endpoint, **options: otel.start(endpoint, "host", "worker-1", **options)
     otel.stop(0.1)
+    # One that still tries again would draw random numbers in the tests that follow.
+    wait_until(lambda: not {*threading.enumerate()} - others, "the end of the exporters")
     for logger, propagate, handlers in before:
         logger.propagate, logger.handlers = propagate, handlers
 

@@ -9,6 +9,7 @@ import apsw
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import open_store
 from tests.chaos.harness import Orpheus
+from tests.machine import slowness
 from tests.next_version import make_next_version
 
 
@@ -17,7 +18,7 @@ def test_the_next_version_starts_while_a_worker_of_the_one_before_runs_a_job(
 ) -> None:
     orpheus = start()
     assert orpheus.stop() == 0
-    payload = {"request": 0, "index": 0, "does": "sleep", "seconds": 3}
+    payload = {"request": 0, "index": 0, "does": "sleep", "seconds": 3 * slowness()}
     store = open_store(f"sqlite:///{orpheus.database}")
     running = store.jobs.submit(NewJob("asked", json.dumps(payload))).job.id
     new_program, orpheus.program = orpheus.program, ("orpheus.worker",)

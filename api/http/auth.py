@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
@@ -42,6 +43,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orpheus"', "Connection": "close"
 _ID_BYTES = 6
 _LONGEST_SESSION = 300
 _LONGEST_NAME = 200
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f<>]*")
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -57,6 +59,13 @@ class Caller(msgspec.Struct, frozen=True):
     """The name of the token or of the login; empty: that of `api.token_file`, or none is needed."""
     session_id: str | None = None
     ends_at_s: float = float("inf")
+    is_login: bool = False
+    """`name` is that of a person whom the proxy let in, not of a token."""
+
+    @property
+    def identity(self) -> str:
+        """The name, which no login can share with a token: `ci`, `<ada@example.org>`."""
+        return f"<{self.name}>" if self.is_login else self.name
 
 
 NOBODY = Caller()
@@ -198,14 +207,14 @@ class Proxy:
         if not name:
             return None
         if not self._rules.roles_header:
-            return Caller(Role.VIEWER, name=name)
+            return Caller(Role.VIEWER, name=name, is_login=True)
         given = {role.strip().lower() for role in (roles or "").split(",")}
         known = [role for role in Role if role in given]
         if not known:
             raise Refusal(
                 403, f"{name} has no role here: the proxy names none of {', '.join(Role)}."
             )
-        return Caller(known[-1], name=name)
+        return Caller(known[-1], name=name, is_login=True)
 
     def _is_trusted(self, address: str) -> bool:
         try:
@@ -221,8 +230,8 @@ def _value_of(headers: Sequence[tuple[bytes, bytes]], name: str) -> str | None:
     found = [value.decode("latin-1") for header, value in headers if header == wanted]
     if len(found) > 1:
         raise Refusal(400, f"The request has {len(found)} {name} headers.")
-    if found and not (len(found[0]) <= _LONGEST_NAME and found[0].isprintable()):
-        raise Refusal(400, f"{name} is not readable text of at most {_LONGEST_NAME} characters.")
+    if found and not (len(found[0]) <= _LONGEST_NAME and _PLAIN.fullmatch(found[0])):
+        raise Refusal(400, f"{name} is not plain text of at most {_LONGEST_NAME} characters.")
     return found[0].strip() if found else None
 
 

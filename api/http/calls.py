@@ -52,13 +52,13 @@ def read_body(request: Request, model: type[Model]) -> Model:
 def audit_actor(request: Request, given: Reason | None = None) -> Actor:
     """Return who sent the request, and the reason in its body, for the audit log.
 
-    The name is `api:TOKEN@ADDRESS#SESSION`: the name of the token or login if it has one, and the
+    The name is `api:TOKEN@ADDRESS#SESSION`: the name of the token, or `<LOGIN>`, if any, and the
     session of a browser. Without `given`, the reason is read from the request, if it has one.
     Raises Refusal (422) if that is invalid.
     """
     given = given or validate(Reason, optional_json_body(request.scope))
     caller = caller_of(request.scope)
-    name = f"{caller.name}@" if caller.name else ""
+    name = f"{caller.identity}@" if caller.name else ""
     session = f"#{caller.session_id}" if caller.session_id else ""
     return Actor(f"api:{name}{client_address(request.scope)}{session}", given.reason)
 

@@ -82,11 +82,13 @@ def idempotency_of(scope: Scope, body: Any) -> Idempotency | None:
         raise _refused("is given more than once")
     if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
         raise _refused("must have 1 to 255 visible ASCII characters")
-    # As sorted JSON: the order of keys and white space make no other request. The caller is a part
-    # of it: nobody gets the answer to another one.
-    request = [scope["path"], body, caller_of(scope).name]
-    canonical = msgspec.json.encode(request, order="sorted")
-    return Idempotency(key, hashlib.sha256(canonical).hexdigest())
+    # As sorted JSON: the order of keys and white space make no other request. A caller that saw
+    # more has sent another one.
+    caller = caller_of(scope)
+    canonical = msgspec.json.encode([scope["path"], body, caller.scope], order="sorted")
+    # Each token and each login has its own keys: nobody meets those of another one.
+    own = f"{caller.identity} {key}" if caller.name else key
+    return Idempotency(own, hashlib.sha256(canonical).hexdigest())
 
 
 async def write_once(

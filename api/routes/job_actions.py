@@ -21,8 +21,9 @@ from orpheus.api.http.calls import (
 )
 from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.http.scope import optional_json_body, sight_of
-from orpheus.api.routes import listing
+from orpheus.api.routes import listing, submission
 from orpheus.api.services import services_of
+from orpheus.shared.domain import jobs
 from orpheus.shared.domain.access import Scope
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.messages.jobs import Changed, ListedJob, listed_job_of
@@ -67,8 +68,13 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     """
     given = validate(RetryJob, optional_json_body(request.scope))
     number, actor = parse_job_id(job_id), audit_actor(request, given)
+    sight = sight_of(request.scope)
 
     def retry(store: Store) -> ListedJob:
+        if sight is not None:
+            job = store.jobs.get(number)
+            same_key = jobs.NewJob(job.type, queue=job.queue, unique_key=job.unique_key)
+            submission.refuse_unseen(store, sight, [same_key])
         job = store.jobs.retry(number, actor, given.from_step)
         return listed_job_of(job, store.hidden.rules())
 

@@ -210,8 +210,8 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
             total=total,
             by_status=by_status,
-            searched=None
-            if found.looked_at is None
+            searched=None  # it counts jobs that a narrow caller may not see
+            if found.looked_at is None or sight is not None
             else SearchedJobs(found.looked_at, optional_time(found.reached_ms)),
             quarantined=quarantined,
         )
@@ -257,11 +257,12 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
 async def get_why(request: Request, job_id: JobId) -> Response:
     """Why a job does not run: every reason, who holds it back, and until when."""
     services, number = services_of(request), parse_job_id(job_id)
+    sight = sight_of(request.scope)
 
     def read(store: Store) -> Response:
         queue = store.jobs.get(number).queue
         facts = read_facts(store, services.options, {queue})
-        return json_response(why_of(store, facts, number))
+        return json_response(listing.why_within(store, sight, why_of(store, facts, number)))
 
     return await services.readers.read(read)
 

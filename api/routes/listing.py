@@ -1,6 +1,9 @@
 """Which jobs a query means, and in which order: GET /jobs and the filter of POST /jobs/bulk."""
 
+import re
 from collections.abc import Collection
+
+from msgspec.structs import replace
 
 from orpheus.api.contract.queries import JobsQuery
 from orpheus.api.contract.requests import BulkFilter
@@ -11,8 +14,10 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.durations import moment_ms
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.messages.queues import Why, WhyReason
 from orpheus.shared.storage import JobOrder, Store
 
+_JOBS = re.compile(r"\bjob (\d+)")
 PAGE_S = 0.02
 """How long to look for the jobs of a page."""
 
@@ -52,12 +57,31 @@ def hidden(store: Store, sight: Scope | None, job_ids: Collection[int]) -> set[i
     return {*job_ids}.difference(store.lists.ids(wanted, Status, max_id=max(job_ids, default=0)))
 
 
+def why_within(store: Store, sight: Scope | None, why: Why) -> Why:
+    """Return why a job does not run, without what is said of jobs that the caller may not see."""
+    if sight is None:
+        return why
+
+    def within(reason: WhyReason) -> WhyReason:
+        named = {int(number) for number in _JOBS.findall(f"{reason.text} {reason.by}")}
+        if not hidden(store, sight, named):
+            return reason
+        text = f"{reason.code.replace('_', ' ')}, by a job that you may not see"
+        return replace(reason, text=text, by=None)
+
+    return replace(why, reasons=[within(reason) for reason in why.reasons])
+
+
 def _filter_of(
     query: JobsQuery | BulkFilter,
     now_ms: int,
     sight: Scope | None,
     ids: tuple[int, ...] | None = None,
 ) -> JobFilter:
+    queue_is_seen = sight is None or query.queue is None or sight.sees_queue(query.queue)
+    type_is_seen = sight is None or query.type is None or sight.sees_type(query.type)
+    if not (queue_is_seen and type_is_seen):
+        ids = ()  # looking for it would take as long as there are such jobs
     return JobFilter(
         status=query.status,
         type=query.type,

@@ -1,8 +1,5 @@
 """Figures of the whole system, job types, failed jobs by their errors, and the rules of alerts."""
 
-from collections.abc import Iterable
-from typing import Protocol, TypeVar
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -22,6 +19,7 @@ from orpheus.shared.messages.job_types import (
     TypesStats,
     TypeState,
     job_types_of,
+    seen_types,
     types_stats_of,
 )
 from orpheus.shared.messages.status import (
@@ -35,13 +33,6 @@ from orpheus.shared.messages.status import (
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import LATELY_MINUTES, Acknowledgement, Store
 
-
-class _HasName(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-Named = TypeVar("Named", bound=_HasName)
 router = APIRouter(tags=["overview"])
 
 _MINUTES = 60
@@ -59,7 +50,10 @@ async def get_stats(request: Request) -> Response:
 async def get_stats_of_types(request: Request) -> Response:
     """What the attempts of each job type cost, and how its jobs ended in the last hour."""
     found = await services_of(request).readers.read(types_stats_of)
-    return json_response(TypesStats(_seen(request, found.items)))
+    sight = sight_of(request.scope)
+    return json_response(
+        TypesStats([item for item in found.items if sight is None or sight.sees_type(item.name)])
+    )
 
 
 @router.get("/types", responses=answers(JobTypes) | problems())
@@ -68,13 +62,7 @@ async def list_types(request: Request) -> Response:
     services = services_of(request)
     defaults = services.options.defaults
     found = await services.readers.read(lambda store: job_types_of(store, defaults))
-    return json_response(JobTypes(_seen(request, found.items)))
-
-
-def _seen(request: Request, items: Iterable[Named]) -> list[Named]:
-    """Return the types that the caller may see."""
-    sight = sight_of(request.scope)
-    return [item for item in items if sight is None or sight.sees_type(item.name)]
+    return json_response(JobTypes(seen_types(found.items, sight_of(request.scope))))
 
 
 @router.post(

@@ -7,9 +7,10 @@ from orpheus.api.contract.openapi import LOCATION, answers, body, problems
 from orpheus.api.contract.requests import PutSchedule
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response, read_body
 from orpheus.api.http.problems import Refusal
-from orpheus.api.http.scope import sight_of
+from orpheus.api.http.scope import caller_of, sight_of
+from orpheus.api.routes import submission
 from orpheus.api.services import services_of
-from orpheus.shared.domain.access import Scope
+from orpheus.shared.domain.access import Role, Scope
 from orpheus.shared.messages.jobs import ListedJob, listed_job_of
 from orpheus.shared.messages.schedules import Schedule, Schedules, schedule_of, schedules_of
 from orpheus.shared.operations import operator_actions, schedules
@@ -61,7 +62,8 @@ async def put_schedule(request: Request, name: Name) -> Response:
     def put(store: Store) -> tuple[Schedule, schedules.Put]:
         if sight is not None and not _is_seen(store, sight, wanted.type, wanted.queue):
             raise Refusal(403, "You may not submit jobs of this type into this queue.")
-        done = schedules.put_schedule(store, actor, services.options.defaults, name, fields)
+        types = submission.seen({row.name: row for row in store.types.all()}, sight)
+        done = schedules.put_schedule(store, actor, services.options.defaults, name, fields, types)
         return schedule_of(store, store.schedules.get(name)), done
 
     schedule, done = await services.writer.write(put)
@@ -76,10 +78,17 @@ async def put_schedule(request: Request, name: Name) -> Response:
 )
 async def delete_schedule(request: Request, name: Name) -> Response:
     """Delete a schedule that a program has put; its jobs stay. One of the file: 409."""
-    actor = audit_actor(request)
-    await services_of(request).writer.write(
-        lambda store: schedules.remove_schedule(store, actor, name)
-    )
+    actor, role = audit_actor(request), caller_of(request.scope).role
+
+    def remove(store: Store) -> None:
+        with store.write(durable=True):
+            is_paused = store.schedules.to_change(name).paused
+            if is_paused and not (role and role.may(Role.OPERATOR)):
+                detail = "The schedule is paused: only an operator may delete it."
+                raise Refusal(403, detail)  # put anew, it would run again
+            schedules.remove_schedule(store, actor, name)
+
+    await services_of(request).writer.write(remove)
     return Response(status_code=204)
 
 

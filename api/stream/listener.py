@@ -24,6 +24,7 @@ from orpheus.api.stream.messages import (
 from orpheus.shared.domain.access import Scope
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.job_types import seen_types
 from orpheus.shared.messages.jobs import JobInEvent, LogLine, job_in_event_of, log_line_of
 from orpheus.shared.storage import Store
 
@@ -122,7 +123,7 @@ class Listener:
         """Return a hello; of a job's stream, with the job, which may have ended before `seq`."""
         greeting = dict(await self._broadcaster.greeting.get())
         if (sight := self._sight) is not None:
-            types = [type for type in greeting["types"] if sight.sees_type(type.name)]
+            types = seen_types(greeting["types"], sight)
             counts = await self._broadcaster.counts(sight)
             greeting = {"counts": counts, "workers": [], "types": types}
         if self._job_id is not None:

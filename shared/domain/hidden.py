@@ -23,6 +23,7 @@ IS_HIDDEN = "is hidden: give its value"
 _ANY = "*"
 _MASK_JSON = json.dumps(MASK, ensure_ascii=False)
 _SEGMENT = re.compile(r"[\w-]+|\*")
+_STORED_NAME = re.compile(r"^.*\] |#\d+$", re.DOTALL)
 _WHOLE = ("payload", "result")
 _RULE = "must be a path such as payload.card, payload.*.password or result.token"
 
@@ -153,8 +154,12 @@ def masked_anywhere(text: str, rules: Rules) -> str:
 
 
 def masked_named(name: str, text: str, rules: Rules) -> str:
-    """Return the JSON of a step's result or a signal's payload; its own name may hide it all."""
-    return _MASK_JSON if name in rules.names else masked_anywhere(text, rules)
+    """Return the JSON of a step's result or a signal's payload; its own name may hide it all.
+
+    A step that is done again is stored as `card#2`, and one inside a cursor as `pages[1] card`.
+    """
+    given = _STORED_NAME.sub("", name)
+    return _MASK_JSON if {name, given} & rules.names else masked_anywhere(text, rules)
 
 
 def masked_places(payload: object, paths: Sequence[Path]) -> Iterator[Path]:

@@ -1,10 +1,13 @@
 """Job types, their quarantines, and what their attempts cost."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from orpheus.shared.domain import quarantine as domain
+from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.messages.encoding import Seconds, Time, finished_json, time_of
@@ -82,6 +85,17 @@ class JobTypes(Struct, frozen=True):
     """Every job type the configured modules define."""
 
     items: list[JobType]
+
+
+def seen_types(types: Iterable[JobType], sight: Scope | None) -> list[JobType]:
+    """Return the types that a caller may see; who crashed a worker may be in another queue."""
+    if sight is None:
+        return [*types]
+    seen = [item for item in types if sight.sees_type(item.name)]
+    return [
+        replace(item, quarantine=item.quarantine and replace(item.quarantine, text="", crashes=[]))
+        for item in seen
+    ]
 
 
 class Percentiles(Struct, frozen=True):

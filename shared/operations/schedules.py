@@ -120,17 +120,24 @@ def _job_of(
 
 
 def put_schedule(
-    store: Store, actor: Actor, defaults: JobDefaults, name: str, fields: Mapping[str, Any]
+    store: Store,
+    actor: Actor,
+    defaults: JobDefaults,
+    name: str,
+    fields: Mapping[str, Any],
+    types: Mapping[str, TypeRow] | None = None,
 ) -> Put:
     """Store a schedule of a program, and return what that has done.
 
-    `fields`: those of `[[schedules]]`, without the name; None: not given. Raises InvalidJob, which
-    names every field that is not valid, and TransitionRefused if the configuration file has a
-    schedule of this name.
+    `fields`: those of `[[schedules]]`, without the name; None: not given. `types`: those that its
+    jobs may be of; None: all. Raises InvalidJob, which names every field that is not valid, and
+    TransitionRefused if the configuration file has a schedule of this name.
     """
     given = {field: value for field, value in fields.items() if value is not None}
     definition = _definition_of(name, given)
-    job_maker(store, defaults)(definition)
+    if types is None:
+        types = {row.name: row for row in store.types.all()}
+    _job_of(definition, types, defaults)
     with store.write(durable=True):
         before = store.schedules.find_to_change(name)
         store.schedules.put(definition)

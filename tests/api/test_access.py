@@ -34,6 +34,8 @@ KEYS = [
     *(Key((text,), role, name=f"the-{role}") for role, text in TOKENS.items()),
     *(Key((text,), Role.ADMIN, scope, text[:8]) for text, scope in SCOPES.items()),
 ]
+ENDING = "ending-".ljust(40, "x")
+KEYS.append(Key((ENDING,), Role.ADMIN, Scope(types=("*tt",)), "ending"))
 SEEN, UNSEEN = 1, 2
 """The id of a job that every narrow scope includes, and of one that none does."""
 SECRETS = ("vault", "strict", "Zecret")
@@ -238,9 +240,49 @@ def test_nobody_gets_the_answer_to_another_one(api: Running) -> None:
         given = {**headers(token), "Idempotency-Key": "the-same"}
         return api.client.post("/jobs", headers=given, json={"type": "add", "queue": "mail"})
 
-    assert submit(TOKENS[Role.SUBMITTER]).status_code == 201
-    assert submit(TOKENS[Role.SUBMITTER]).headers["Idempotent-Replayed"] == "true"
-    assert submit(TOKENS[Role.ADMIN]).status_code == 422
+    first, again = submit(TOKENS[Role.SUBMITTER]), submit(TOKENS[Role.SUBMITTER])
+    assert (again.headers["Idempotent-Replayed"], again.json()) == ("true", first.json())
+    other = submit(TOKENS[Role.ADMIN])
+    assert other.status_code == 201 and other.json()["id"] != first.json()["id"]
+
+
+def test_nothing_that_is_said_of_a_job_names_one_outside(api: Running) -> None:
+    def get(path: str) -> Any:
+        return api.client.get(path, headers=headers(BY_BOTH)).json()
+
+    store = api.store
+    hidden = store.jobs.submit(NewJob("hoard", queue="attic", unique_key="taken")).job.id
+    waiting = store.jobs.submit(NewJob("add", queue="mail", depends_on=(hidden,))).job.id
+    (reason,) = get(f"/jobs/{waiting}/why")["reasons"]
+    assert reason["text"] == "dependency, by a job that you may not see"
+    assert "hoard" not in str(reason) and reason["by"] is None
+    held = store.jobs.submit(NewJob("add", queue="mail", unique_key="free")).job.id
+    store.jobs.cancel(held)
+    store.jobs.submit(NewJob("add", queue="attic", unique_key="free"))
+    path = f"/jobs/{held}/retry"
+    retried = api.client.post(path, headers=headers(BY_BOTH))
+    assert retried.status_code == 409
+    assert retried.json()["detail"] == "Another job holds this unique_key."
+    for query in ("type=hoard", "queue=attic", "type=add&queue=attic"):
+        page = get(f"/jobs?{query}")
+        assert (page["items"], page["next_cursor"], page["searched"]) == ([], None, None)
+        assert page["total"] == {"value": 0, "relation": "eq"}
+    put = {"type": "strictt", "every": 3600, "queue": "mail"}
+    for given, is_suggested in ((ENDING, False), (TOKENS[Role.ADMIN], True)):
+        unknown = api.client.put("/schedules/new", headers=headers(given), json=put)
+        assert unknown.status_code == 422 and ("did you mean" in unknown.text) == is_suggested
+
+
+def test_a_submitter_cannot_end_a_pause_by_putting_the_schedule_anew(api: Running) -> None:
+    put = {"type": "add", "every": 3600, "queue": "mail"}
+    given = headers(TOKENS[Role.SUBMITTER])
+    assert api.client.put("/schedules/held", headers=given, json=put).status_code == 201
+    api.store.schedules.pause("held")
+    refused = api.client.delete("/schedules/held", headers=given)
+    assert refused.status_code == 403 and "only an operator may delete it" in refused.text
+    assert api.client.put("/schedules/held", headers=given, json=put).json()["paused"]
+    operator = headers(TOKENS[Role.OPERATOR])
+    assert api.client.delete("/schedules/held", headers=operator).status_code == 204
 
 
 @pytest.mark.parametrize("token", SCOPES, ids=lambda token: token[:8])
@@ -286,7 +328,7 @@ def test_the_audit_log_names_the_token_and_the_login(start: Callable[..., Runnin
         assert api.client.post("/queues/mail/pause", headers=given, json={"reason": "r"}).is_success
         assert api.client.post("/queues/mail/resume", headers=given).is_success
     by = [entry.by for entry in entries_of(api.store, 9)]
-    assert by[0] == "api:ada@example.org@127.0.0.1"
+    assert by[0] == "api:<ada@example.org>@127.0.0.1"
     assert by[-1] == "api:the-operator@127.0.0.1"
     scale = api.client.post("/pools/default/scale", headers=logged_in, json={"workers": 1})
     assert scale.status_code == 403

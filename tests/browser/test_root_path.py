@@ -23,7 +23,7 @@ def below_jobs(page: Page, tmp_path: Path) -> Iterator[Dashboard]:
     settings = ("pools.default.workers=1", "api.root_path=/jobs", f"api.token_file={token}")
     system = System(tmp_path, *settings)
     try:
-        assert f"{system.url}/jobs " in system.log()
+        assert f"{system.url}/jobs/ " in system.log()
         with prefix_proxy(httpx2.URL(system.url).port or 0, "/jobs", keeps=False) as system.url:
             watched = Dashboard(page, system)
             yield watched

@@ -9,6 +9,7 @@ through one handler. They are installed once per process, not for each job.
 """
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -18,6 +19,8 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TextIO
+
+import msgspec
 
 from orpheus.shared.domain.hidden import NO_RULES, Rules, masked_anywhere
 from orpheus.shared.domain.jobs import NewLine
@@ -255,13 +258,25 @@ class Capture:
 def _fields_text(fields: dict[str, object]) -> str:
     try:
         text = with_finite_numbers(
-            json.dumps(fields, default=repr, skipkeys=True, separators=(",", ":"))
+            json.dumps(fields, default=_plain, skipkeys=True, separators=(",", ":"))
         )
     except Exception as error:  # noqa: BLE001 - the __repr__ of a field may raise anything
         text = json.dumps({"fields_lost": f"{type(error).__name__}: {error}"})
     if len(text) > _MAX_LINE_CHARS:
         text = json.dumps({"fields_lost": f"{len(text)} bytes of JSON are too many for a line"})
     return text
+
+
+def _plain(value: object) -> object:
+    """Return the fields of a model or a dataclass, so that hidden ones are found; else its repr."""
+    if isinstance(value, type):
+        return repr(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
+    dump = getattr(value, "model_dump", None)  # of pydantic, which many workers do not import
+    return dump() if callable(dump) else repr(value)
 
 
 def _level(number: int) -> str:

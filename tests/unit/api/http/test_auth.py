@@ -83,15 +83,16 @@ PROXY = ProxyRules("X-Email", "X-Roles", ("10.0.0.0/8", "::1"))
     ("address", "headers", "expected"),
     [
         ("10.1.2.3", [(b"x-email", b"ada@example.org"), (b"x-roles", b"dev, Operator,viewer")],
-            Caller(Role.OPERATOR, name="ada@example.org")),
+            Caller(Role.OPERATOR, name="ada@example.org", is_login=True)),
         ("::ffff:10.1.2.3", [(b"x-email", b"ada"), (b"x-roles", b"viewer")],
-            Caller(Role.VIEWER, name="ada")),
+            Caller(Role.VIEWER, name="ada", is_login=True)),
         ("10.1.2.3", [(b"x-email", b"ada"), (b"x-roles", b"dev")], 403),
         ("10.1.2.3", [(b"x-email", b"ada")], 403),
         ("10.1.2.3", [(b"x-email", b""), (b"x-roles", b"admin")], None),
         ("10.1.2.3", [(b"x-email", b"ada"), (b"x-email", b"eve"), (b"x-roles", b"admin")], 400),
         ("10.1.2.3", [(b"x-email", b"ada"), (b"x-roles", b"viewer"), (b"x-roles", b"admin")], 400),
         ("10.1.2.3", [(b"x-email", b"a\x01a"), (b"x-roles", b"admin")], 400),
+        ("10.1.2.3", [(b"x-email", b"ada>@10.0.0.7"), (b"x-roles", b"admin")], 400),
         ("127.0.0.1", [(b"x-email", b"ada"), (b"x-roles", b"admin")], 403),
         ("", [(b"x-roles", b"admin")], 403),
         ("10.1.2.3", [(b"authorization", b"Bearer " + TOKEN.encode())], ADMIN),
@@ -114,7 +115,7 @@ def test_a_login_without_a_header_of_roles_is_a_viewer() -> None:
     rules = ProxyRules("X-Email", "", ("10.0.0.1",))
     authenticator = Authenticator([], "orpheus_1", rules)
     found = authenticator.authenticate([(b"x-email", b"ada")], "10.0.0.1")
-    assert found == Caller(Role.VIEWER, name="ada")
+    assert found == Caller(Role.VIEWER, name="ada", is_login=True)
 
 
 def test_a_session_lasts_twelve_hours_and_outlives_the_process_that_gave_it_out() -> None:

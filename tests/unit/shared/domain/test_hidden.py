@@ -119,3 +119,12 @@ def test_masks_in_a_payload_are_found_only_where_something_is_hidden() -> None:
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be a path such as payload"):
         parse_rule(text)
+
+
+@pytest.mark.parametrize("name", ["card", "card#2", "pages[1] card", "pages[1] lines[2] card#13"])
+def test_a_step_that_is_called_like_a_hidden_field_is_hidden_however_often_it_is_done(
+    name: str,
+) -> None:
+    rules = rules_of("payload.card")
+    assert masked_named(name, '"4711"', rules) == f'"{MASK}"'
+    assert masked_named(f"{name}s", '"4711"', rules) == '"4711"'

@@ -1,11 +1,14 @@
 """A job's log: what it keeps, and how prints and logging reach it."""
 
+import dataclasses
 import io
 import json
 import logging
 from typing import Any
 
+import msgspec
 import pytest
+from pydantic import BaseModel
 
 from orpheus.worker.attempt.job_log import JobLog, JobLogHandler, JobOutput
 
@@ -27,6 +30,27 @@ def test_lines_are_kept_with_level_and_fields_until_they_are_taken() -> None:
         ("error", "d", {}),
     ]
     assert lines(log) == []
+
+
+@dataclasses.dataclass
+class Card:
+    number: str
+
+
+class Order(BaseModel):
+    card: Card
+
+
+class Batch(msgspec.Struct):
+    orders: list[Order]
+
+
+def test_a_model_in_a_field_is_kept_as_its_fields_so_that_hidden_ones_are_found() -> None:
+    log = JobLog()
+    log.info("paying", batch=Batch([Order(card=Card("4711"))]), kind=Order, now=1j)
+    ((_, _, fields),) = lines(log)
+    assert fields["batch"] == {"orders": [{"card": {"number": "4711"}}]}
+    assert fields["kind"].endswith("Order'>") and fields["now"] == "1j"
 
 
 def test_restored_lines_come_before_newer_ones() -> None:

@@ -459,11 +459,15 @@ FIRST_SEEDS = {
     "limits of keys ignored": 106,
     "late renewal of anything": 113,
     "quarantined types leased": 122,
-    "held jobs forgotten": 122,
+    "held jobs forgotten": 54,
     "a step kept without a token": 32,
     "children made again": 38,
-    "a signal lost before the wait": 11,
-    "children of a cancelled function forgotten": 85,
+    "a signal lost before the wait": 65,
+    "children of a cancelled function forgotten": 34,
+    "clock read before the lock": 11,
+    "started jobs replaced": 12,
+    "a received signal timed out": 14,
+    "expiry ignored": 16,
 }
 """Where the search for a fault begins that no earlier schedule finds: each would cost 80 ms."""
 ONLY_STOPS = Faults(stop=0.25)

@@ -51,6 +51,8 @@ def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: S
     assert job.expires_ms == job.run_at_ms + 600_000
     assert job.unique_until_ms == job.created_at_ms + 7_200_000
     assert job.retention_ms == 0
+    shown = orpheus("show", "3").out
+    assert all(word in shown for word in ("expires", "unique until", "retention"))
     again = orpheus("submit", "count", "n=2", "--unique-key", "k", "--on-duplicate", "replace")
     assert store.jobs.get(3).payload == '{"n":2}'
     assert again[:2] == (0, "job 3 had this unique key: it has this payload and time now\n")

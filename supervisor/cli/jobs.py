@@ -259,9 +259,7 @@ def show(operator: Operator, id: int) -> None:
             "expires": when(job.expires_ms) if job.status in LIVE else None,
             "unique key": job.unique_key,
             "unique until": job.unique_until_ms and local_time(job.unique_until_ms),
-            "kept when done": None
-            if job.retention_ms is None
-            else duration(job.retention_ms / 1000),
+            "retention": None if job.retention_ms is None else duration(job.retention_ms / 1000),
             "concurrency key": job.concurrency_key,
             "depends on": ", ".join(map(str, job.depends_on)) or None,
             "tags": ", ".join(job.tags) or None,

@@ -10,10 +10,13 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
+from orpheus.api.http.auth import Key
 from orpheus.mcp.server import make_server
+from orpheus.shared.domain import access
 from orpheus.shared.domain.jobs import JobError, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
+from tests.audit_log import entries_of
 
 TRACE = 'Traceback (most recent call last):\n  File "/app/jobs.py", line 12, in resize\n'
 TOKEN = "t" * 40
@@ -59,12 +62,16 @@ def refused(result: CallToolResult) -> str:
 
 
 def two_steps(
-    api: Any, name: str, between: Callable[[], object] = lambda: None, **arguments: Any
+    api: Any,
+    name: str,
+    between: Callable[[], object] = lambda: None,
+    token: str | None = None,
+    **arguments: Any,
 ) -> tuple[Any, CallToolResult]:
     """A dry run, then the same call with its confirm and a reason."""
 
     async def session() -> tuple[Any, CallToolResult]:
-        async with Client(make_server(f"http://127.0.0.1:{api.port}", None)) as client:
+        async with Client(make_server(f"http://127.0.0.1:{api.port}", token)) as client:
             planned = good(await client.call_tool(name, arguments))
             between()
             again = {**arguments, "confirm": planned["confirm"], "reason": "the disk is back"}
@@ -263,6 +270,25 @@ def test_a_token_that_may_only_look_is_told_so(start: Callable[..., Any]) -> Non
     _, denied = two_steps(api, "resume", queue="mail")
     assert "This token may not do that" in refused(denied)
     assert "For a person who may: orpheus resume mail" in refused(denied)
+
+
+def test_an_assistant_may_do_what_the_role_of_its_token_may(start: Callable[..., Any]) -> None:
+    viewer, operator = "v" * 32, "o" * 32
+    mail = access.Scope(("mail",))
+    api = start(
+        token=[
+            Key((viewer,), access.Role.VIEWER, name="eye"),
+            Key((operator,), access.Role.OPERATOR, mail, "hand"),
+        ]
+    )
+    api.store.queues.pause("mail")
+    _, denied = two_steps(api, "resume", token=viewer, queue="mail")
+    assert "This token may not do that" in refused(denied)
+    _, done = two_steps(api, "resume", token=operator, queue="mail")
+    assert not good(done)["answer"]["paused"]
+    (entry,) = entries_of(api.store, 9)
+    assert (entry.action, entry.by) == ("resume", "api:hand@127.0.0.1")
+    assert refused(*calls(api, ("workers", {}), token=operator))
 
 
 def test_the_token_is_sent(start: Callable[..., Any]) -> None:

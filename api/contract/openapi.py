@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from orpheus.api.contract import queries, requests
+from orpheus.api.contract.access import call_of
 from orpheus.shared.messages.http import RETRY_AFTER_S, Problem
 
 Part = dict[str, Any]
@@ -46,8 +47,6 @@ _WHEN = {
 }
 _ALWAYS_POSSIBLE = frozenset({400, 401, 422, 503})
 _EMPTY_IS_WRONG = frozenset({"/config"})
-_PUBLIC = frozenset({"GET /healthz", "GET /readyz", "POST /session"})
-"""Calls that need no token."""
 _TAGS = {
     "jobs": "Submit jobs, list them, follow one.",
     "actions": "What operators do to jobs; GET /audit lists it.",
@@ -166,10 +165,9 @@ def document(app: FastAPI, cookie: str | None, root_path: str = "") -> Part:
             made["security"] = [{name: []} for name in schemes]
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
-                call = f"{method.upper()} {path}"
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]  # FastAPI's own; ours are problems
-                if call in _PUBLIC:
+                if call_of(method.upper(), path).least is None:
                     operation["security"] = []
                 for parameter in operation.get("parameters", ()):
                     _say_what_may_be_empty(parameter, path)

@@ -29,10 +29,9 @@ from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate,
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.scope import json_body, sight_of, traceparent_of
 from orpheus.api.routes import listing, submission
-from orpheus.api.routes.idempotency import Idempotency, idempotency_of, write_once
-from orpheus.api.services import Services, read_facts, services_of
+from orpheus.api.routes.idempotency import idempotency_of, write_once
+from orpheus.api.services import read_facts, services_of
 from orpheus.shared.domain import jobs
-from orpheus.shared.domain.access import Scope
 from orpheus.shared.domain.graph import without
 from orpheus.shared.domain.hidden import Hidden
 from orpheus.shared.domain.job_filter import JobFilter
@@ -100,25 +99,16 @@ async def submit_job(request: Request) -> Response:
     with services.submit_span(new.type, traceparent_of(request.scope)) as traceparent:
         if traceparent:
             new = new._replace(traceparent=traceparent)
-        if sight is not None:
-            return await _submit_within(services, sight, idempotency, new)
         answer = partial(_submitted, services.types.hidden)
-        if idempotency is None:
+        if idempotency is None and sight is None:
             return answer(await services.writer.write_with_others(_submit_each, new))
-        return await write_once(services, idempotency, lambda store: store.jobs.submit(new), answer)
 
+        def submit(store: Store) -> Submitted:
+            if sight is not None:
+                submission.refuse_unseen(store, sight, [new])
+            return store.jobs.submit(new)
 
-async def _submit_within(
-    services: Services, sight: Scope, idempotency: Idempotency | None, new: jobs.NewJob
-) -> Response:
-    """Submit a job of a caller that does not see every job."""
-
-    def submit(store: Store) -> Submitted:
-        submission.refuse_unseen(store, sight, [new])
-        return store.jobs.submit(new)
-
-    answer = partial(_submitted, services.types.hidden)
-    return await write_once(services, idempotency, submit, answer)
+        return await write_once(services, idempotency, submit, answer)
 
 
 def _submit_each(store: Store, new: list[jobs.NewJob]) -> list[Submitted]:

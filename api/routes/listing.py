@@ -51,10 +51,10 @@ def chosen(query: BulkFilter, now_ms: int, sight: Scope | None) -> JobFilter:
 
 def hidden(store: Store, sight: Scope | None, job_ids: Collection[int]) -> set[int]:
     """Return the jobs that the caller may not see, or that are not there; none without `sight`."""
-    if sight is None:
+    if sight is None or not job_ids:
         return set()
     wanted = JobFilter(ids=tuple(job_ids), scope=sight)
-    return {*job_ids}.difference(store.lists.ids(wanted, Status, max_id=max(job_ids, default=0)))
+    return {*job_ids}.difference(store.lists.ids(wanted, Status, max_id=max(job_ids)))
 
 
 def why_within(store: Store, sight: Scope | None, why: Why) -> Why:

@@ -139,8 +139,7 @@ def put_schedule(
         types = {row.name: row for row in store.types.all()}
     _job_of(definition, types, defaults)
     with store.write(durable=True):
-        before = store.schedules.find_to_change(name)
-        store.schedules.put(definition)
+        before = store.schedules.put(definition)
         if before is not None and before.definition == definition:
             return Put.UNCHANGED
         store.audit.record(

@@ -273,6 +273,27 @@ def test_nothing_that_is_said_of_a_job_names_one_outside(api: Running) -> None:
         assert unknown.status_code == 422 and ("did you mean" in unknown.text) == is_suggested
 
 
+def test_how_far_a_search_has_looked_is_not_told_as_others_are_in_it(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.shared.storage.verbs.windows._FIRST_WINDOW", 1)
+    monkeypatch.setattr("orpheus.api.routes.listing.PAGE_S", 0.0)
+    for token, is_told in ((TOKENS[Role.ADMIN], True), (BY_BOTH, False)):
+        page = api.client.get("/jobs?q=nothing", headers=headers(token)).json()
+        assert page["next_cursor"] and (page["searched"] is not None) == is_told
+
+
+def test_an_answer_is_not_repeated_to_a_token_that_sees_less_now(
+    start: Callable[..., Running],
+) -> None:
+    def submit(types: tuple[str, ...]) -> int:
+        api = start(token=[Key((BY_TYPE,), Role.SUBMITTER, Scope(types=types), "ci")])
+        given = {**headers(BY_TYPE), "Idempotency-Key": "k"}
+        return int(api.client.post("/jobs", headers=given, json={"type": "add"}).status_code)
+
+    assert [submit(("add",)), submit(("add",)), submit(("other",))] == [201, 201, 422]
+
+
 def test_a_submitter_cannot_end_a_pause_by_putting_the_schedule_anew(api: Running) -> None:
     put = {"type": "add", "every": 3600, "queue": "mail"}
     given = headers(TOKENS[Role.SUBMITTER])

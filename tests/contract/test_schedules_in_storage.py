@@ -96,8 +96,8 @@ HOURLY = ScheduleDefinition("report", "noop", cron="0 * * * *")
 def test_a_program_puts_and_removes_its_schedules_and_the_file_leaves_them_alone(
     store: Store, clock
 ) -> None:
-    assert store.schedules.put(MINUTELY)
-    assert not store.schedules.put(MINUTELY)
+    assert store.schedules.put(MINUTELY) is None
+    assert store.schedules.put(MINUTELY) == store.schedules.get("report")
     file = msgspec.structs.replace(MINUTELY, name="file")
     assert store.schedules.configure([file]) == []
     assert {row.definition.name: row.source for row in store.schedules.all()} == {

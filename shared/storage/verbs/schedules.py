@@ -77,21 +77,23 @@ class Schedules:
                     self._database.run(self._sql["remove-schedule"], name, Source.FILE)
             for definition in definitions:
                 self._put(definition, known.get(definition.name), Source.FILE)
-        return [name for name in names & known.keys() if known[name].source is Source.PROGRAM]
+        taken = [name for name in names & known.keys() if known[name].source is Source.PROGRAM]
+        return sorted(taken)
 
-    def put(self, definition: ScheduleDefinition) -> bool:
-        """Store a schedule of a program, and return whether it is new.
+    def put(self, definition: ScheduleDefinition) -> ScheduleRow | None:
+        """Store a schedule of a program, and return it as it was before; None: it is new.
 
         If it has the same timing as before, it keeps its tick; if it is paused, it stays so. Raises
         TransitionRefused if the configuration file has one of this name.
         """
         with self._database.write(durable=True):
-            before = self.find_to_change(definition.name)
+            self._lock()
+            before = self.find(definition.name)
             if before is not None:
                 _refuse_of_file(before)
             self._put(definition, before, Source.PROGRAM)
             self._database.at_commit.ring_api()
-        return before is None
+        return before
 
     def _put(
         self, definition: ScheduleDefinition, before: ScheduleRow | None, source: Source
@@ -146,11 +148,6 @@ class Schedules:
         """Return who paused each paused schedule, why, and when, as far as the audit log says."""
         rows = self._database.all(self._sql["pauses"])
         return {name: Pause(*pause) for name, *pause in rows}
-
-    def find_to_change(self, name: str) -> ScheduleRow | None:
-        """Return a schedule, if there is one, that no one else changes in this transaction."""
-        self._lock()
-        return self.find(name)
 
     def to_change(self, name: str) -> ScheduleRow:
         """Return a schedule that no one else changes or fires in this transaction.

@@ -281,6 +281,10 @@ def test_how_far_a_search_has_looked_is_not_told_as_others_are_in_it(
     for token, is_told in ((TOKENS[Role.ADMIN], True), (BY_BOTH, False)):
         page = api.client.get("/jobs?q=nothing", headers=headers(token)).json()
         assert page["next_cursor"] and (page["searched"] is not None) == is_told
+    for _ in range(9):
+        api.store.jobs.submit(NewJob("strict", queue="vault"))
+    page = api.client.get("/jobs?type=strict", headers=headers(BY_BOTH)).json()
+    assert (page["items"], page["next_cursor"]) == ([], None)  # it would say that there are some
 
 
 def test_an_answer_is_not_repeated_to_a_token_that_sees_less_now(

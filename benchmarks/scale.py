@@ -70,7 +70,7 @@ SELECT finished_at_ms, 'job.done', id, json_object(
 FROM jobs WHERE status = 'done';
 
 INSERT INTO job_counts SELECT queue, status, count(*) FROM jobs GROUP BY queue, status;
-UPDATE lease_tokens SET last = :jobs;
+UPDATE sqlite_sequence SET seq = :jobs WHERE name = 'lease_tokens';
 """
 
 

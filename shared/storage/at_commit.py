@@ -140,15 +140,14 @@ class AtCommit(msgspec.Struct):
         minute = now_ms // _MINUTE_MS  # of the commit: a job may have ended a moment before it
         totals = [
             *rows_of(self.attempts),
-            *((q, type_, ENDED, end, 0, n, 0, 0) for (q, type_, end), n in self.ended.items()),
+            *(
+                (queue, job_type, ENDED, status, 0, n, self.ran_ms[queue, job_type, status], 0)
+                for (queue, job_type, status), n in self.ended.items()
+            ),
             *((*key, RETRIED, "", 0, n, 0, 0) for key, n in self.retried.items()),
         ]
         rows: list[tuple[str, _Rows]] = [
             ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
-            (
-                "add-finished",
-                [(minute, *key, n, self.ran_ms[key]) for key, n in self.ended.items()],
-            ),
             ("add-type-total", [*((minute, *row) for row in totals), *self.folded]),
         ]
         self.changes.clear()

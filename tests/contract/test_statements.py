@@ -24,7 +24,7 @@ OF_EACH_BATCH = {
         "held-lease", "complete-job",
     ),
     "queues.sql": ("restricted", "running", "limits-running", "has-room-and-work"),
-    "counts.sql": ("change-count", "add-finished", "add-type-total"),
+    "counts.sql": ("change-count", "add-type-total"),
     "jobs.sql": ("insert-job",),
 }  # fmt: skip
 

@@ -43,6 +43,8 @@ def test_whatever_ends_an_attempt_is_counted_as_the_attempts_table_has_it(
 def test_they_do_not_fall_when_what_they_counted_goes(store, clock, submit, lease, end) -> None:
     submit()
     assert end(lease()[0])
+    store.past.fold()
+    assert store.stats.finished_in(1).by_status[Status.DONE] == 1
     clock.advance(60 * 24 * 3_600_000)
     rules = RetentionRules(done_s=1, failed_s=1, cancelled_s=1, events=1)
     while store.retention.step(rules):

@@ -199,7 +199,7 @@ class World:
         self._look.execute("BEGIN IMMEDIATE")
         for table in self._tables:
             self._look.execute(f"DELETE FROM {table}")
-        self._look.execute("DELETE FROM sqlite_sequence; INSERT INTO lease_tokens VALUES (1, 0)")
+        self._look.execute("UPDATE sqlite_sequence SET seq = 0")
         self._look.execute("COMMIT")
         self._start_again()
 

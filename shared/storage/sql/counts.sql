@@ -1,6 +1,6 @@
 -- name: finished-since-by-type
 -- Jobs that ended since a minute, by type and status.
-SELECT type, status, CAST(sum(n) AS bigint) FROM orpheus.finished_per_minute WHERE minute >= ?
+SELECT type, status, CAST(sum(n) AS bigint) FROM orpheus.ended_by_minute WHERE minute >= ?
 GROUP BY type, status;
 
 -- name: first-job-from
@@ -9,7 +9,7 @@ SELECT id, created_at_ms FROM orpheus.jobs WHERE id >= ? ORDER BY id LIMIT 1;
 
 -- name: finished-by-minute
 -- Jobs that ended since a minute, by minute and status, oldest first.
-SELECT minute, status, CAST(sum(n) AS bigint) FROM orpheus.finished_per_minute
+SELECT minute, status, CAST(sum(n) AS bigint) FROM orpheus.ended_by_minute
 WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
 
 -- name: only-failed
@@ -18,7 +18,7 @@ WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
 SELECT type, failed
 FROM (
     SELECT type, CAST(sum(n) FILTER (WHERE status = 'failed') AS bigint) AS failed
-    FROM orpheus.finished_per_minute WHERE minute >= ?1 AND type <> ''
+    FROM orpheus.ended_by_minute WHERE minute >= ?1 AND type <> ''
     GROUP BY type HAVING coalesce(sum(n) FILTER (WHERE status = 'done'), 0) = 0) AS ended
 WHERE failed >= ?2
     AND (EXISTS (
@@ -33,7 +33,7 @@ WHERE failed >= ?2
 SELECT queue, CAST(coalesce(sum(n) FILTER (WHERE minute >= ?2), 0) AS bigint),
     CAST(coalesce(sum(n) FILTER (WHERE status = 'done'), 0) AS bigint),
     CAST(coalesce(sum(ran_ms) FILTER (WHERE status = 'done'), 0) AS bigint)
-FROM orpheus.finished_per_minute WHERE minute >= ?1 GROUP BY queue;
+FROM orpheus.ended_by_minute WHERE minute >= ?1 GROUP BY queue;
 
 -- name: newest-of-queue
 -- How many jobs of a queue have at least this id, up to a number.

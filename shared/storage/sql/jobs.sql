@@ -255,4 +255,4 @@ SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progr
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
         count(*) OVER (PARTITION BY lease_incarnation) AS in_progress, crashes,
         row_number() OVER (PARTITION BY lease_incarnation ORDER BY lease_token) AS place
-    FROM orpheus.jobs INDEXED BY jobs_leased WHERE status = 'in_progress') AS leased WHERE place = 1;
+    FROM orpheus.jobs INDEXED BY jobs_by_status WHERE status = 'in_progress') AS leased WHERE place = 1;

@@ -165,24 +165,24 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 
 -- name: leases-of
 -- The leases of one worker process, in the order in which it enters them.
-SELECT id, lease_token, cancel_requested FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT id, lease_token, cancel_requested FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND lease_incarnation = ? ORDER BY lease_token;
 
 -- name: any-expired
 -- Has a lease of this boot expired? A transaction is begun only then.
-SELECT 1 FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT 1 FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND lease_boot_id = ? AND lease_expires_mono_ms <= ? LIMIT 1;
 
 -- name: expired-leases
 -- Leases of this boot that have expired. They stay locked, so that none is renewed before it is ended;
 -- those that another has locked may just be renewed, and are left to the next time.
-SELECT id, lease_token, lease_incarnation FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT id, lease_token, lease_incarnation FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND lease_boot_id = ? AND lease_expires_mono_ms <= ?
 ORDER BY lease_token FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: leases-of-other-boots
 -- Leases that a reboot has voided.
-SELECT id, lease_token, lease_incarnation, lease_boot_id FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT id, lease_token, lease_incarnation, lease_boot_id FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 
 -- name: spent

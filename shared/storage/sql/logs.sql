@@ -14,7 +14,7 @@ WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?;
 
 -- name: running
 -- The attempts that a worker process has leased. Nobody deletes their jobs before this transaction ends.
-SELECT id, lease_token, attempt FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT id, lease_token, attempt FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND lease_incarnation = ? FOR KEY SHARE;
 
 -- name: count

@@ -28,6 +28,13 @@ SELECT min(minute) FROM orpheus.type_totals WHERE minute > 0;
 DELETE FROM orpheus.type_totals WHERE minute > 0 AND minute < ?
 RETURNING minute, queue, type, measure, outcome, bucket, n, total, most;
 
+-- name: add-finished
+-- Add to the jobs of a queue and type that ended in a minute, and to how long those that are done ran.
+INSERT INTO orpheus.finished_per_minute (minute, queue, type, status, n, ran_ms)
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (minute, queue, type, status) DO UPDATE
+SET n = finished_per_minute.n + excluded.n, ran_ms = finished_per_minute.ran_ms + excluded.ran_ms;
+
 -- name: last-of-new
 -- The last of the next jobs after an id that was submitted before a time: others may still be committed.
 SELECT max(id) FROM (

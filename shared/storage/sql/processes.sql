@@ -25,7 +25,7 @@ DELETE FROM orpheus.processes WHERE incarnation = ?;
 -- name: forget-without-leases
 -- Delete the row of a dead process without leases: else somebody must learn whose leases they were.
 DELETE FROM orpheus.processes WHERE incarnation = ?1 AND NOT EXISTS (
-    SELECT 1 FROM orpheus.jobs INDEXED BY jobs_leased
+    SELECT 1 FROM orpheus.jobs INDEXED BY jobs_by_status
     WHERE status = 'in_progress' AND lease_incarnation = ?1);
 
 -- name: all-processes

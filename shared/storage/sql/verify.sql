@@ -12,7 +12,7 @@ WHERE kind <> 'job.requeued' AND kind_before <> 'job.requeued' LIMIT ?;
 -- name: i3-one-holder
 -- A token names one lease.
 SELECT 'jobs ' || min(id) || ' and ' || max(id) || ' are leased with the same token ' || lease_token
-FROM orpheus.jobs INDEXED BY jobs_leased WHERE status = 'in_progress'
+FROM orpheus.jobs INDEXED BY jobs_by_status WHERE status = 'in_progress'
 GROUP BY lease_token HAVING count(*) > 1 LIMIT ?;
 
 -- name: i4-tokens-grow

@@ -24,12 +24,12 @@ WHERE coalesce(paused, paused_by_config) = 1;
 
 -- name: leased-before
 -- The jobs that the worker of a lease has leased before it and not finished.
-SELECT id FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT id FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND lease_incarnation = ? AND lease_token < ? ORDER BY lease_token;
 
 -- name: running-of-queue
 -- The first running jobs of a queue.
-SELECT id FROM orpheus.jobs INDEXED BY jobs_leased
+SELECT id FROM orpheus.jobs INDEXED BY jobs_by_status
 WHERE status = 'in_progress' AND queue = ? ORDER BY id LIMIT ?;
 
 -- name: running-of-key

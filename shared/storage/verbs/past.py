@@ -22,7 +22,7 @@ from orpheus.shared.storage.past import (
     points_of,
     text_of,
 )
-from orpheus.shared.storage.totals import RETRIED, QueueTotal, TotalOfMinute
+from orpheus.shared.storage.totals import ENDED, RETRIED, QueueTotal, TotalOfMinute
 
 _LATE_MS = 5_000
 """Jobs of several hosts are committed out of order by less."""
@@ -83,12 +83,24 @@ class Past:
         return int(self._database.value(self._sql["figures-of"], *_POSITION) or 0)
 
     def _take_totals(self, before_minute: int) -> _ByMinute:
-        """Take the totals of the first minutes away, and add them to those of minute 0."""
+        """Take the totals of the first minutes away, and add them to those of minute 0.
+
+        What ended in each of these minutes is kept for as long as events are.
+        """
         by_minute: dict[int, list[QueueTotal]] = defaultdict(list)
         for minute, *total in self._database.all(self._sql["take-totals"], before_minute):
             by_minute[minute].append(tuple(total))
         rows = [row for rows in by_minute.values() for row in rows]
         self._database.at_commit.folded += _of_all_minutes(rows)
+        self._database.send(
+            self._sql["add-finished"],
+            [
+                (minute, queue, job_type, status, n, ran_ms)
+                for minute, totals in by_minute.items()
+                for queue, job_type, measure, status, _, n, ran_ms, _ in totals
+                if measure == ENDED
+            ],
+        )
         return {minute: figures_of_totals(totals) for minute, totals in by_minute.items()}
 
     def _add(self, step_s: int, at_s: int, found: dict[Key, Figures]) -> None:

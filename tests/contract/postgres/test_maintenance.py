@@ -87,7 +87,7 @@ def test_the_leader_keeps_the_rows_of_counts_few_all_the_time(
             end(lease()[0])
         upkeep.run(store)
         with psycopg.connect(url) as connection:
-            for table in ("job_counts", "finished_per_minute", "type_totals"):
+            for table in ("job_counts", "type_totals"):
                 rows = connection.execute(f"SELECT count(*) FROM orpheus.{table}".encode())
                 assert rows.fetchall()[0][0] < 100, table
     assert store.maintenance.verify() == []

@@ -115,8 +115,6 @@ def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
         b"""CREATE VIEW ones AS SELECT n FROM generate_series(1, 300) AS n;
         INSERT INTO orpheus.job_counts SELECT 'q', 'done', 1 FROM ones;
         INSERT INTO orpheus.job_counts SELECT 'q', 'pending', n % 2 * 2 - 1 FROM ones;
-        INSERT INTO orpheus.finished_per_minute (minute, queue, status, n)
-            SELECT n % 2, 'q', 'done', 1 FROM ones;
         INSERT INTO orpheus.type_totals
             SELECT 0, 'q', '', 'ran', 'failed', n % 2, 1, n, n FROM ones"""
     )
@@ -130,7 +128,6 @@ def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
             ("done", 5),
             ("done", 300),
         ],
-        b"SELECT minute, n FROM orpheus.finished_per_minute ORDER BY minute": [(0, 150), (1, 150)],
         b"SELECT bucket, n, total, most FROM orpheus.type_totals ORDER BY bucket": [
             (0, 150, 22650, 300),
             (1, 150, 22500, 299),

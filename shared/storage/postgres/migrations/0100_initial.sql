@@ -297,20 +297,12 @@ CREATE TABLE orpheus.job_counts (
     is_sum smallint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- Jobs by the minute in which they ended, and how long the done ones ran in all.
-CREATE TABLE orpheus.finished_per_minute (
-    minute bigint NOT NULL, queue text COLLATE "C" NOT NULL,
-    type text COLLATE "C" NOT NULL DEFAULT '', status text COLLATE "C" NOT NULL, n bigint NOT NULL,
-    ran_ms bigint NOT NULL DEFAULT 0, is_sum smallint NOT NULL DEFAULT 0
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-CREATE INDEX finished_by_minute ON orpheus.finished_per_minute (minute);
-CREATE INDEX finished_unfolded ON orpheus.finished_per_minute (minute) WHERE is_sum = 0;
-
 -- Totals that only grow, also when retention deletes what they counted: attempts that 'waited' and
--- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), jobs that 'ended' by status or are
--- 'retried'. `most`: the largest value in the bucket. Type '': all types that are not described.
--- shared/storage/totals.py has the bounds of the buckets. They are counted by minute and queue; soon
--- upkeep adds them to `past`, and makes them rows of minute 0 and queue ''.
+-- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), jobs that 'ended' by status, with how
+-- long the done ones ran, or are 'retried'. `most`: the largest value in the bucket. Type '': all types
+-- that are not described. shared/storage/totals.py has the bounds of the buckets. They are counted by
+-- minute (wall clock) and queue; soon upkeep adds them to `past` and `finished_per_minute`, and makes
+-- them rows of minute 0 and queue ''.
 CREATE TABLE orpheus.type_totals (
     minute bigint NOT NULL, queue text COLLATE "C" NOT NULL,
     type text COLLATE "C" NOT NULL, measure text COLLATE "C" NOT NULL
@@ -318,6 +310,19 @@ CREATE TABLE orpheus.type_totals (
     outcome text COLLATE "C" NOT NULL, bucket bigint NOT NULL, n bigint NOT NULL,
     total bigint NOT NULL, most bigint NOT NULL, is_sum smallint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Jobs by the minute in which they ended, and how long the done ones ran in all: those that upkeep has
+-- taken from `type_totals`. The view has the others too.
+CREATE TABLE orpheus.finished_per_minute (
+    minute bigint NOT NULL, queue text COLLATE "C" NOT NULL, type text COLLATE "C" NOT NULL,
+    status text COLLATE "C" NOT NULL, n bigint NOT NULL, ran_ms bigint NOT NULL,
+    PRIMARY KEY (minute, queue, type, status)
+);
+CREATE VIEW orpheus.ended_by_minute AS
+    SELECT minute, queue, type, status, n, ran_ms FROM orpheus.finished_per_minute
+    UNION ALL
+    SELECT minute, queue, type, outcome, n, total FROM orpheus.type_totals
+    WHERE minute > 0 AND measure = 'ended';
 
 -- The figures of each minute (step_s 60) and hour (3600), by queue and type: compressed JSON
 -- (shared/storage/past.py). Step 0: the id of the last job whose submission is counted.
@@ -346,7 +351,6 @@ DECLARE
 BEGIN
     FOREACH fold SLICE 1 IN ARRAY ARRAY[
         ['job_counts', 'queue, status', 'n', 'sum(n)'],
-        ['finished_per_minute', 'minute, queue, type, status', 'n, ran_ms', 'sum(n), sum(ran_ms)'],
         ['type_totals', 'minute, queue, type, measure, outcome, bucket', 'n, total, most',
             'sum(n), sum(total), max(most)']]
     LOOP

@@ -2,12 +2,6 @@
 -- Change the number of jobs of a queue in a status: the sum of all rows is the number.
 INSERT INTO orpheus.job_counts (queue, status, n) VALUES (?, ?, ?);
 
--- name: add-finished
--- Add to the jobs of a queue and type that ended in this minute, and to how long those that are done
--- ran. A type that is not described is ''.
-INSERT INTO orpheus.finished_per_minute (minute, queue, type, status, n, ran_ms)
-VALUES (?, ?, coalesce((SELECT name FROM orpheus.job_types WHERE name = ? LIMIT 1), ''), ?, ?, ?);
-
 -- name: add-type-total
 -- Add to the jobs or attempts of a minute, queue and type in a bucket of what they took. A type that is
 -- not described is ''. Minute 0: what is in `past`, with its types as they were. Of many rows at once.

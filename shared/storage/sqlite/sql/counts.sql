@@ -4,14 +4,6 @@
 INSERT INTO job_counts (queue, status, n) VALUES (?1, ?2, max(?3, 0))
 ON CONFLICT (queue, status) DO UPDATE SET n = n + ?3;
 
--- name: add-finished
--- Add to the jobs of a queue and type that ended in this minute, and to how long those that are done
--- ran. A type that is not described is ''.
-INSERT INTO finished_per_minute (minute, queue, type, status, n, ran_ms)
-VALUES (?1, ?2, iif(EXISTS (SELECT 1 FROM job_types WHERE name = ?3), ?3, ''), ?4, ?5, ?6)
-ON CONFLICT (minute, queue, type, status)
-DO UPDATE SET n = n + excluded.n, ran_ms = ran_ms + excluded.ran_ms;
-
 -- name: add-type-total
 -- Add to the jobs or attempts of a minute, queue and type in a bucket of what they took. A type that is
 -- not described is ''. Minute 0: what is in `past`, with its types as they were.

@@ -21,11 +21,11 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: last-token
 -- The newest token that was given out.
-SELECT last FROM lease_tokens;
+SELECT seq FROM sqlite_sequence WHERE name = 'lease_tokens';
 
 -- name: take-tokens
 -- Take the next tokens. RETURNING is slower here: SQLite builds a temporary table for it.
-UPDATE lease_tokens SET last = last + ? WHERE only = 1;
+UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'lease_tokens';
 
 -- name: lease-job
 -- Leaves pending for in_progress, with a new token.

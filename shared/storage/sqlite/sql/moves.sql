@@ -33,12 +33,10 @@ SELECT name FROM pragma_table_info(?) ORDER BY cid;
 
 -- name: counters
 -- The last id, token and event number that was given, though its row may be deleted.
-SELECT name, seq FROM sqlite_sequence WHERE name IN ('jobs', 'job_logs', 'audit', 'timeline', 'events')
-UNION ALL
-SELECT 'lease_tokens', last FROM lease_tokens;
+SELECT name, seq FROM sqlite_sequence
+WHERE name IN ('jobs', 'job_logs', 'audit', 'timeline', 'events', 'lease_tokens');
 
 -- name: set-counter
 -- Let the next id, token or event number be after this one.
 DELETE FROM sqlite_sequence WHERE name = :name;
-INSERT INTO sqlite_sequence (name, seq) SELECT :name, :last WHERE :name <> 'lease_tokens';
-UPDATE lease_tokens SET last = :last WHERE :name = 'lease_tokens';
+INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :last);

@@ -2,9 +2,9 @@
 -- A job's own token is that of its newest attempt or a later one, and was given out.
 SELECT 'job ' || id || ' has token ' || lease_token || ', of attempts up to '
     || coalesce((SELECT max(lease_token) FROM attempts WHERE job_id = jobs.id), 0)
-    || '; the last one given out is ' || (SELECT last FROM lease_tokens)
+    || '; the last one given out is ' || (SELECT seq FROM sqlite_sequence WHERE name = 'lease_tokens')
 FROM jobs
-WHERE lease_token > (SELECT last FROM lease_tokens)
+WHERE lease_token > (SELECT seq FROM sqlite_sequence WHERE name = 'lease_tokens')
     OR lease_token + (status <> 'in_progress')
         <= (SELECT max(lease_token) FROM attempts WHERE job_id = jobs.id)
 LIMIT ?;

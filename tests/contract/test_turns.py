@@ -1,5 +1,6 @@
 """Those who wait for the write lock are woken by commits, the longest waiting first."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.backends("sqlite")  # On PostgreSQL, writers do not tak
 def only_rings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody polls: who is not woken waits for the time limit of the test."""
     monkeypatch.setattr(turns, "_POLL_S", 3_600)
+    monkeypatch.setattr(turns, "_LONGEST_POLL_S", 3_600)
 
 
 class Waiter(threading.Thread):
@@ -51,24 +53,29 @@ def wait_until(condition: Callable[[], bool]) -> None:
 NAMES = ["first", "second", "third", "fourth"]
 
 
-def order_of_waiters(store: Store, another: Opener) -> list[str]:
+def order_of_waiters(store: Store, another: Opener, *, fails: bool) -> list[str]:
     """Let four writers wait for a transaction, one after the other; in which order they wrote."""
     wrote: list[str] = []
     waiters = []
-    with store.write(durable=False):
+    with contextlib.suppress(KeyError), store.write(durable=False):
         store.jobs.submit(NewJob("noop"))
         for name in NAMES:
             waiters.append(Waiter(another, wrote, name))
             wait_until(waiters[-1].is_listening)
         assert wrote == []
+        if fails:
+            raise KeyError
     for waiter in waiters:
         waiter.join()
     return wrote
 
 
 @pytest.mark.usefixtures("only_rings")
-def test_each_commit_wakes_the_one_that_has_waited_longest(store: Store, another: Opener) -> None:
-    assert order_of_waiters(store, another) == NAMES
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_commit_or_rollback_wakes_the_one_that_has_waited_longest(
+    store: Store, another: Opener, fails: bool
+) -> None:
+    assert order_of_waiters(store, another, fails=fails) == NAMES
 
 
 def test_a_writer_that_kept_the_lock_long_gives_way_before_it_takes_it_again(

@@ -31,12 +31,12 @@ class Meter:
     def __init__(self) -> None:
         self._status = _opened("/proc/self/status", os.O_RDONLY)
         self._resets = _opened("/proc/self/clear_refs", os.O_WRONLY)
-        self._look(float("-inf"))
+        self._look(float("-inf"), _cpu_s())
 
     def begin(self, now_s: float) -> None:
         """Note that an attempt begins."""
         if now_s - self._looked_at_s >= _SHORT_S:
-            self._look(now_s)
+            self._look(now_s, _cpu_s())
         self._begun += 1
 
     def end(self, attempt: RunningAttempt, finished: Finished) -> Finished:
@@ -45,18 +45,19 @@ class Meter:
         took_s = now_s - attempt.started_at_s
         if took_s < _SHORT_S and self._begun > 1:
             return finished
-        cpu_s = max(0.0, _cpu_s() - self._cpu_s)
+        now_cpu_s = _cpu_s()
+        cpu_s = max(0.0, now_cpu_s - self._cpu_s)
         is_read = took_s >= _MEMORY_FROM_S or attempt.program_peak_kib is not None
         peak = self._peak_bytes(attempt) if is_read else None
         if took_s >= _SHORT_S:
-            self._look(now_s)
+            self._look(now_s, now_cpu_s)
         return finished._replace(cpu_s=round(cpu_s, 6), max_rss_bytes=peak)
 
-    def _look(self, now_s: float) -> None:
+    def _look(self, now_s: float, cpu_s: float) -> None:
         self._looked_at_s = now_s
         self._begun = 0
         """How many attempts have begun since the last reading."""
-        self._cpu_s = _cpu_s()
+        self._cpu_s = cpu_s
         self._is_reset = self._resets is not None
         if self._resets is not None:
             try:

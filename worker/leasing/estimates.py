@@ -17,11 +17,18 @@ other workers empty the page cache, so smaller batches refill it more often. A j
 59 us of CPU time with 64, 45 with 128, 39 with 256, and no less with 512.
 """
 _RISE = 0.5
-_FALL = 0.1
-"""An estimate rises fast and falls slowly: one job leased too many costs more than one too few."""
-_MOST_TIMES = 3
-"""A run within `ahead_s` counts at most this many times the estimate, so it at most doubles it:
-on a busy machine, any short job may have to wait some milliseconds for a processor.
+"""How far a run that is longer than `ahead_s` moves an estimate: its type is not prefetched."""
+_MOVE = 0.1
+"""How far any other run moves it. So it is the mean of the last runs: were it more, too few jobs
+would share a commit on a machine where some of them have to wait for a processor.
+"""
+_MOST_TIMES = 11
+"""A run within `ahead_s` counts at most this many times the estimate, so it at most doubles it."""
+_SHORT_PART = 0.1
+_PATIENCE = 1.75
+"""While many jobs wait that take a tenth of `ahead_s` at most, those are leased that start within
+this many times `ahead_s`: more of them share a commit. It is less than 2, as a worker reports its
+results after twice `ahead_s` at the latest.
 """
 
 
@@ -31,14 +38,16 @@ class Estimates:
     def __init__(self, ahead_s: float) -> None:
         self._ahead_s = ahead_s
         self._by_type: dict[str, float] = {}
-        self._lately_s = ahead_s
+        self._lately_s: float | None = None
 
     def note(self, job_type: str, duration_s: float) -> None:
         """Note how long a job of a type took."""
         known_s = self._by_type.get(job_type)
         new_s = duration_s if known_s is None else self._moved(known_s, duration_s)
         self._by_type[job_type] = new_s
-        self._lately_s += (new_s - self._lately_s) * _FALL
+        if self._lately_s is None:
+            self._lately_s = new_s
+        self._lately_s += (new_s - self._lately_s) * _MOVE
 
     def is_short(self, job_type: str) -> bool:
         """Return whether a job of that type is expected to end within `ahead_s`."""
@@ -46,10 +55,13 @@ class Estimates:
 
     def limit(self, free: int = 1, lanes: int = 1) -> int:
         """Return how many jobs to lease when their types are not known yet."""
-        if self._ahead_s <= 0:
+        if self._ahead_s <= 0 or self._lately_s is None:
             return min(_MOST_AHEAD, free)
         expected_s = max(self._lately_s, self._ahead_s / _MOST_AHEAD)
-        return min(_MOST_AHEAD, max(free, math.ceil(lanes * self._ahead_s / expected_s)))
+        limit_s = self._ahead_s
+        if lanes == 1 and expected_s <= limit_s * _SHORT_PART:
+            limit_s *= _PATIENCE
+        return min(_MOST_AHEAD, max(free, math.ceil(lanes * limit_s / expected_s)))
 
     def fitting(self, job_types: Sequence[str], free: int = 1, lanes: int = 1) -> int:
         """Return how many to lease, in order: the first, and short ones that start in time.
@@ -57,15 +69,17 @@ class Estimates:
         Jobs that take longer than `ahead_s` are not leased behind another job, whose result would
         wait. Neither is a job of an unknown type, nor a job behind it.
         """
-        return self._starting_within(self._ahead_s, job_types, free, lanes)
+        waits = lanes == 1 and len(job_types) >= self.limit()
+        limit_s = self._most_ahead_s(job_types) if waits else self._ahead_s
+        return self._starting_within(limit_s, job_types, free, lanes)
 
     def still_fitting(self, job_types: Sequence[str]) -> int:
-        """Return how many leased jobs to keep, in order: those that start within twice `ahead_s`.
+        """Return how many leased jobs to keep, in order: those within twice the limit of `fitting`.
 
-        With the limit of `fitting`, a single long run, which raises the estimate, would release
-        jobs that were just leased.
+        With that limit itself, a single long run, which raises the estimate, would release jobs
+        that were just leased.
         """
-        return self._starting_within(2 * self._ahead_s, job_types)
+        return self._starting_within(2 * self._most_ahead_s(job_types), job_types)
 
     def _starting_within(
         self, limit_s: float, job_types: Sequence[str], free: int = 1, lanes: int = 1
@@ -78,9 +92,12 @@ class Estimates:
             starts_in_s += takes_s
         return len(job_types)
 
+    def _most_ahead_s(self, job_types: Sequence[str]) -> float:
+        short_s = self._ahead_s * _SHORT_PART
+        are_short = all(self._by_type.get(name, math.inf) <= short_s for name in set(job_types))
+        return self._ahead_s * (_PATIENCE if are_short else 1)
+
     def _moved(self, known_s: float, new_s: float) -> float:
-        if new_s <= known_s:
-            return known_s + (new_s - known_s) * _FALL
-        if new_s <= self._ahead_s:
-            new_s = min(new_s, known_s * _MOST_TIMES)
-        return known_s + (new_s - known_s) * _RISE
+        if known_s < new_s > self._ahead_s:
+            return known_s + (new_s - known_s) * _RISE
+        return known_s + (min(new_s, known_s * _MOST_TIMES) - known_s) * _MOVE

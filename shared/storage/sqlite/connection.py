@@ -269,6 +269,7 @@ class SqliteDatabase:
                 with contextlib.suppress(apsw.Error):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
+                        self._handle.turns.let_next_in()
                 raise
         self._ring()
 
@@ -299,6 +300,7 @@ class SqliteDatabase:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                    self._handle.turns.let_next_in()
 
     def check_names(self) -> None:
         """Raise DatabaseUnusable if the file was moved, deleted or replaced since it was opened."""

@@ -1,15 +1,15 @@
-"""Sends heartbeats from a thread of its own, so that a stuck event loop can be noticed.
+"""Sends heartbeats from the event loop: if it is stuck, they stop, and the supervisor ends the API.
 
-At each multiple of the interval the thread asks the event loop for a turn, and tells the
-supervisor how many turns the loop has made. Each turn writes the heartbeat row through the API's
-writer, so the row shows that loop, writer and database work. While a write takes too long, the beat
-says that the database is in trouble, and the supervisor does not kill the API for it.
+Each beat also has the heartbeat row written, through the API's writer: so the row shows that loop,
+writer and database work. While that fails or takes too long, the beat says that the database is in
+trouble, and the supervisor does not kill the API for it. Nobody waits for the row, so a beat wakes
+the event loop and the writer once each.
 """
 
 import asyncio
 import contextlib
-import threading
 import time
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -19,12 +19,13 @@ from orpheus.shared.domain.processes import ProcessRecord
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.clock import next_multiple_s
+from orpheus.shared.storage import Store
 
 
 class Beats:
     """Sends the heartbeats of the process that `record` describes, from `start` to `stop`.
 
-    Call both on the event loop. `channel` leads to the supervisor; None without one.
+    Call all methods on the event loop. `channel` leads to the supervisor; None without one.
     """
 
     def __init__(
@@ -35,95 +36,76 @@ class Beats:
         self._writer = writer
         self._interval_s = interval_s
         self._ready = False
-        self._turns = 0
-        self._row: asyncio.Task[None] | None = None
-        self._row_began_s = 0.0
+        self._beat = 0
         self._database_ok = True
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="beats", daemon=True)
+        self._row_waits = False
+        """A row was asked for, and is not written yet."""
+        self._row_began_s = 0.0
+        """When it was asked for (time.monotonic)."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Start the thread, which sends the first beat at once."""
-        self._loop = asyncio.get_running_loop()
-        self._thread.start()
+        """Send the first beat now, and one at each multiple of the interval."""
+        self._turn()
 
     def ready(self) -> None:
         """Say that the process accepts requests."""
         self._ready = True
         if self._channel is not None:
             self._channel.send({"say": "ready"})
-        self._turn()
+        self._write_row(time.monotonic())
 
     async def stop(self) -> None:
         """Stop beating and delete the row. If the database does not answer, the row expires."""
-        self._stopped.set()
-        if self._row is not None:
-            await asyncio.wait([self._row])
-        if self._database_ok:  # a locked database has delayed the stop long enough
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._database_ok:  # else it has delayed the stop long enough
             with contextlib.suppress(StorageError, Refusal):
                 await self._writer.write(
                     lambda store: store.processes.forget(self._record.incarnation), durable=False
                 )
 
-    def _run(self) -> None:
-        beat = 0
-        while not self._stopped.wait(self._until_next_s() if beat else 0):
-            beat += 1
-            self._loop.call_soon_threadsafe(self._turn)
-            if self._channel is not None:
-                self._channel.send(
-                    {
-                        "say": "beat",
-                        "beat": beat,
-                        "loop": self._turns,
-                        "job": None,
-                        "jobs_done": 0,
-                        "database_ok": self._database_ok,
-                    }
-                )
-
-    def _until_next_s(self) -> float:
-        now_s = time.monotonic()
-        return next_multiple_s(now_s, self._interval_s) - now_s
-
     def _turn(self) -> None:
-        """Count a turn of the event loop, and write the row unless the last write still runs.
+        now_s = time.monotonic()
+        in_s = next_multiple_s(now_s, self._interval_s) - now_s
+        self._timer = asyncio.get_running_loop().call_later(in_s, self._turn)
+        self._write_row(now_s)
+        if self._channel is not None:
+            self._channel.send(
+                {
+                    "say": "beat",
+                    "beat": self._beat,
+                    "loop": self._beat,
+                    "job": None,
+                    "jobs_done": 0,
+                    "database_ok": self._database_ok,
+                }
+            )
 
-        The first turns follow each other quickly: at the start, when the API is ready, and at the
+    def _write_row(self, now_s: float) -> None:
+        """Have the row written, unless the last one still waits for it.
+
+        The first beats follow each other quickly: at the start, when the API is ready, and at the
         next multiple of the interval. So an unfinished write means trouble only after some time.
         """
-        self._turns += 1
-        if self._row is None or self._row.done():
-            self._row_began_s = time.monotonic()
-            self._row = self._loop.create_task(self._write_row(self._turns))
-        elif time.monotonic() - self._row_began_s >= self._interval_s / 2:
+        self._beat += 1
+        if not self._row_waits:
+            self._row_waits, self._row_began_s = True, now_s
+            self._writer.put(partial(self._put_row, self._beat, self._ready), self._row_is_written)
+        elif now_s - self._row_began_s >= self._interval_s / 2:
             self._database_ok = False
 
-    async def _write_row(self, beat: int) -> None:
-        incarnation, ready = self._record.incarnation, self._ready
-        try:
-            known = await self._writer.write(
-                lambda store: store.processes.beat(
-                    incarnation, ready=ready, beat=beat, job_id=None, jobs_done=0
-                ),
-                durable=False,
+    # In the writer's thread
+
+    def _put_row(self, beat: int, ready: bool, store: Store) -> None:
+        mine = self._record.incarnation
+        if not store.processes.beat(mine, ready=ready, beat=beat, job_id=None, jobs_done=0):
+            # The first beat, or the supervisor took this process for dead.
+            now_ms = store.clock.monotonic_ms()
+            store.processes.register(
+                replace(self._record, ready=ready, beat=beat, last_beat_mono_ms=now_ms)
             )
-            if not known:  # the first beat, or the supervisor took this process for dead
-                await self._register(beat)
-        except (StorageError, Refusal):
-            self._database_ok = False
-        else:
-            self._database_ok = True
 
-    async def _register(self, beat: int) -> None:
-        await self._writer.write(
-            lambda store: store.processes.register(
-                replace(
-                    self._record,
-                    ready=self._ready,
-                    beat=beat,
-                    last_beat_mono_ms=store.clock.monotonic_ms(),
-                )
-            ),
-            durable=False,
-        )
+    def _row_is_written(self, error: Exception | None) -> None:
+        self._database_ok = error is None
+        self._row_waits = False

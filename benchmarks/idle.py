@@ -1,8 +1,9 @@
 """What a system costs while it has nothing to do, and how fast it is after a rest.
 
 All systems are up and idle at the same time, so that one rest serves them all. After each rest of
-8 s, every system gets one job in turn. The CPU time is that of all processes of a system: workers,
-supervisor, API, server. The kernel counts it in nanoseconds; ticks would miss short work.
+8 s, every system gets one job in turn. The CPU time and the wake-ups are those of all processes of
+a system: workers, supervisor, API, server. The kernel counts the time in nanoseconds (ticks would
+miss short work), and how often each thread has got a processor.
 """
 
 import time
@@ -42,24 +43,34 @@ def measure(run: Run) -> None:
 
 
 def rest(run: Run, systems: list[System]) -> None:
-    """Let all systems rest, and note how much CPU time each has used meanwhile."""
-    before = [cpu_s(system) for system in systems]
+    """Let all systems rest, and note what each has used of the processors meanwhile."""
+    before = [(cpu_s(system), wake_ups(system)) for system in systems]
     began_s = time.monotonic()
     time.sleep(REST_S)
     took_s = time.monotonic() - began_s
-    for system, used_s in zip(systems, before, strict=True):
+    for system, (used_s, woken) in zip(systems, before, strict=True):
         share = (cpu_s(system) - used_s) / took_s
         run.results.add("idle_cpu", system.entry.name, share * 100)
+        run.results.add("idle_wake_ups", system.entry.name, (wake_ups(system) - woken) / took_s)
 
 
 def cpu_s(system: System) -> float:
     """Return the CPU time of all threads of all processes of a system."""
-    tasks = [
-        task
+    return sum(int(used_ns) for used_ns, _, _ in schedule_of(system)) / 1e9
+
+
+def wake_ups(system: System) -> int:
+    """Return how often a thread of a system has begun to run."""
+    return sum(int(times) for _, _, times in schedule_of(system))
+
+
+def schedule_of(system: System) -> list[list[str]]:
+    """Return of each thread how long it ran and waited to run, in ns, and how often it ran."""
+    return [
+        task.read_text().split()
         for process in system.processes()
         for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat")
     ]
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 def worker_mb(system: System) -> float:

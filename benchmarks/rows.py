@@ -43,6 +43,7 @@ ROWS = {
     "pick_up_p99": Row("Pick-up, p99", "ms"),
     "rested_pick_up": Row("Pick-up after 8 s of idleness", "ms"),
     "idle_cpu": Row("CPU of all processes while idle", "% of a core"),
+    "idle_wake_ups": Row("Wake-ups of all processes while idle", "a second"),
     "worker_rss": Row("Resident memory of a worker", "MB"),
     "post_to_start_p50": Row("POST to the handler's first line, p50", "ms"),
     "post_to_start_p99": Row("POST to the handler's first line, p99", "ms"),
@@ -123,7 +124,7 @@ def row(name: str) -> Row:
 
 COMPARED = (
     "drain", "submit_one", "submit_many", "pick_up_p50", "pick_up_p99", "rested_pick_up",
-    "idle_cpu", "worker_rss",
+    "idle_cpu", "idle_wake_ups", "worker_rss",
 )  # fmt: skip
 """The rows that Orpheus has in common with its peers."""
 
@@ -162,7 +163,8 @@ GOALS = (
     Goal("pick-up after 8 s of idleness, ms", "rested_pick_up", 3.0),
     Goal("POST to start, p50, ms", "post_to_start_p50", 2.5),
     Goal("POST to start, p99, ms", "post_to_start_p99", 6.0),
-    Goal("idle CPU of everything, %", "idle_cpu", 0.25),
+    Goal("idle: wake-ups of everything, a second", "idle_wake_ups", 8),
+    Goal("idle: CPU of everything ÷ Huey", "idle_cpu", 1.0, versus=("idle_cpu", "huey")),
     Goal("POST, jobs/s", "post", 4_000, at_least=True),
     Goal(
         "POST while draining ÷ POST", "post_draining", 0.5, versus=("post", ORPHEUS), at_least=True

@@ -41,6 +41,8 @@ from orpheus.supervisor.policy.slot import ProcessEnded
 log = get_logger()
 
 _UPKEEP_INTERVAL_S = 1.0
+_QUIET_INTERVAL_S = 2.0
+"""The same while no event comes: nothing is submitted, starts or ends."""
 _EARLY_S = 0.1
 """The upkeep may run this early, to be done just after the main loop has published the beats."""
 _RETRY_S = 0.2
@@ -104,6 +106,8 @@ class Recorder:
         self._requests: deque[Request] = deque()
         self._news_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._upkeep_at_s = self._beat_at_s = 0.0
+        self._last_seq = 0
+        """The number of the newest event at the last upkeep."""
         self._slots: Sequence[SlotRecord] = ()
         self._slots_written: Sequence[SlotRecord] = ()
         self._stopping = False
@@ -212,7 +216,7 @@ class Recorder:
     def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
         """Do what is due by the clock; a step that fails is tried again a moment later."""
         self._stall.look(now_s, duties.renew_every_s)
-        self._stall.expect(now_s + _UPKEEP_INTERVAL_S)
+        self._stall.expect(now_s + _QUIET_INTERVAL_S)
         if now_s >= self._upkeep_at_s - _EARLY_S:
             self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
             # Our workers may have stood still with us, and need a moment to renew their leases.
@@ -220,7 +224,10 @@ class Recorder:
             self._late_leases.look(store, now_s)
             leads = self._leadership.holds(store)
             next_tick_s = duties.upkeep.run(store, self._inbox.empty, reclaims=is_calm, leads=leads)
-            regular_s = next_multiple_s(now_s, _UPKEEP_INTERVAL_S) + _EARLY_S
+            last_seq, before = store.events.last_seq(), self._last_seq
+            self._last_seq = last_seq
+            interval_s = _QUIET_INTERVAL_S if last_seq == before else _UPKEEP_INTERVAL_S
+            regular_s = next_multiple_s(now_s, interval_s) + _EARLY_S
             self._upkeep_at_s = min(now_s + next_tick_s, regular_s)
 
     def _read_requests(self, store: Store) -> None:

@@ -163,8 +163,8 @@ def _supervise(
     recorder = Recorder(myself, configuration.duties())
     for ended in prepared.swept:
         recorder.watch_late(ended)
-    sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners, kept.take)
+    sampler = Sampler(locked_file(settings.database.url), reloader.look)
     signals.take_over()
     drainers = Drainers(recorder.leads)
     children = Children(state, recorder)

@@ -43,16 +43,19 @@ _LOCK_WAIT_MS = 200
 _NEXT_LOCK_WAIT_MS = 10
 """The same after the group has waited in vain: many of its requests may need the same lock."""
 
+Told = Callable[[Exception | None], None]
+
 
 class _Request(msgspec.Struct, frozen=True):
     write: Callable[[Store, list[Any]], Sequence[Any]]
     """Writes for several requests, given their values; returns the result of each."""
     value: Any
     durable: bool
-    future: asyncio.Future[Any]
+    future: "asyncio.Future[Any] | Told"
 
 
 _Queue = SimpleQueue[_Request | None]
+_Settled = tuple["asyncio.Future[Any] | Told", Any, Exception | None]
 
 
 class Writer:
@@ -103,6 +106,14 @@ class Writer:
         """
         return await self._wait(write, value, durable=True)
 
+    def put(self, write: Callable[[Store], object], told: Told) -> None:
+        """Call `write` and commit it with others, but do not wake the event loop for it.
+
+        The commit does not wait for the disk. Then `told` is called in the writer's thread, with
+        the error if there was one.
+        """
+        self._queue.put(_Request(lambda store, _: [write(store)], None, False, told))
+
     async def _wait(
         self,
         write: Callable[[Store, list[V]], Sequence[T]],
@@ -139,11 +150,22 @@ class Writer:
                     waiting, open_ = _waiting(self._queue)
                     group += waiting
                 settled = [(request.future, None, error) for request in group]
-            settle_soon(self._loop, settled)
+            self._settle(settled)
             for request in held_up:
                 self._patient_queue.put(request)
         if store is not None:
             store.close()
+
+    def _settle(self, settled: Sequence[_Settled]) -> None:
+        """Answer on the event loop, which is woken only if somebody waits there."""
+        awaited: list[Settled] = []
+        for future, result, error in settled:
+            if isinstance(future, asyncio.Future):
+                awaited.append((future, result, error))
+            else:
+                future(error)
+        if awaited:
+            settle_soon(self._loop, awaited)
 
     def _work_patiently(self) -> None:
         """Run requests one by one. After one has waited in vain, those behind it fail as well.
@@ -163,7 +185,7 @@ class Writer:
                     waiting, open_ = _waiting(self._patient_queue)
                     group += waiting
                 settled = [(request.future, None, error) for request in group]
-            settle_soon(self._loop, settled)
+            self._settle(settled)
         if store is not None:
             store.close()
 
@@ -201,14 +223,14 @@ def _concerns_all(error: Exception, store: Store | None) -> bool:
 
 def commit_group(
     store: Store, group: list[_Request], *, is_patient: bool = False
-) -> tuple[list[Settled], list[_Request]]:
+) -> tuple[list[_Settled], list[_Request]]:
     """Run the requests of `group` in one transaction, so that a refused one harms no other.
 
     Return the results, and the requests that were left out: they wait for a lock, which only a
     patient caller does. If StorageError is raised, the transaction failed as a whole, and nothing
     was written.
     """
-    settled: list[Settled] = []
+    settled: list[_Settled] = []
     held_up: list[_Request] = []
     if not group:
         return settled, held_up
@@ -221,7 +243,7 @@ def commit_group(
     return settled, held_up
 
 
-def _run(store: Store, alike: Sequence[_Request], held_up: list[_Request] | None) -> list[Settled]:
+def _run(store: Store, alike: Sequence[_Request], held_up: list[_Request] | None) -> list[_Settled]:
     """Run requests that have the same `write`: together, or each alone if that is refused.
 
     A request that waits for a lock is added to `held_up`; if that is None, it fails all of them.

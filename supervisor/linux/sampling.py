@@ -1,6 +1,8 @@
 """Samples the CPU, memory and run state of the children, and the holder of the write lock.
 
-A thread of its own does this; it touches neither the database nor a child. The main loop reads the
+A thread of its own does this; it touches neither the database nor a child. It is the one clock of
+the supervisor for what has to be looked at each second, also for the configuration file: each
+thread with a clock of its own would cost a wake-up a second more. The main loop reads the
 latest values and never waits for new ones; they are taken just before it reads the heartbeats. An
 unexpected error is logged, and does not end the thread.
 """
@@ -8,7 +10,7 @@ unexpected error is logged, and does not end the thread.
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,7 +24,7 @@ from orpheus.supervisor.policy.slot import OsStatus
 log = get_logger()
 
 SAMPLE_INTERVAL_S = 2.0
-LOCK_INTERVAL_S = 1.0
+LOOK_INTERVAL_S = 1.0
 _STALL_S = 2.0
 
 
@@ -40,16 +42,23 @@ class Sampler:
     """Samples the watched processes every 2 s, and the write lock of `database` every second.
 
     `database`: a file of SQLite, which one process at a time writes; None for any other.
+    `look`: called every second.
 
     `latest` and `holder` may be read by any thread.
     """
 
-    def __init__(self, database: Path | None, interval_s: float = SAMPLE_INTERVAL_S) -> None:
+    def __init__(
+        self,
+        database: Path | None,
+        look: Callable[[], None] = lambda: None,
+        interval_s: float = SAMPLE_INTERVAL_S,
+    ) -> None:
         self.latest: Mapping[str, Sample] = {}
         """Incarnation -> its last sample; never changed in place."""
         self.holder: LockHolder | None = None
         """Who held the write lock when it was last checked."""
         self._watched: Mapping[str, int] = {}
+        self._look = look
         self._interval_s = interval_s
         self._lock_watch = None if database is None else LockWatch(database)
         self._stop = threading.Event()
@@ -70,13 +79,14 @@ class Sampler:
     def _run(self) -> None:
         now_s = time.monotonic()
         sample_at_s = next_multiple_s(now_s, self._interval_s)
-        lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
-        while not self._stop.wait(max(0.0, min(sample_at_s, lock_at_s) - time.monotonic())):
+        look_at_s = next_multiple_s(now_s, LOOK_INTERVAL_S)
+        while not self._stop.wait(max(0.0, min(sample_at_s, look_at_s) - time.monotonic())):
             now_s = time.monotonic()
             try:
-                if now_s >= lock_at_s:
-                    has_stalled = now_s > lock_at_s + _STALL_S
-                    lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
+                if now_s >= look_at_s:
+                    has_stalled = now_s > look_at_s + _STALL_S
+                    look_at_s = next_multiple_s(now_s, LOOK_INTERVAL_S)
+                    self._look()
                     self.holder = self._look_at_lock(now_s, has_stalled=has_stalled)
                 if now_s >= sample_at_s:
                     sample_at_s = next_multiple_s(now_s, self._interval_s)

@@ -25,7 +25,7 @@ from orpheus.supervisor.linux.adoption import (
     kill_adopted,
     reap_adopted,
 )
-from orpheus.supervisor.linux.sampling import LOCK_INTERVAL_S, Sampler
+from orpheus.supervisor.linux.sampling import LOOK_INTERVAL_S, Sampler
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
@@ -298,7 +298,7 @@ class Loop:
         beats_s = next_multiple_s(now_s - arrive_s, interval_s)
         wakes_s.append(beats_s + arrive_s)
         if self.sampler.holder is not None:  # it may soon have held the write lock too long
-            wakes_s.append(now_s + LOCK_INTERVAL_S)
+            wakes_s.append(now_s + LOOK_INTERVAL_S)
         if self._end_s is not None:
             wakes_s.append(max(now_s, self._end_s))
         ends_s = (child.wakes_s() for child in self.children.handles.values())

@@ -27,7 +27,6 @@ from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.stored_settings import write_settings
-from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.storage import TypeRow, open_storage
 from orpheus.supervisor.plan.code_watch import CodeWatch
 from orpheus.supervisor.plan.configuration import allow_files_for
@@ -37,8 +36,6 @@ log = get_logger()
 
 ReadSettings = Callable[[], Settings]
 
-_LOOK_INTERVAL_S = 1.0
-"""A saved file is in force within two seconds: this, the time it settles and that of the check."""
 _FIXED = ("database.url", "database.state_dir")
 _SETTLE_S = 0.25
 """A file that has just changed is read once it has stayed the same for so long."""
@@ -75,7 +72,7 @@ class _CodeError(Exception):
 
 
 class _Order(msgspec.Struct, frozen=True):
-    """Reload, and why; an empty `why` only wakes the thread."""
+    """Reload, and why; an empty `why` only wakes the thread, which looks at the file."""
 
     why: str
     replaces: frozenset[Role] = frozenset()
@@ -125,6 +122,15 @@ class Reloader:
     def _ask_for_code(self, saved: str) -> None:
         self.ask(f"{saved} changed", replaces=[Role.WORKER])
 
+    def look(self) -> None:
+        """Look whether the file was saved, if it is watched. Another thread does so each second.
+
+        So a saved file is in force within two seconds: with the time it settles, and of the check.
+        """
+        watches = self._settings.supervisor.watch_config
+        if watches and state_of(self._settings.source) != self._known:
+            self._orders.put(_Order(""))
+
     def fileno(self) -> int:
         """Return the descriptor to wait on for reading."""
         return self._results_fd
@@ -147,7 +153,7 @@ class Reloader:
         orders: list[_Order] = []
         self._code.follow(self._settings.jobs)
         while True:
-            orders += self._wait(_RETRY_S if orders else self._look_in_s())
+            orders += self._wait(_RETRY_S if orders else self._settles_in_s())
             if self._stopping:
                 return
             if orders:
@@ -168,7 +174,7 @@ class Reloader:
         return self._checked(order)
 
     def _wait(self, most_s: float | None) -> list[_Order]:
-        """Return the orders to reload; none after `most_s`, unless the file was saved."""
+        """Return the orders to reload; none after `most_s` or a look, unless the file was saved."""
         orders = []
         try:
             orders.append(self._orders.get(timeout=most_s))
@@ -176,17 +182,14 @@ class Reloader:
                 orders.append(self._orders.get_nowait())
         except queue.Empty:
             pass
+        orders = [order for order in orders if order.why]
         if not orders and self._file_has_settled():
             orders.append(_Order("the file was saved" if self._seen else "the file is gone"))
         return orders
 
-    def _look_in_s(self) -> float | None:
-        if self._settings.source is None or not self._settings.supervisor.watch_config:
-            return None
-        if self._seen != self._known:
-            return _SETTLE_S
-        now_s = time.monotonic()
-        return next_multiple_s(now_s, _LOOK_INTERVAL_S) - now_s
+    def _settles_in_s(self) -> float | None:
+        """Return how long a changed file must stay the same; None: it has not changed."""
+        return None if self._seen == self._known else _SETTLE_S
 
     def _file_has_settled(self) -> bool:
         """Return whether the file differs from the one read last, but not from a moment ago."""

@@ -99,9 +99,12 @@ class Loop:
         """
         epoll = select.epoll()
         self._listen(epoll)
+        self._renewal.main_looks = True
         try:
             while self._may_continue():
                 self._turn(epoll)
+            self._renewal.main_looks = False
+            self._renewal.wake()
             return self._report_the_rest()
         finally:
             # This worker may have taken a ring without leasing the job: wake another worker.
@@ -145,7 +148,8 @@ class Loop:
             self._control.database.wait_after(error)
 
     def _keep_up(self, now_s: float) -> None:
-        """Do the upkeep, if it is due."""
+        """Do the upkeep, and the work of the renewal thread while it is asleep, if they are due."""
+        self._renewal.look(now_s)
         if self._upkeep is not None and now_s >= self._next_upkeep_s:
             self._next_upkeep_s = now_s + self._poll_every_s  # also if an error is raised
             # Others may have stood still with us, and need a moment to renew their leases.

@@ -11,8 +11,9 @@ asked to stop: another worker may have it, and its result would be refused anywa
 itself stood still, as in a paused container, it first tries to renew what has expired: those who
 could have reclaimed it stood still, too.
 
-While a job runs, the thread wakes every 50 ms; in an idle worker it sleeps from beat to beat. In a
-worker that runs several jobs at once, it looks after all of them.
+While a job runs, the thread wakes every 50 ms. In an idle worker it sleeps, and the main thread,
+which wakes for its safety poll anyway, does this work once a beat (`look`). In a worker that runs
+several jobs at once, it looks after all of them.
 """
 
 import contextlib
@@ -66,6 +67,8 @@ class RenewalThread(threading.Thread):
         super().__init__(name="renewal", daemon=True)
         self.is_asleep = False
         """No job ran at the last look: the thread that starts the next job must call `wake`."""
+        self.main_looks = False
+        """The main loop runs: while this thread is asleep, that one looks."""
         self._ready = False
         self._settings = settings
         self._store = store
@@ -75,6 +78,7 @@ class RenewalThread(threading.Thread):
         self._stray = stray
         self._unknown = UnknownLeases(store, held, record.incarnation, settings.lease_ttl_s)
         self._woken = threading.Event()
+        self._looking = threading.Lock()
         self._stopped = False
         self._beat = 0
         self._next_beat_s = self._next_lines_s = self._next_progress_s = 0.0
@@ -87,6 +91,13 @@ class RenewalThread(threading.Thread):
         """Look now: a job starts, or an order has come."""
         self.is_asleep = False
         self._woken.set()
+
+    def look(self, now_s: float) -> None:
+        """Do this thread's work in the main thread, if it is asleep and a beat is due."""
+        if self.is_asleep and now_s >= self._next_beat_s:
+            with self._looking:
+                self._tick(now_s)
+                self._held.stall.expect(self._next_beat_s)
 
     def set_ready(self) -> None:
         """Write at once into the heartbeat row that this worker takes jobs."""
@@ -104,7 +115,8 @@ class RenewalThread(threading.Thread):
         """Tick until `stop`."""
         try:
             while not self._stopped:
-                self._tick(time.monotonic())
+                with self._looking:
+                    self._tick(time.monotonic())
                 self._sleep(time.monotonic())
             with contextlib.suppress(StorageError):
                 self._unknown.look_now(time.monotonic())
@@ -120,16 +132,18 @@ class RenewalThread(threading.Thread):
             self.is_asleep = True
             # A job may have started before its thread could see `is_asleep`: look once more.
             if not self._held.attempts():
-                self._wait(now_s, max(0.0, self._next_beat_s - now_s))
+                rests = self.main_looks and self._database_answers
+                self._wait(now_s, None if rests else max(0.0, self._next_beat_s - now_s))
             self.is_asleep = False
         else:
             self._wait(now_s, _TICK_S)
         self._woken.clear()
 
-    def _wait(self, now_s: float, wait_s: float) -> None:
+    def _wait(self, now_s: float, wait_s: float | None) -> None:
+        """Wait until woken, for `wait_s` at most; None: the main thread looks meanwhile."""
         if self._database_answers:  # else the database made the tick long, not a stall
             self._look_for_stall(now_s)
-        self._held.stall.expect(now_s + wait_s)
+        self._held.stall.expect(self._next_beat_s if wait_s is None else now_s + wait_s)
         self._woken.wait(wait_s)
 
     def _look_for_stall(self, now_s: float) -> None:

@@ -74,7 +74,7 @@ def loop(store: Store, script: Script, make_settings: Callable[..., Any], tmp_pa
         store,
         HeldLeases(Cell.create(tmp_path / "cell")),
         script.control,
-        SimpleNamespace(is_asleep=False, wake=lambda: None),  # type: ignore[arg-type]
+        SimpleNamespace(is_asleep=False, wake=lambda: None, look=lambda _: None),  # type: ignore[arg-type]
         script,  # type: ignore[arg-type]
         None,
     )

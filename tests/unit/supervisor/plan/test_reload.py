@@ -54,7 +54,9 @@ def test_a_file_saved_since_it_was_read_is_read_again(file: Path, start: Start) 
     """While Orpheus starts: job modules are imported, a server may be waited for."""
     settings = read()
     file.write_text(REFUSED)
-    [result] = wait_until(start(settings).take, "the file to be read")
+    reloader = start(settings)
+    reloader.look()
+    [result] = wait_until(reloader.take, "the file to be read")
     assert isinstance(result, Rejected)
     assert (result.why, "api.prot" in result.reason) == ("the file was saved", True)
 
@@ -117,16 +119,18 @@ def test_an_order_is_kept_while_the_database_cannot_be_written(
 
 
 def test_a_file_that_is_gone_is_rejected_once_and_taken_when_it_is_back(
-    file: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+    file: Path, start: Start
 ) -> None:
-    monkeypatch.setattr(reload, "_LOOK_INTERVAL_S", 0.02)
     reloader = start(read())
+    reloader.look()
     file.rename("elsewhere")
+    reloader.look()
     [result] = wait_until(reloader.take, "the file to be missed")
     assert isinstance(result, Rejected)
     assert result.why == "the file is gone"
     assert result.reason.startswith("config/orpheus.toml is gone")
     Path("elsewhere").write_text(REFUSED)
     Path("elsewhere").rename(file)
+    reloader.look()
     [result] = wait_until(reloader.take, "the file to be read")
     assert (result.why, isinstance(result, Rejected)) == ("the file was saved", True)

@@ -188,3 +188,36 @@ def test_at_its_end_it_looks_once_more_and_deletes_its_row_even_if_that_fails(
     assert attempt.store.leases.release_unknown.call_count == 2
     attempt.store.processes.forget.assert_called_once_with("i")
     attempt.store.close.assert_called_once()
+
+
+def test_while_no_job_runs_the_thread_sleeps_and_the_main_thread_writes_the_row_at_each_beat(
+    tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    idle = Attempt(HeldLeases(Cell.create(tmp_path / "cell")), MagicMock())
+    renewal, beats = idle.renewal, idle.store.processes.beat
+    renewal.main_looks = True
+    renewal.start()
+    wait_for(lambda: renewal.is_asleep, "the thread to sleep")
+    told = beats.call_count
+    beat_s = renewal._next_beat_s
+    for now_s in (beat_s - 1, beat_s, beat_s + 1, beat_s + 2):
+        renewal.look(now_s)
+    assert (beats.call_count - told, renewal.is_asleep) == (2, True)
+    renewal.stop()
+
+
+def test_a_thread_whose_call_has_failed_looks_again_itself(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the beats would say for ever that the database does not answer."""
+    waits: list[float | None] = []
+    monkeypatch.setattr(attempt.renewal._woken, "wait", waits.append)
+    monkeypatch.setattr(attempt.held, "is_empty", lambda: True)
+    monkeypatch.setattr(attempt.held, "attempts", lambda: ())
+    attempt.renewal.main_looks = True
+    for error in (DatabaseBusy("busy"), None):
+        attempt.store.processes.beat.side_effect = error
+        attempt.renewal._next_beat_s = 0.0
+        attempt.renewal._tick(4.0)
+        attempt.renewal._sleep(4.0)
+    assert waits == [2.0, None]

@@ -53,7 +53,7 @@ class Beats:
         self._ready = True
         if self._channel is not None:
             self._channel.send({"say": "ready"})
-        self._write_row(time.monotonic())
+        self._put(time.monotonic())  # also if the first row still waits
 
     async def stop(self) -> None:
         """Stop beating and delete the row. If the database does not answer, the row expires."""
@@ -90,10 +90,13 @@ class Beats:
         """
         self._beat += 1
         if not self._row_waits:
-            self._row_waits, self._row_began_s = True, now_s
-            self._writer.put(partial(self._put_row, self._beat, self._ready), self._row_is_written)
+            self._put(now_s)
         elif now_s - self._row_began_s >= self._interval_s / 2:
             self._database_ok = False
+
+    def _put(self, now_s: float) -> None:
+        self._row_waits, self._row_began_s = True, now_s
+        self._writer.put(partial(self._put_row, self._beat, self._ready), self._row_is_written)
 
     # In the writer's thread
 

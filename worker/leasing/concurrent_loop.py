@@ -241,7 +241,7 @@ class ConcurrentLoop(Loop):
         if self._reports_since_s is not None or self._held.prefetched_tokens():
             sleep_s = min(sleep_s, self._settings.ahead_s)
         self._is_rung = False
-        for fd, _ in epoll.poll(sleep_s):
+        for fd, _ in self._poll(epoll, sleep_s):
             if fd == self._end_fd:
                 os.eventfd_read(self._end_fd)
             elif fd == self._bell.fileno():

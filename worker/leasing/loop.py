@@ -21,6 +21,7 @@ from orpheus.shared.operations.upkeep import Leadership, Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.process.stall import StallWatch
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
@@ -71,6 +72,8 @@ class Loop:
         self._renewal = renewal
         self._executor = executor
         self._upkeep = upkeep
+        self._stall = StallWatch()
+        """Notices that this thread stood still while it slept, with nothing to do."""
         self._leadership = Leadership(settings.host_name, holder.incarnation)
         self._estimates = Estimates(settings.ahead_s)
         self._poll_every_s = min(settings.beat_interval_s, settings.beat_timeout_s / 3)
@@ -155,7 +158,7 @@ class Loop:
             # Others may have stood still with us, and need a moment to renew their leases.
             next_s = self._upkeep.run(
                 self._store,
-                reclaims=self._held.stall.is_calm(now_s),
+                reclaims=self._stall.is_calm(now_s) and self._held.stall.is_calm(now_s),
                 leads=self._leadership.holds(self._store),
             )
             ended_s = time.monotonic()
@@ -360,8 +363,16 @@ class Loop:
 
     def _sleep(self, epoll: select.epoll) -> None:
         """Sleep until a ring, an order, the next delayed job, or as `_until_poll_s`."""
-        woken = epoll.poll(min(self._until_poll_s(), self._until_due_s()))
+        woken = self._poll(epoll, min(self._until_poll_s(), self._until_due_s()))
         self._is_rung = bool(woken) and self._bell.drain()
+
+    def _poll(self, epoll: select.epoll, sleep_s: float) -> list[tuple[int, int]]:
+        """Sleep until something has come, and notice whether this process stood still meanwhile."""
+        self._stall.expect(time.monotonic() + sleep_s)
+        woken = epoll.poll(sleep_s)
+        self._stall.look(time.monotonic(), self._settings.renew_every_s)
+        self._stall.expect(_NEVER)
+        return woken
 
     def _until_poll_s(self) -> float:
         """Return how long to sleep until the safety poll, the upkeep or a parked report."""

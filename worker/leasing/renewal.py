@@ -48,6 +48,7 @@ _LINES_EVERY_S = 0.13
 """How often log lines are stored; shared/process/last_lines.py keeps the newer ones."""
 _PROGRESS_EVERY_S = 0.2
 _JOIN_TIMEOUT_S = 3.0
+_NEVER = float("inf")
 
 log = get_logger()
 
@@ -69,7 +70,7 @@ class RenewalThread(threading.Thread):
         """No job ran at the last look: the thread that starts the next job must call `wake`."""
         self.main_looks = False
         """The main loop runs: while this thread is asleep, that one looks."""
-        self._ready = False
+        self._ready = self._beat_asked = False
         self._settings = settings
         self._store = store
         self._held = held
@@ -97,12 +98,11 @@ class RenewalThread(threading.Thread):
         if self.is_asleep and now_s >= self._next_beat_s:
             with self._looking:
                 self._tick(now_s)
-                self._held.stall.expect(self._next_beat_s)
+                self._held.stall.expect(_NEVER)
 
     def set_ready(self) -> None:
         """Write at once into the heartbeat row that this worker takes jobs."""
-        self._ready = True
-        self._next_beat_s = 0.0
+        self._ready = self._beat_asked = True
         self.wake()
 
     def stop(self) -> None:
@@ -140,10 +140,13 @@ class RenewalThread(threading.Thread):
         self._woken.clear()
 
     def _wait(self, now_s: float, wait_s: float | None) -> None:
-        """Wait until woken, for `wait_s` at most; None: the main thread looks meanwhile."""
+        """Wait until woken, for `wait_s` at most; None: the main thread looks meanwhile.
+
+        Then that one notices a stall of its own sleep: a wait of it for the database is none.
+        """
         if self._database_answers:  # else the database made the tick long, not a stall
             self._look_for_stall(now_s)
-        self._held.stall.expect(self._next_beat_s if wait_s is None else now_s + wait_s)
+        self._held.stall.expect(_NEVER if wait_s is None else now_s + wait_s)
         self._woken.wait(wait_s)
 
     def _look_for_stall(self, now_s: float) -> None:
@@ -171,7 +174,8 @@ class RenewalThread(threading.Thread):
     def _use_database(self, now_s: float) -> None:
         attempts = self._held.attempts()
         self._renew(late=not self._held.stall.is_calm(now_s))
-        if now_s >= self._next_beat_s:
+        if self._beat_asked or now_s >= self._next_beat_s:
+            self._beat_asked = False
             self._next_beat_s = next_multiple_s(now_s, self._settings.beat_interval_s)
             self._write_beat(attempts)
         self._unknown.look(now_s)

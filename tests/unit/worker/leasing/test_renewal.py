@@ -221,3 +221,21 @@ def test_a_thread_whose_call_has_failed_looks_again_itself(
         attempt.renewal._tick(4.0)
         attempt.renewal._sleep(4.0)
     assert waits == [2.0, None]
+
+
+def test_that_the_main_thread_looks_late_or_becomes_ready_meanwhile_is_no_stall(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may wait for the write lock. Else results would be renewed first, and a stall be told."""
+    monkeypatch.setattr(attempt.renewal._woken, "wait", lambda _: None)
+    monkeypatch.setattr(attempt.held, "is_empty", lambda: True)
+    monkeypatch.setattr(attempt.held, "attempts", lambda: ())
+    attempt.renewal.main_looks = True
+    attempt.renewal._tick(4.0)
+    attempt.renewal.set_ready()
+    attempt.renewal._sleep(4.0)
+    attempt.renewal.is_asleep = True
+    for now_s in (4.1, 12.0):
+        attempt.renewal.look(now_s)
+        assert attempt.held.stall.is_calm(now_s)
+    assert attempt.store.processes.beat.call_args.kwargs["ready"] is True

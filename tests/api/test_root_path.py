@@ -44,7 +44,7 @@ def url(api: Running, request: pytest.FixtureRequest) -> Iterator[str]:
 def session(url: str) -> Iterator[httpx2.Client]:
     """A client that has logged in as the dashboard does."""
     headers = {"Origin": url.removesuffix("/jobs"), "Accept": "text/html"}
-    with httpx2.Client(base_url=url, trust_env=False, headers=headers) as client:
+    with httpx2.Client(base_url=url, trust_env=False, headers=headers, timeout=60) as client:
         answer = client.post("/session", json={"token": TOKEN})
         assert answer.status_code == 204
         assert "Path=/jobs;" in answer.headers["Set-Cookie"]

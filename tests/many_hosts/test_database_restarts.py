@@ -33,8 +33,9 @@ BACK_WITHIN_S = 5.0
 """So long after the server takes connections again, every host runs jobs."""
 DRAIN_BOUND_S = 30.0
 AGE = re.compile(r"^orpheus_database_oldest_transaction_seconds ([\d.e+-]+)$", re.MULTILINE)
-AN_EVENT = """INSERT INTO orpheus.new_events (at_ms, kind, body)
-    VALUES (0, 'queue.paused', %s) RETURNING id"""
+AN_EVENT = """WITH made AS (INSERT INTO orpheus.new_batches DEFAULT VALUES RETURNING id)
+    INSERT INTO orpheus.event_rows (batch, position, at_ms, kind, body)
+    SELECT id, 1, 0, 'queue.paused', %s FROM made RETURNING batch"""
 IN_STEP = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
 CLOCKS = {"ada": "+3h", "bob": "-5h"}
 

@@ -40,8 +40,3 @@ SELECT queue, count(*) FROM (
     SELECT queue FROM orpheus.jobs INDEXED BY jobs_scheduled
     WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late
 GROUP BY queue;
-
--- name: seen
--- The events of some kinds in a range, in order.
-SELECT seq, at_ms, kind, body FROM orpheus.events
-WHERE seq > ? AND seq <= ? AND kind IN (SELECT value FROM {listed-names} AS wanted) ORDER BY seq;

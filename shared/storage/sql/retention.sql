@@ -55,20 +55,6 @@ DELETE FROM orpheus.jobs WHERE id IN (SELECT value FROM {listed-ids} AS expired)
     AND {is-free}
 RETURNING queue;
 
--- name: oldest-event
--- The first event from a seq on: before it are only rows that were deleted, of which many may be left in
--- the index.
-SELECT seq FROM orpheus.events WHERE seq >= ? ORDER BY seq LIMIT 1;
-
--- name: event-time
--- When an event was written.
-SELECT at_ms FROM orpheus.events WHERE seq = ?;
-
--- name: delete-events
--- Delete the events from a seq up to another. Without the first, the scan begins with all the rows that were
--- deleted before and that no vacuum has removed yet: ever more of them under a steady load.
-DELETE FROM orpheus.events WHERE seq >= ? AND seq <= ?;
-
 -- name: expired-key
 -- Is there an expired answer?
 SELECT 1 FROM orpheus.idempotency_keys INDEXED BY idempotency_keys_by_age WHERE created_at_ms <= ? LIMIT 1;

@@ -206,6 +206,8 @@ class Moves:
         while True:
             condition = "true" if after is None else beyond
             sql = self._query("rows", table, columns=read, condition=condition, group=group)
+            if table.name == "events":
+                sql, after = self._query("rows-of-events", table, columns=read), after or (0,)
             rows, _ = self._database.within(_MOST_BYTES, sql, *(after or ()), _MOST_ROWS)
             if not rows:
                 return

@@ -11,7 +11,9 @@ from tests.contract.conftest import Opener
 
 Connect = Callable[[], psycopg.Connection]
 NUMBER = b"SELECT orpheus.number_events()"
-EVENT = b"INSERT INTO orpheus.new_events (at_ms, kind, job_id, body) VALUES (1, 'k', %s, %s)"
+EVENT = b"""WITH made AS (INSERT INTO orpheus.new_batches DEFAULT VALUES RETURNING id)
+    INSERT INTO orpheus.event_rows (batch, position, at_ms, kind, job_id, body)
+    SELECT id, 1, 1, 'k', %s, %s FROM made"""
 
 
 @pytest.fixture
@@ -51,16 +53,18 @@ def test_many_are_numbered_in_portions_and_others_read_those_that_have_a_number(
 ) -> None:
     connection, store = opener(), another()
     connection.execute(
-        b"""INSERT INTO orpheus.new_events (at_ms, kind, body)
-        SELECT 1, 'job.done', '{}' FROM generate_series(1, 12000) AS n"""
+        b"""WITH made AS (
+            INSERT INTO orpheus.new_batches SELECT generate_series(1, 6000) RETURNING id)
+        INSERT INTO orpheus.event_rows (batch, position, at_ms, kind, body)
+        SELECT id, position, 1, 'job.done', '{}' FROM made, generate_series(1, 2) AS position"""
     )
     assert number(connection)
     last = connection.execute(b"SELECT last_seq FROM orpheus.history").fetchone()
-    assert last == (5_000,)
+    assert last == (10_000,)
     with connection.transaction():  # another that numbers, and takes long
         connection.execute(b"SELECT pg_advisory_xact_lock(5715719147254448130)")
-        assert store.events.last_seq() == 5_000
-        assert [event.seq for event in store.events.after(4_998, 10)] == [4_999, 5_000]
+        assert store.events.last_seq() == 10_000
+        assert [event.seq for event in store.events.after(9_998, 10)] == [9_999, 10_000]
     assert store.events.last_seq() == 12_000
 
 

@@ -42,12 +42,14 @@ def test_deleting_events_reads_only_the_events_it_deletes(
     store = another()
     rows = "SELECT n, 0, 'job.finished', '{}' FROM generate_series(1, 50000) AS n"
     admin.execute(f"INSERT INTO orpheus.events (seq, at_ms, kind, body) {rows}")
-    for statistics in ("none", "ANALYZE orpheus.events"):
+    for statistics in ("none", "ANALYZE orpheus.event_batches, orpheus.event_rows"):
         if statistics != "none":
             admin.execute(statistics)
         sql = f"EXPLAIN {store._database.sql('retention.sql')['delete-events']}"
         plan = "\n".join(line for (line,) in store._database.all(sql, 40_001, 40_500))
-        assert "Index Cond: ((seq >= " in plan, f"{statistics}: {plan}"
+        assert plan.count("Index Cond: ((last_seq >= ") == 2, f"{statistics}: {plan}"
+        assert "Index Scan using event_rows_pkey" in plan, f"{statistics}: {plan}"
+        assert "Seq Scan" not in plan, f"{statistics}: {plan}"
 
 
 TABLES = {
@@ -75,8 +77,8 @@ def test_the_rows_of_deleted_jobs_are_deleted_from_every_table_that_has_some(
     admin.execute("DELETE FROM orpheus.jobs WHERE id = ANY(%s)", [others])
     columns = "SELECT table_name FROM information_schema.columns WHERE column_name = 'job_id'"
     found = {name for (name,) in admin.execute(columns.encode() + b" AND table_schema = 'orpheus'")}
-    outlive_jobs = {"new_events", "events", "processes", "type_crashes"}
-    views = {"attempts", "all_events"}
+    outlive_jobs = {"event_rows", "processes", "type_crashes"}
+    views = {"attempts", "events", "event_bodies", "all_events"}
     assert found - outlive_jobs - views == set(TABLES)
     for table in TABLES:
         rows = admin.execute(f"SELECT job_id FROM orpheus.{table}".encode()).fetchall()

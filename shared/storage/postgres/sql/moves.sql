@@ -1,7 +1,7 @@
 -- name: tables-to-close
 -- The tables that must not change, so that those of this JSON list do not. Events that are not
 -- numbered yet must still get their numbers, but no new ones may come.
-SELECT CASE name WHEN 'events' THEN 'new_events' ELSE name END
+SELECT CASE name WHEN 'events' THEN 'new_batches' ELSE name END
 FROM json_array_elements_text(?::json) AS name;
 
 -- name: close-table
@@ -13,6 +13,13 @@ CREATE OR REPLACE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE ON orpheus.{t
 -- name: open-table
 -- Let a table be changed again. {table} is replaced.
 DROP TRIGGER IF EXISTS closed ON orpheus.{table};
+
+-- name: rows-of-events
+-- The next events: as `rows` of moves.sql, but by their batches.
+SELECT {columns} FROM (
+    SELECT before_seq + position AS seq, at_ms, kind, job_id, body, last_seq, position
+    FROM orpheus.event_batches JOIN orpheus.event_bodies USING (batch)) AS numbered
+WHERE last_seq > ?1 AND seq > ?1 ORDER BY last_seq, position LIMIT ?2;
 
 -- name: new-epoch
 -- Let the events and ids from here on belong to another history.

@@ -9,6 +9,19 @@ FROM (SELECT value AS recorded FROM json_each(?3)) CROSS JOIN jobs ON jobs.id = 
 -- Record an event that is not about a job.
 INSERT INTO events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
 
+-- name: events-of-job
+-- The events of one job, oldest first.
+SELECT seq, at_ms, kind, job_id, body FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: events-after
+-- The next events, in the order of their numbers, until their bodies fill so many bytes; at least one.
+SELECT seq, at_ms, kind, job_id, body FROM (
+    SELECT seq, at_ms, kind, job_id, body,
+        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+            - octet_length(body) AS bytes_before
+    FROM (SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?) AS next) AS measured
+WHERE bytes_before < ? ORDER BY seq;
+
 -- name: epoch
 -- The name of this history of the database.
 SELECT epoch FROM history;

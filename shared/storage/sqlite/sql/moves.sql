@@ -17,6 +17,10 @@ DROP TRIGGER IF EXISTS closed_{table}_insert;
 DROP TRIGGER IF EXISTS closed_{table}_update;
 DROP TRIGGER IF EXISTS closed_{table}_delete;
 
+-- name: rows-of-events
+-- The next events: as `rows` of moves.sql.
+SELECT {columns} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
 -- name: new-epoch
 -- Let the events from here on belong to another history. No job in it gets an id that was given in the
 -- one before: others may know that job by its id.

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from orpheus.shared.errors import Contended, ReadTookTooLong, StorageError
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.database import Row, Value, inserts, text_bytes
+from orpheus.shared.storage.database import Row, Value, text_bytes
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock, host_ns
 from orpheus.shared.storage.postgres.sql import sql_file
 from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
@@ -169,11 +169,7 @@ class Statements(ABC):
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
         """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
         assert self._session.in_transaction
-        ids: list[int] = []
-        for statement, values in inserts(sql, rows, " RETURNING id"):
-            made = self._session.execute(statement, tuple(values))
-            ids += sorted(row[0] for row in made.fetchall())
-        return ids
+        return sorted(row[0] for row in self.run_many(sql, rows))
 
     def take_tokens(self, n: int) -> list[int]:
         """See Database. What holds the jobs meanwhile are locks on their rows."""

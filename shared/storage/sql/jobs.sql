@@ -1,13 +1,3 @@
--- name: insert-job
--- Insert a job: blocked while it waits for others, else pending; due unless it is delayed. Of a batch,
--- many rows of values follow each other in one statement.
-INSERT INTO orpheus.jobs (
-    type, payload, status, queue, priority, is_due, max_retries, timeout_s,
-    created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
-    concurrency_key, is_parked, freed_at_ms, versions, scheduled_ms, expires_ms, unique_until_ms,
-    retention_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: set-dependencies
 -- Store the ids that a new blocked job waits for, once those of its batch are known.
 UPDATE orpheus.jobs SET depends_on = ?, waits_for = ? WHERE id = ? AND status = 'blocked';

@@ -169,7 +169,8 @@ class Statements(ABC):
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
         """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
         assert self._session.in_transaction
-        return sorted(row[0] for row in self.run_many(sql, rows))
+        made = self.run_many(f"{sql.removesuffix(';')} RETURNING id", rows)
+        return sorted(row[0] for row in made)
 
     def take_tokens(self, n: int) -> list[int]:
         """See Database. What holds the jobs meanwhile are locks on their rows."""

@@ -26,18 +26,18 @@ CREATE TABLE orpheus.jobs (
     result text COLLATE "C",
     error_type text COLLATE "C", error_message text COLLATE "C", error_traceback text COLLATE "C",
     error_where text COLLATE "C" NOT NULL DEFAULT '',
-    attempt bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
-    failures bigint NOT NULL DEFAULT 0 CHECK (failures BETWEEN 0 AND max_retries + 1),
-    crashes bigint NOT NULL DEFAULT 0,
+    attempt integer NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    failures integer NOT NULL DEFAULT 0 CHECK (failures BETWEEN 0 AND max_retries + 1),
+    crashes integer NOT NULL DEFAULT 0,
     -- Attempts lost in a row: from the second on each spends a retry.
-    losses bigint NOT NULL DEFAULT 0,
-    max_retries bigint NOT NULL, timeout_s double precision NOT NULL,
+    losses integer NOT NULL DEFAULT 0,
+    max_retries integer NOT NULL, timeout_s double precision NOT NULL,
     progress double precision, message text COLLATE "C",
     created_at_ms bigint NOT NULL, run_at_ms bigint NOT NULL,
     -- When the job last became free to run: it left 'blocked', or 'in_progress' after it was run. It
     -- waits for a worker since then, or since run_at_ms if that is later.
     freed_at_ms bigint,
-    started_at_ms bigint, finished_at_ms bigint, worker text COLLATE "C", worker_pid bigint,
+    started_at_ms bigint, finished_at_ms bigint, worker text COLLATE "C", worker_pid integer,
     -- What the attempt that did the job cost; NULL: not measured.
     cpu_s double precision, max_rss_bytes bigint,
     unique_key text COLLATE "C", concurrency_key text COLLATE "C",
@@ -53,7 +53,7 @@ CREATE TABLE orpheus.jobs (
     cancel_requested smallint NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
     -- The jobs that it was submitted to wait for, how many of them have not ended yet, what to do if
     -- one does not end done, and whether other jobs wait for this one.
-    depends_on text COLLATE "C" NOT NULL DEFAULT '[]', waits_for bigint NOT NULL DEFAULT 0,
+    depends_on text COLLATE "C" NOT NULL DEFAULT '[]', waits_for integer NOT NULL DEFAULT 0,
     on_dependency_failure text COLLATE "C" NOT NULL DEFAULT 'cancel'
         CHECK (on_dependency_failure IN ('cancel', 'run', 'fail')),
     has_dependents smallint NOT NULL DEFAULT 0 CHECK (has_dependents IN (0, 1)),
@@ -216,7 +216,7 @@ CREATE TABLE orpheus.event_batches (
 -- other event, and one that was moved here from another database, has its JSON as `body`.
 CREATE TABLE orpheus.event_rows (
     batch bigint NOT NULL, at_ms bigint NOT NULL, job_id bigint,
-    attempt bigint, max_retries bigint, timeout_s double precision, progress double precision,
+    attempt integer, max_retries integer, timeout_s double precision, progress double precision,
     created_at_ms bigint, run_at_ms bigint, freed_at_ms bigint, started_at_ms bigint,
     finished_at_ms bigint, position integer NOT NULL, priority integer, cancel_requested smallint,
     kind text COLLATE "C" NOT NULL, body text COLLATE "C",
@@ -227,8 +227,7 @@ CREATE TABLE orpheus.event_rows (
     PRIMARY KEY (batch, position),
     CHECK (body IS NOT NULL OR (job_id IS NOT NULL AND depends_on IS NOT NULL AND tags IS NOT NULL))
 ) WITH (autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX event_rows_by_job ON orpheus.event_rows (job_id, batch, position)
-    WHERE job_id IS NOT NULL;
+CREATE INDEX event_rows_by_job ON orpheus.event_rows (job_id) WHERE job_id IS NOT NULL;
 
 -- The newest number that was given, and the name of this history, to which the numbers belong.
 CREATE TABLE orpheus.history (

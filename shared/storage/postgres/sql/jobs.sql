@@ -6,11 +6,10 @@ INSERT INTO orpheus.jobs (
     run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent, concurrency_key,
     is_parked, freed_at_ms, versions, scheduled_ms, expires_ms, unique_until_ms, retention_ms)
 SELECT * FROM unnest(?::text[],
-    ?::text[], ?::text[], ?::text[], ?::int[], ?::smallint[], ?::bigint[],
-    ?::double precision[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::bigint[], ?::text[],
+    ?::text[], ?::text[], ?::text[], ?::int[], ?::smallint[], ?::int[],
+    ?::double precision[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::int[], ?::text[],
     ?::text[], ?::text[], ?::smallint[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[],
-    ?::bigint[], ?::bigint[])
-RETURNING id;
+    ?::bigint[], ?::bigint[]);
 
 -- name: equals-in-order
 -- Compares the first column of an index with a value, where it stands in ORDER BY too: then its index is the

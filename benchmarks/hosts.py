@@ -6,6 +6,7 @@ not what as many machines would reach.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
@@ -83,7 +84,10 @@ def server_cpu_s(system: System) -> float:
     """Return the CPU time of the server, with that of its processes that have ended."""
     assert system.server.process is not None
     top = psutil.Process(system.server.process.pid)
+    living = []
+    for process in top.children():
+        with suppress(psutil.NoSuchProcess):
+            living.append(process.cpu_times())
     own = top.cpu_times()
-    living = [one.cpu_times() for one in top.children()]
     ended_s = own.children_user + own.children_system
     return float(ended_s + sum(times.user + times.system for times in (own, *living)))

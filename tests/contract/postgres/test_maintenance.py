@@ -25,7 +25,8 @@ OTHERS = {
     "I1: job 1 ended twice": """
         WITH made AS (INSERT INTO new_batches DEFAULT VALUES RETURNING id)
         INSERT INTO event_rows (batch, position, at_ms, kind, job_id, body)
-        SELECT made.id, 1, at_ms, kind, job_id, body FROM made, events WHERE job_id = 1 AND kind = 'job.done'""",
+        SELECT made.id, 1, at_ms, kind, job_id, body FROM made, events
+        WHERE job_id = 1 AND kind = 'job.done'""",
     "I11: between events 3 and 5 some are missing": """
         DELETE FROM event_batches WHERE before_seq < 4 AND last_seq >= 4""",
     "I12: job 6 has no event": "DELETE FROM event_rows WHERE job_id = 6",

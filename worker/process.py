@@ -110,6 +110,7 @@ def run_worker(
     start_without_signals(control)
     try:
         store = _retry(control, lambda: _open_store(settings, create=control.is_alone))
+        store.give_way()
         cell_file = store.state.cell(incarnation)
         ring = _retry(control, partial(LineRing.create, cell_file))
         stray = StrayOutput(stray_path(cell_file), ring)

@@ -13,6 +13,7 @@ Those who wait for the write lock have a bell of their own (shared/storage/sqlit
 
 import contextlib
 import os
+import select
 import stat
 import weakref
 from collections.abc import Iterable, Mapping
@@ -29,10 +30,13 @@ _DRAIN_BYTES = 65_536
 class Bell:
     """The listening end of one doorbell."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises DatabaseUnusable if there is something else in the bell's place."""
+    def __init__(self, path: Path, access: int = os.O_RDWR) -> None:
+        """`access`: O_RDONLY for a bell that others ring only while somebody listens (`Caller`).
+
+        Raises DatabaseUnusable if there is something else in the bell's place.
+        """
         try:
-            self._fd = _open(path)
+            self._fd = _open(path, access)
         except OSError as error:
             raise DatabaseUnusable(f"unable to open {path}: {error.strerror}") from error
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
@@ -64,6 +68,48 @@ class Bell:
 
     def close(self) -> None:
         """Stop listening."""
+        self._closing()
+
+
+class Caller:
+    """The ringing end of a bell whose listeners open it only while they listen, and only to read.
+
+    So the kernel knows whether anybody listens, and one that was killed is forgotten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError if the bell cannot be opened."""
+        self._path = path
+        listening = _open(path, os.O_RDONLY)  # else it could not be opened to write
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        finally:
+            os.close(listening)
+        self._closing = weakref.finalize(self, _close, self._fd)
+        self._closing.atexit = False
+        self._look = select.poll()
+        self._look.register(self._fd, 0)
+
+    def is_heard(self) -> bool:
+        """Return whether somebody listens."""
+        return not self._look.poll(0)  # without a reader, the kernel reports an error
+
+    def ring(self) -> bool:
+        """Wake one listener; False if there is none."""
+        try:
+            try:
+                os.write(self._fd, b"!")
+            except BlockingIOError:  # it is full of old rings
+                listening = _open(self._path, os.O_RDONLY)
+                os.read(listening, _DRAIN_BYTES)
+                os.close(listening)
+                os.write(self._fd, b"!")
+        except BrokenPipeError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close this end."""
         self._closing()
 
 
@@ -130,9 +176,9 @@ def _close_all(bells: dict[str, int]) -> None:
         _close(bells.popitem()[1])
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, access: int = os.O_RDWR) -> int:
     if not path.exists():
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path, 0o600)
-    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.open(path, access | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -102,6 +102,12 @@ class Database(Protocol):
     def sql(self, file: str) -> SqlFile:
         """Return the named queries of a file of this backend, for example of `jobs.sql`."""
 
+    def give_way(self) -> None:
+        """From now on let others write first who wait for the same lock and do not give way."""
+
+    def others_wait(self) -> bool:
+        """Return whether such a one waits now."""
+
     # Reading and executing
 
     def all(self, sql: str, *values: Value) -> list[Row]:

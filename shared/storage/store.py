@@ -159,6 +159,14 @@ class Store:
         """Whether a transaction is open, or a snapshot."""
         return self._database.in_transaction
 
+    def give_way(self) -> None:
+        """From now on let those write first who wait for the write lock and do not give way."""
+        self._database.give_way()
+
+    def others_wait(self) -> bool:
+        """Return whether such a one waits now."""
+        return self._database.others_wait()
+
     def data_changed(self) -> bool:
         """Return whether another connection has committed since the last call."""
         changes = self._database.changes()

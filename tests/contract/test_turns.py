@@ -27,14 +27,19 @@ def only_rings(monkeypatch: pytest.MonkeyPatch) -> None:
 class Waiter(threading.Thread):
     """Writes from a thread of its own, and notes when it could."""
 
-    def __init__(self, open_store: Opener, wrote: list[str], name: str) -> None:
+    def __init__(
+        self, open_store: Opener, wrote: list[str], name: str, *, gives_way: bool = False
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._gives_way = gives_way
         self._open_store = open_store
         self._wrote = wrote
         self.start()
 
     def run(self) -> None:
         store = self._open_store()
+        if self._gives_way:
+            store.give_way()
         with store.write(durable=False):
             store.jobs.submit(NewJob(self.name))
             self._wrote.append(self.name)
@@ -76,6 +81,28 @@ def test_each_commit_or_rollback_wakes_the_one_that_has_waited_longest(
     store: Store, another: Opener, fails: bool
 ) -> None:
     assert order_of_waiters(store, another, fails=fails) == NAMES
+
+
+@pytest.mark.usefixtures("only_rings")
+def test_workers_let_one_who_does_not_give_way_write_first_however_long_they_have_waited(
+    store: Store, another: Opener
+) -> None:
+    store.give_way()
+    wrote: list[str] = []
+    waiters = []
+    with store.write(durable=False):
+        store.jobs.submit(NewJob("noop"))
+        assert not store.others_wait()
+        for name in ("first worker", "second worker", "api"):
+            waiters.append(Waiter(another, wrote, name, gives_way=name != "api"))
+            wait_until(waiters[-1].is_listening)
+        assert store.others_wait()
+    store.jobs.submit(NewJob("noop"))  # waits, as the API still listens or has just written
+    for waiter in waiters:
+        waiter.join()
+    assert wrote[0] == "api"
+    assert sorted(wrote) == ["api", "first worker", "second worker"]
+    assert not store.others_wait()
 
 
 def test_a_writer_that_kept_the_lock_long_gives_way_before_it_takes_it_again(

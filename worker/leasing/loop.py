@@ -40,6 +40,8 @@ _NEVER = float("inf")
 _A_YEAR_S = 365 * 86_400.0
 _LOOK_EVERY_S = 0.001
 """How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
+_MOST_BEFORE_OTHERS = 64
+"""How many jobs to lease while a request or an application waits to write: it waits shorter."""
 _LOOKS_FOR_ORDERS_S = 0.1
 _AFTER_OTHERS_S = 0.02
 """When to lease again after others had locked what is due: their transactions take some ms."""
@@ -292,6 +294,8 @@ class Loop:
 
     def _most_jobs(self) -> int:
         limit, left = self._estimates.limit(), self._jobs_left()
+        if limit > _MOST_BEFORE_OTHERS and self._store.others_wait():
+            limit = _MOST_BEFORE_OTHERS
         # Every job leased before has run, so nothing else counts against `left`.
         return limit if left is None else min(limit, left)
 

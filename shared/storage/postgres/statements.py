@@ -89,6 +89,13 @@ class Statements(ABC):
         self._locked: set[int] = set()
         """The names that this transaction has locked, by their numbers."""
 
+    def give_way(self) -> None:  # noqa: B027 - each waits only for the rows that it needs
+        """See Database."""
+
+    def others_wait(self) -> bool:
+        """See Database."""
+        return False
+
     def sql(self, file: str) -> SqlFile:
         """See Database."""
         return sql_file(file)

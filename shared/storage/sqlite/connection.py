@@ -76,6 +76,14 @@ class SqliteDatabase:
         """See Database."""
         return sql_file(file)
 
+    def give_way(self) -> None:
+        """See Database."""
+        self._handle.turns.gives_way = True
+
+    def others_wait(self) -> bool:
+        """See Database."""
+        return self._handle.turns.others_wait()
+
     # Reading and executing
 
     def all(self, sql: str, *values: Value) -> list[Row]:

@@ -5,6 +5,11 @@ five times the CPU time of two on the same jobs, and one of them could wait 2 s 
 lock again and again. So a commit rings the writers' doorbell, and those who wait listen to it in a
 queue: the kernel wakes the one that has listened longest, and no other.
 
+Workers give way (`gives_way`): each of their transactions is of many jobs, and a request of the
+API, the renewal of a lease or an application should not wait behind all of them. Who does not give
+way waits at a bell of its own, which a commit rings first. A worker that finds somebody there lets
+one of them in before it, and leases fewer jobs at once.
+
 The bell is only a hint, so no process depends on another. The lock is SQLite's own, and slow
 polls beside the bell find it free after a writer that died or was stopped at the bell.
 
@@ -18,6 +23,7 @@ once first gives way: without that, others waited for a second and more.
 
 import contextlib
 import itertools
+import os
 import select
 import time
 from collections.abc import Iterator
@@ -26,7 +32,7 @@ from pathlib import Path
 import apsw
 
 from orpheus.shared.errors import StorageError
-from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.process.doorbells import Bell, Caller
 from orpheus.shared.storage.sqlite.apsw_errors import BUSY_BOUND_S, BusyHandler
 from orpheus.shared.storage.sqlite.write_ahead_log import shorten
 
@@ -42,8 +48,13 @@ class Turns:
 
     def __init__(self, bells: Path) -> None:
         """The bell is in the folder of the others; it is opened when it is needed."""
-        self._path = bells / "writers"
+        self.gives_way = False
+        """Whether those who do not give way take the lock before this connection."""
+        self._path, self._first_path = bells / "writers", bells / "first-writers"
         self._bell: Bell | None = None
+        self._first: Bell | None = None
+        """The bell of those who do not give way, while this connection waits at it."""
+        self._caller: Caller | None = None
         self._queue: select.epoll | None = None
         self._handler = BusyHandler()
         self._gives_up_at_s = 0.0
@@ -61,6 +72,8 @@ class Turns:
             time.sleep(max(0.0, self._ended_s + _GIVES_WAY_S - time.monotonic()))
         connection.set_busy_handler(None)
         try:
+            if self.gives_way and self.others_wait():
+                self._wait(0)
             for tries in itertools.count():
                 try:
                     connection.execute("BEGIN IMMEDIATE")
@@ -70,7 +83,17 @@ class Turns:
                         raise
         finally:
             connection.set_busy_handler(self._handler)
+            if self._first is not None:
+                self._first.close()
+                self._first = None
         self._began_s = time.monotonic()
+
+    def others_wait(self) -> bool:
+        """Return whether somebody waits for the write lock who does not give way."""
+        try:
+            return self._opened_caller().is_heard()
+        except OSError:
+            return False
 
     def after_commit(self, connection: apsw.Connection) -> None:
         """Ring, and look after the write-ahead log."""
@@ -82,7 +105,10 @@ class Turns:
         """Ring: the write lock is free."""
         # Without a bell the others poll. An error raised here would look like a failed commit.
         with contextlib.suppress(OSError, StorageError):
-            self._ring(self._opened_bell())
+            is_heard = self._opened_caller().ring()
+            # After one who did not give way, the next may be a worker: else none would ever be.
+            if not (is_heard and self.gives_way):
+                self._ring(self._opened_bell())
 
     @contextlib.contextmanager
     def waiting_by(
@@ -96,12 +122,11 @@ class Turns:
             connection.set_busy_handler(self._handler)
 
     def close(self) -> None:
-        """Close the bell."""
-        bell, queue, self._bell, self._queue = self._bell, self._queue, None, None
-        if queue is not None:
-            queue.close()
-        if bell is not None:
-            bell.close()
+        """Close the bells."""
+        for opened in (self._queue, self._bell, self._first, self._caller):
+            if opened is not None:
+                opened.close()
+        self._queue = self._bell = self._first = self._caller = None
 
     def _wait(self, tries: int) -> bool:
         """Wait for a ring or a poll; False if the time is over. `tries`: for this lock, so far."""
@@ -127,15 +152,24 @@ class Turns:
         """
         if self._queue is None:
             self._queue = select.epoll()
-        bell = self._opened_bell()
-        with contextlib.suppress(FileNotFoundError):
-            self._queue.unregister(bell)
+        if self.gives_way:
+            bell = self._opened_bell()
+            with contextlib.suppress(FileNotFoundError):
+                self._queue.unregister(bell)
+        else:
+            self._opened_caller()  # a bell's first ringing end wakes all who listen already
+            bell = self._first = Bell(self._first_path, os.O_RDONLY)
         self._queue.register(bell, select.EPOLLIN | select.EPOLLEXCLUSIVE | select.EPOLLET)
 
     def _ring(self, bell: Bell) -> None:
         if not bell.ring():  # it is full, so this was no new ring
             bell.drain()
             bell.ring()
+
+    def _opened_caller(self) -> Caller:
+        if self._caller is None:
+            self._caller = Caller(self._first_path)
+        return self._caller
 
     def _opened_bell(self) -> Bell:
         if self._bell is None:

@@ -175,6 +175,24 @@ def test_the_results_of_a_batch_and_the_next_leases_share_a_commit(
     assert database.store.stats.counts()[Status.DONE] == 500
 
 
+def test_fewer_jobs_are_leased_while_somebody_else_waits_to_write(
+    database: Any, store: Store, loop: Loop, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *ids, last = submit(database, *["short"] * 600)
+    leased: list[int] = []
+
+    def count() -> None:
+        leased.append(database.store.stats.counts()[Status.IN_PROGRESS])
+
+    def let_wait() -> None:
+        monkeypatch.setattr(store, "others_wait", lambda: True)
+
+    script.steps = {ids[0]: let_wait, **dict.fromkeys(ids[1:], count)}
+    script.until = last
+    loop.run()
+    assert max(leased) == 64
+
+
 class SlowTime:
     """The `time` of the loop: it stands still but for what the jobs take."""
 

@@ -1,8 +1,9 @@
 """Bells wake, merge, and never block."""
 
+import os
 from pathlib import Path
 
-from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.process.doorbells import Bell, Caller, Doorbells
 
 
 def test_a_ring_reaches_a_listener_and_rings_merge(tmp_path: Path) -> None:
@@ -46,3 +47,17 @@ def test_only_pools_that_serve_the_queue_are_rung(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_costs_the_ring_not_the_caller(tmp_path: Path) -> None:
     (tmp_path / "bells").write_text("a file where the folder should be")
     Doorbells(tmp_path / "bells", {}).ring_api()
+
+
+def test_a_caller_knows_whether_anybody_listens_and_rings_however_many_rings_are_old(
+    tmp_path: Path,
+) -> None:
+    caller = Caller(tmp_path / "bell")
+    assert (caller.is_heard(), caller.ring()) == (False, False)
+    bell = Bell(tmp_path / "bell", os.O_RDONLY)
+    assert caller.is_heard()
+    assert all(caller.ring() for _ in range(70_000)), "a full pipe is emptied"
+    assert bell.drain()
+    bell.close()
+    assert (caller.is_heard(), caller.ring()) == (False, False)
+    caller.close()

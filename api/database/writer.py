@@ -1,8 +1,9 @@
 """Writes the database on one thread, which commits many requests together (group commit).
 
 SQLite has one writer and a durable commit waits for the disk. So requests that arrive during a
-commit are gathered into the next one: 32 clients wait for the disk once, not 32 times. Each request
-runs in its own savepoint, so a refused one undoes only itself. Requests that do the same with
+commit, or while it waits for the write lock, are gathered into the next one: 32 clients wait for
+the disk once, not 32 times. Each request runs in its own savepoint, so a refused one undoes only
+itself. Requests that do the same with
 different values run as one call, which takes a third of the time of a call for each; if it is
 refused, each of them runs alone. No request is answered before the commit, so what is acknowledged
 is kept; if the commit fails, all requests of its group fail. If the write lock could not be
@@ -134,13 +135,20 @@ class Writer:
     def _work(self) -> None:
         store: Store | None = None
         open_ = True
+
+        def gather(group: list[_Request], most: int) -> None:
+            nonlocal open_
+            if open_:
+                found, open_ = _waiting(self._queue, most - len(group))
+                group += found
+
         while open_:
             most = _FIRST_GROUP if store is None else store.most_savepoints
             group, open_ = _next_group(self._queue, most)
             held_up: list[_Request] = []
             try:
                 store = store or self._open_store()
-                settled, held_up = commit_group(store, group)
+                settled, held_up = commit_group(store, group, gather)
                 self.trouble = None
                 failpoint("api.acknowledge")
             except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
@@ -222,10 +230,15 @@ def _concerns_all(error: Exception, store: Store | None) -> bool:
 
 
 def commit_group(
-    store: Store, group: list[_Request], *, is_patient: bool = False
+    store: Store,
+    group: list[_Request],
+    gather: Callable[[list[_Request], int], None] = lambda group, most: None,
+    *,
+    is_patient: bool = False,
 ) -> tuple[list[_Settled], list[_Request]]:
     """Run the requests of `group` in one transaction, so that a refused one harms no other.
 
+    `gather` may add others, so that the group has at most so many, once it has the write lock.
     Return the results, and the requests that were left out: they wait for a lock, which only a
     patient caller does. If StorageError is raised, the transaction failed as a whole, and nothing
     was written.
@@ -235,7 +248,10 @@ def commit_group(
     if not group:
         return settled, held_up
     leaves_out = not is_patient and not store.one_writer
-    with store.write(durable=any(request.durable for request in group)):
+    durable = any(request.durable for request in group)
+    with store.write(durable=durable):
+        if durable:  # so the commit suits any other request
+            gather(group, store.most_savepoints)
         if leaves_out:
             store.limit_lock_waits(_LOCK_WAIT_MS)
         for _, alike in groupby(group, lambda request: request.write):

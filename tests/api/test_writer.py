@@ -15,6 +15,7 @@ from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseBusy, InvalidJob, NotFound
 from orpheus.shared.storage import Store, Submitted, open_storage
+from orpheus.shared.storage.sqlite.turns import Turns
 from tests.databases import make_database
 
 
@@ -109,6 +110,34 @@ def test_requests_that_do_the_same_are_one_call(storage: StorageSettings, store:
 
     assert asyncio.run(run(storage, group)) == [2, 4, 6]
     assert called_with == [[1, 2, 3]]
+
+
+def test_those_who_come_while_the_write_lock_is_waited_for_are_in_the_same_commit(
+    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Event()
+    wait = Turns._wait
+    monkeypatch.setattr(Turns, "_wait", lambda *given: (waits.set(), wait(*given))[1])
+    groups: list[int] = []
+
+    def submit_each(inside: Store, new: list[NewJob]) -> list[Submitted]:
+        groups.append(len(new))
+        return inside.jobs.submit_each(new)
+
+    async def group(held: Held) -> None:
+        async def post() -> Submitted:
+            return await held.writer.write_with_others(submit_each, NewJob("noop"))
+
+        with store.write(durable=False):
+            store.jobs.submit(NewJob("noop"))
+            waiting = [asyncio.ensure_future(post())]
+            await asyncio.to_thread(waits.wait)
+            waiting += [asyncio.ensure_future(post()) for _ in range(2)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+
+    asyncio.run(run(storage, group))
+    assert groups == [3]
 
 
 def test_of_requests_that_do_the_same_only_the_bad_one_is_refused(
@@ -244,9 +273,10 @@ def test_a_group_is_no_larger_than_the_database_likes(
 ) -> None:
     groups: list[int] = []
 
-    def commit(opened: Store, group: list[Any]) -> Any:
+    def commit(opened: Store, group: list[Any], *given: Any) -> Any:
+        found = commit_group(opened, group, *given)
         groups.append(len(group))
-        return commit_group(opened, group)
+        return found
 
     monkeypatch.setattr("orpheus.api.database.writer.commit_group", commit)
 

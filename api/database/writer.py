@@ -232,7 +232,7 @@ def _concerns_all(error: Exception, store: Store | None) -> bool:
 def commit_group(
     store: Store,
     group: list[_Request],
-    gather: Callable[[list[_Request], int], None] = lambda group, most: None,
+    gather: Callable[[list[_Request], int], None] | None = None,
     *,
     is_patient: bool = False,
 ) -> tuple[list[_Settled], list[_Request]]:
@@ -250,7 +250,7 @@ def commit_group(
     leaves_out = not is_patient and not store.one_writer
     durable = any(request.durable for request in group)
     with store.write(durable=durable):
-        if durable:  # so the commit suits any other request
+        if gather and durable:  # so the commit suits any other request
             gather(group, store.most_savepoints)
         if leaves_out:
             store.limit_lock_waits(_LOCK_WAIT_MS)

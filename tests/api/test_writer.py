@@ -117,7 +117,12 @@ def test_those_who_come_while_the_write_lock_is_waited_for_are_in_the_same_commi
 ) -> None:
     waits = threading.Event()
     wait = Turns._wait
-    monkeypatch.setattr(Turns, "_wait", lambda *given: (waits.set(), wait(*given))[1])
+
+    def tell_and_wait(turns: Turns, tries: int) -> bool:
+        waits.set()
+        return wait(turns, tries)
+
+    monkeypatch.setattr(Turns, "_wait", tell_and_wait)
     groups: list[int] = []
 
     def submit_each(inside: Store, new: list[NewJob]) -> list[Submitted]:

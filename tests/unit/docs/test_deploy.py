@@ -26,7 +26,6 @@ COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 ALL = {"page": PAGE, "unit": UNIT, "Containerfile": CONTAINERFILE, "compose": COMPOSE}
 PROGRAM = "/opt/orpheus/.venv/bin/orpheus"
 SUPERVISOR = Settings().supervisor
-SOURCES = ("api", "config", "orpheus", "shared", "supervisor", "worker")
 
 
 def service() -> configparser.SectionProxy:
@@ -91,15 +90,6 @@ def test_the_files_and_commands_that_are_named_exist() -> None:
             r'(?:\bexec orpheus|bin/|CMD \[")orpheus(?:",)? "?([a-z]+)', text
         ):
             assert command in orpheus.list_commands(Context(orpheus)), command
-
-
-def test_the_image_builds_the_wheel_of_everything_it_holds() -> None:
-    copied = dict(re.findall(r"^COPY ([a-z]\S+) (\S+)$", CONTAINERFILE, re.MULTILINE))
-    locks = {"requirements.lock": ".", "docs/deploy/requirements-build.lock": "."}
-    assert copied == {**locks, **{name: name for name in SOURCES}}
-    assert "\nCOPY pyproject.toml README.md ./\n" in CONTAINERFILE
-    assert "\nCOPY --from=build /wheel /wheel\n" in CONTAINERFILE
-    assert all((ROOT / source).exists() for source in copied)
 
 
 def test_only_what_is_locked_with_its_hash_is_installed_beside_the_wheel() -> None:

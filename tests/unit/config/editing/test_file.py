@@ -100,14 +100,6 @@ def test_without_a_file_the_defaults_are_shown_and_what_to_do(own_directory: Pat
 # What an edit leads to
 
 
-def test_every_problem_is_told_at_once_with_its_line(toml: Toml) -> None:
-    found = outcome(toml(""), '[api]\nport = "x"\n\n[leases]\nttl = "never"\nprot = 1\n')
-    assert [(p.key, p.line) for p in found.problems] == [
-        ("api.port", 2), ("leases.ttl", 5), ("leases.prot", 6),
-    ]  # fmt: skip
-    assert (found.changed, found.text) == (None, None)
-
-
 def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) -> None:
     path = toml("[pools.default]\nworkers = 2\n[pools.mail]\n")
     found = outcome(path, "[pools.default]\nworkers = 3\n[pools.mail]\nmax_jobs = 9\n")

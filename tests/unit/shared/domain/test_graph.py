@@ -3,10 +3,6 @@
 from orpheus.shared.domain.graph import nearest
 
 
-def test_a_small_graph_is_whole() -> None:
-    assert nearest(5, [3, 4], [6], most=10) == [5, 3, 4, 6]
-
-
 def test_each_direction_gets_half_of_the_room_if_both_have_too_many() -> None:
     assert nearest(0, [1, 2, 3, 4], [11, 12, 13], most=5) == [0, 1, 2, 11, 12]
 

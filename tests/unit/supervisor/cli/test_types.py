@@ -46,11 +46,6 @@ def test_failed_jobs_are_a_row_for_each_error(orpheus: Orpheus, store: Store) ->
     assert (item["where"], item["count"]) == ("jobs.py:12 in resize", 1)
 
 
-def test_a_type_that_is_not_quarantined_is_not_released(orpheus: Orpheus, store: Store) -> None:
-    code, out, err = orpheus("release", "count", "--reason", "mended")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-
-
 def test_alerts_are_listed_with_when_they_fired(orpheus: Orpheus, store: Store) -> None:
     kinds = ("config.rejected", "worker.fatal")
     store.types.replace([TypeRow("notify", "{}", None, None, None, "")])

@@ -26,6 +26,12 @@ def pause(ctx: Context, n: int, seconds: float) -> int:
 
 
 @job
+def short_pause(ctx: Context, n: int) -> int:
+    """Take 1 ms."""
+    return pause(ctx, n, 0.001)
+
+
+@job
 def hold(ctx: Context, n: int, seconds: float) -> int:
     """Record at once, then take this long."""
     record(n)

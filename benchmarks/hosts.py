@@ -6,7 +6,8 @@ not what as many machines would reach.
 """
 
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
@@ -14,7 +15,6 @@ import psutil
 import psycopg
 
 from benchmarks.catalog import BY_NAME, ON_POSTGRESQL
-from benchmarks.drain import from_commit
 from benchmarks.rows import HOSTS
 from benchmarks.run import Run
 from benchmarks.servers import postgresql
@@ -22,6 +22,8 @@ from benchmarks.systems import System, running
 from orpheus.shared.storage import open_store
 
 JOBS = 10_000
+PAUSES = 4_000
+"""For each host."""
 WARM = 200
 EVENTS = 30_000
 _EVENTS = """WITH made AS (
@@ -36,22 +38,57 @@ def measure(run: Run) -> None:
         for hosts in HOSTS:
             with run.trying(ON_POSTGRESQL, f"{hosts} hosts"):
                 drain(run, hosts)
+        with run.trying(ON_POSTGRESQL, "short pauses"):
+            pauses(run)
         with run.trying(ON_POSTGRESQL, "the sequencer"):
             number_events(run)
 
 
 def drain(run: Run, hosts: int) -> None:
     jobs = run.number(JOBS)
-    entry = replace(BY_NAME[ON_POSTGRESQL], variant=f"hosts={hosts} pools.default.workers=1")
-    with running(entry, WARM + jobs) as system:
-        written, used_s = wal_bytes(system), server_cpu_s(system)
-        system.ask("many", 0, WARM)
-        _, rate = from_commit(system, WARM, jobs)
-        system.effects.check(0, WARM + jobs)
+    with warm(hosts, jobs) as system:
+        written, used_s, own_s = wal_bytes(system), server_cpu_s(system), worker_cpu_s(system)
+        rate = finish_per_second(system, jobs)
+        own_s = worker_cpu_s(system) - own_s
         written, used_s = wal_bytes(system) - written, server_cpu_s(system) - used_s
     run.results.add(f"hosts_{hosts}", ON_POSTGRESQL, rate)
-    run.results.add(f"wal_{hosts}", ON_POSTGRESQL, written / (WARM + jobs) / 1000)
-    run.results.add(f"cpu_{hosts}", ON_POSTGRESQL, used_s / (WARM + jobs) * 1e6)
+    run.results.add(f"wal_{hosts}", ON_POSTGRESQL, written / jobs / 1000)
+    run.results.add(f"cpu_{hosts}", ON_POSTGRESQL, used_s / jobs * 1e6)
+    run.results.add(f"worker_{hosts}", ON_POSTGRESQL, own_s / jobs * 1e6)
+
+
+def pauses(run: Run) -> None:
+    """Compare three hosts with one while their jobs rest.
+
+    So the server has processors to itself, and only waits for each other slow the hosts down.
+    """
+    rates = []
+    for hosts in (1, 3):
+        jobs = run.number(PAUSES) * hosts
+        with warm(hosts, jobs, "type=short_pause") as system:
+            rates.append(finish_per_second(system, jobs))
+    run.results.add("three_hosts", ON_POSTGRESQL, rates[1] / rates[0])
+
+
+@contextmanager
+def warm(hosts: int, jobs: int, *settings: str) -> Iterator[System]:
+    """Start hosts with one worker each, wait until all are ready, and let them do a few jobs."""
+    variant = " ".join((f"hosts={hosts} pools.default.workers=1", *settings))
+    with running(replace(BY_NAME[ON_POSTGRESQL], variant=variant), WARM + jobs) as system:
+        system.start_workers()
+        system.wait(lambda: ready(system) == 2 * hosts + 1)
+        system.ask("many", 0, WARM)
+        system.wait_until_done(0, WARM)
+        yield system
+
+
+def finish_per_second(system: System, jobs: int) -> float:
+    """Submit jobs to waiting workers; how many a second were done, each exactly once."""
+    system.ask("many", WARM, jobs)
+    began_s = time.monotonic()
+    ended_s = system.wait_until_done(0, WARM + jobs)
+    system.effects.check(0, WARM + jobs)
+    return jobs / (ended_s - began_s)
 
 
 def number_events(run: Run) -> None:
@@ -73,6 +110,14 @@ def number_events(run: Run) -> None:
     run.results.add("sequencer", ON_POSTGRESQL, numbered / took_s)
 
 
+def ready(system: System) -> int:
+    """Return how many supervisors, workers and APIs of all hosts are ready."""
+    with psycopg.connect(system.server.url) as connection:
+        query = "SELECT count(*) FROM orpheus.slots WHERE state = 'ready'"
+        row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
 def wal_bytes(system: System) -> int:
     """Return how much the server has written to its log since it was made."""
     with psycopg.connect(system.server.url) as connection:
@@ -84,10 +129,21 @@ def server_cpu_s(system: System) -> float:
     """Return the CPU time of the server, with that of its processes that have ended."""
     assert system.server.process is not None
     top = psutil.Process(system.server.process.pid)
-    living = []
-    for process in top.children():
-        with suppress(psutil.NoSuchProcess):
-            living.append(process.cpu_times())
     own = top.cpu_times()
-    ended_s = own.children_user + own.children_system
-    return float(ended_s + sum(times.user + times.system for times in (own, *living)))
+    return float(own.children_user + own.children_system + cpu_s([top, *top.children()]))
+
+
+def worker_cpu_s(system: System) -> float:
+    """Return the CPU time of the workers of all hosts."""
+    return cpu_s(system.processes(), "orpheus.worker")
+
+
+def cpu_s(processes: Iterable[psutil.Process], module: str = "") -> float:
+    """Return the CPU time of those processes that run a module; of ended ones, nothing."""
+    total_s = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if module in " ".join(process.cmdline()):
+                times = process.cpu_times()
+                total_s += times.user + times.system
+    return total_s

@@ -83,6 +83,13 @@ ROWS = {
         f"cpu_{hosts}": Row(f"PostgreSQL's CPU time, hosts: {hosts}", "µs per job")
         for hosts in HOSTS
     },
+    **{
+        f"worker_{hosts}": Row(f"CPU time of the workers, hosts: {hosts}", "µs per job")
+        for hosts in HOSTS
+    },
+    "three_hosts": Row(
+        "Three hosts on PostgreSQL, jobs that pause for 1 ms", "× one host", more_is_better=True
+    ),
     "sequencer": Row("PostgreSQL: events that get a number", "events/s", more_is_better=True),
     **{
         f"busy_{ms}_{workers}": Row(
@@ -158,6 +165,7 @@ GOALS = (
         at_least=True,
     ),
     Goal("pick-up on PostgreSQL, p50, ms", "pick_up_p50", 3.0, ON_POSTGRESQL),
+    Goal("three hosts ÷ one, jobs of 1 ms", "three_hosts", 2.0, ON_POSTGRESQL, at_least=True),
     Goal("pick-up, p50, ms", "pick_up_p50", 1.0),
     Goal("pick-up, p99, ms", "pick_up_p99", 3.0),
     Goal("pick-up after 8 s of idleness, ms", "rested_pick_up", 3.0),

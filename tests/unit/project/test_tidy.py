@@ -21,6 +21,8 @@ NOT_OURS = {
     "docs/deploy.md: supervisor.lock",
     "docs/django.md: shop/tasks.py",
     "docs/django.md: shop/tests.py",
+    "docs/scaling.md: media.toml",
+    "docs/scaling.md: shop.toml",
 }
 """Paths in prose that lead to files of the reader."""
 

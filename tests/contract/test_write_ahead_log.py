@@ -2,14 +2,16 @@
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import apsw
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Store, database_path
 from tests.contract.conftest import Opener
+from tests.sqlite_handle import handle_of
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about a file.
 
@@ -103,3 +105,26 @@ def test_a_commit_stands_if_the_log_cannot_be_moved_after_it(
     assert tries
     assert store.stats.counts()[Status.PENDING] == 10 * len(BATCH)
     reader.end()
+
+
+def test_a_commit_stands_if_another_is_half_done_when_it_looks_at_the_length_of_the_log(
+    url: str, store: Store, another: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, turns = another(), handle_of(store).turns
+    after_commit = turns.after_commit
+
+    def between_halves(connection: apsw.Connection) -> None:
+        with Path(f"{database_path(url)}-shm").open("r+b") as index, other.write(durable=False):
+            header = index.read(48)
+            index.seek(0)
+            index.write(bytes(48))  # there are two copies, which are the same between commits
+            index.flush()
+            try:
+                after_commit(connection)
+            finally:
+                index.seek(0)
+                index.write(header)
+
+    monkeypatch.setattr(turns, "after_commit", between_halves)
+    store.jobs.submit(NewJob("noop"))
+    assert store.stats.counts()[Status.PENDING] == 1

@@ -40,12 +40,13 @@ def shorten(connection: apsw.Connection, waiting: Waiting) -> None:
     """Shorten the log, if the last commit, one of this connection, took it past a threshold."""
     if connection in inherited.connections:
         return
-    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-    written, _ = connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
-    before = max(0, frames - written)
-    if frames // _STEP_FRAMES == before // _STEP_FRAMES:
-        return
     with contextlib.suppress(apsw.Error):  # the commit stands; a later one tries again
+        # Busy without a wait if another process is just writing the header of the log's index.
+        frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        written, _ = connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
+        before = max(0, frames - written)
+        if frames // _STEP_FRAMES == before // _STEP_FRAMES:
+            return
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if _threshold(frames) > _threshold(before):
             wait_s = frames * _WAIT_S_PER_FRAME if frames < _BOUND_FRAMES else _WAIT_S_BEYOND

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 ORPHEUS, ALONE, CEILING = "orpheus", "one-at-a-time", "ceiling"
 ON_POSTGRESQL, PROCRASTINATE = "orpheus-postgresql", "procrastinate"
+BARE_FASTAPI = "bare-fastapi"
 
 
 @dataclass(frozen=True)

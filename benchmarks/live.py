@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ from orpheus.shared.storage import Store, open_store
 PARKED = "parked"
 """A queue that no worker serves with the setting ONLY_DEFAULT."""
 ONLY_DEFAULT = "pools.default.queues=['default']"
+GAP_S = 0.002
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Live:
         ended_s = self.system.wait_until_done(first, count)
         self.system.effects.check(first, count)
         return ended_s
+
+    def wait_until_run(self, first: int, count: int) -> None:
+        """Wait until these jobs have run, whatever else is left."""
+        self.system.wait(lambda: self.system.effects.seen(first, count) >= count)
 
 
 @contextmanager
@@ -83,3 +89,28 @@ def post(connection: http.client.HTTPConnection, path: str, body: bytes) -> None
 
 def body(n: int, queue: str = "default") -> bytes:
     return json.dumps({"type": "effect", "queue": queue, "payload": {"n": n}}).encode()
+
+
+class SinglePosts(threading.Thread):
+    """Posts jobs to PARKED, one after the other with short pauses, and notes how long each took."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._port = port
+        self._stop_asked = threading.Event()
+        self._took_s: list[float] = []
+
+    def run(self) -> None:
+        connection = connect(self._port)
+        post(connection, "/jobs", body(0, PARKED))
+        while not self._stop_asked.wait(GAP_S):
+            began_s = time.monotonic()
+            post(connection, "/jobs", body(0, PARKED))
+            self._took_s.append(time.monotonic() - began_s)
+        connection.close()
+
+    def stop(self) -> list[float]:
+        """End it; how long each took, in seconds, the shortest first."""
+        self._stop_asked.set()
+        self.join()
+        return sorted(self._took_s)

@@ -2,7 +2,8 @@
 
 The client writes prepared bytes to plain sockets, so that it takes little time itself. Its jobs go
 to a queue that no worker serves, so that only submitting is measured; `post_draining` is the same
-while both workers run a backlog of another queue.
+while both workers run a backlog of another queue. A FastAPI application without a database answers
+the same requests in turns with it.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ import random
 import time
 from collections.abc import Callable
 
-from benchmarks.catalog import ORPHEUS
-from benchmarks.live import ONLY_DEFAULT, PARKED, Live, body, live, post
+from benchmarks.bare_post import bare_application
+from benchmarks.catalog import BARE_FASTAPI, ORPHEUS
+from benchmarks.live import ONLY_DEFAULT, PARKED, Live, SinglePosts, body, connect, live, post
 from benchmarks.pickup import percentile
 from benchmarks.run import Run
 from benchmarks.subjects.client import GAP_S
@@ -35,23 +37,37 @@ def measure(run: Run) -> None:
 
 def rates(run: Run) -> None:
     """Submit over 32 connections, first with idle workers, then while they drain a backlog."""
-    backlog = run.number(BACKLOG)
-    with live(backlog, ONLY_DEFAULT) as system:
-        for row in ("post", "post_draining"):
-            if row == "post_draining":
-                system.fill(0, backlog)
-            found = asyncio.run(rate(system.port, CONNECTIONS, SECONDS * run.size))
-            run.results.add(row, ORPHEUS, found)
+    backlog, seconds = run.number(BACKLOG), SECONDS * run.size
+    with live(2 * backlog, ONLY_DEFAULT) as system, bare_application() as bare_port:
+        for subject, port in ((BARE_FASTAPI, bare_port), (ORPHEUS, system.port)):
+            run.results.add("post", subject, asyncio.run(rate(port, CONNECTIONS, seconds)))
+        system.fill(0, backlog)
+        found = asyncio.run(rate(system.port, CONNECTIONS, seconds))
+        run.results.add("post_draining", ORPHEUS, found)
+        system.wait_until_run(0, backlog)
+        singles = SinglePosts(system.port)
+        system.fill(backlog, backlog)
+        singles.start()
+        system.wait_until_run(backlog, backlog)
+        p99_s = percentile(singles.stop(), 0.99)
+    run.results.add("post_beside_drain_p99", ORPHEUS, p99_s * 1000)
 
 
 def to_start(run: Run) -> None:
-    """Post a job to idle workers, wait until it has run, and so on."""
+    """Post a job to idle workers, wait until it has run, then post to the other application."""
     jobs = run.number(200)
-    with live(WARM + jobs) as system:
-        all_s = [posted_s(system, n) for n in range(WARM + jobs)]
-    took_s = sorted(all_s[WARM:])
+    with live(WARM + jobs) as system, bare_application() as bare_port:
+        bare, took_s, answered_s = connect(bare_port), [], []
+        for n in range(WARM + jobs):
+            took_s.append(posted_s(system, n))
+            time.sleep(random.uniform(*GAP_S))
+            began_s = time.monotonic()
+            post(bare, "/jobs", body(n))
+            answered_s.append(time.monotonic() - began_s)
+    took_s, answered_s = sorted(took_s[WARM:]), sorted(answered_s[WARM:])
     run.results.add("post_to_start_p50", ORPHEUS, percentile(took_s, 0.5) * 1000)
     run.results.add("post_to_start_p99", ORPHEUS, percentile(took_s, 0.99) * 1000)
+    run.results.add("round_trip_p50", BARE_FASTAPI, percentile(answered_s, 0.5) * 1000)
 
 
 def posted_s(system: Live, n: int) -> float:

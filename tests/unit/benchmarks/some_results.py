@@ -30,4 +30,5 @@ def some_results() -> Results:
     found.add("idle_cpu", "orpheus", 0.3)
     found.add("idle_cpu", "huey", 0.2)
     found.add("post", "orpheus", 5_000)
+    found.add("post", "bare-fastapi", 6_000)
     return found

@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`((?:[\w-]+/)+[\w.-]+\.\w+)::([\w.]+)`", TEXT)))
 PATHS = sorted(set(re.findall(r"`((?:[\w-]+/)+(?:[\w-]+\.\w+)?)[`:]", TEXT)))
-WAYS = TEXT.split("\n## The way of ")[1:]
 FOLDERS = ("supervisor", "worker", "api", "shared", "config", "orpheus")
 
 

@@ -216,9 +216,9 @@ class Recorder:
     def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
         """Do what is due by the clock; a step that fails is tried again a moment later."""
         self._stall.look(now_s, duties.renew_every_s)
-        self._stall.expect(now_s + _QUIET_INTERVAL_S)
         if now_s >= self._upkeep_at_s - _EARLY_S:
             self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
+            self._stall.expect(self._upkeep_at_s)
             # Our workers may have stood still with us, and need a moment to renew their leases.
             is_calm = self._stall.is_calm(time.monotonic())
             self._late_leases.look(store, now_s)
@@ -229,6 +229,7 @@ class Recorder:
             interval_s = _QUIET_INTERVAL_S if last_seq == before else _UPKEEP_INTERVAL_S
             regular_s = next_multiple_s(now_s, interval_s) + _EARLY_S
             self._upkeep_at_s = min(now_s + next_tick_s, regular_s)
+        self._stall.expect(self._upkeep_at_s)
 
     def _read_requests(self, store: Store) -> None:
         for request in store.supervision.take_requests(self._myself.host):

@@ -1,14 +1,13 @@
 """Writes the database on one thread, which commits many requests together (group commit).
 
 SQLite has one writer and a durable commit waits for the disk. So requests that arrive during a
-commit, or while it waits for the write lock, are gathered into the next one: 32 clients wait for
-the disk once, not 32 times. Each request runs in its own savepoint, so a refused one undoes only
-itself. Requests that do the same with
-different values run as one call, which takes a third of the time of a call for each; if it is
-refused, each of them runs alone. No request is answered before the commit, so what is acknowledged
-is kept; if the commit fails, all requests of its group fail. If the write lock could not be
-acquired in time, the requests that arrived meanwhile fail as well, because they would wait for the
-same lock again.
+commit, or while the thread waits for the write lock, join the next commit: 32 clients wait for the
+disk once, not 32 times. Each request runs in its own savepoint, so a refused one undoes only
+itself. Requests that do the same with different values run as one call, which takes a third of the
+time of a call for each; if it is refused, each of them runs alone. No request is answered before
+the commit, so what is acknowledged is kept; if the commit fails, all requests of its group fail. If
+the write lock could not be acquired in time, the requests that arrived meanwhile fail as well,
+because they would wait for the same lock again.
 
 On PostgreSQL, a request waits only for the rows and keys that it needs, but an application may hold
 them for long (docs/adr/0024). All others in the same transaction would wait with it. So a group
@@ -52,7 +51,8 @@ class _Request(msgspec.Struct, frozen=True):
     """Writes for several requests, given their values; returns the result of each."""
     value: Any
     durable: bool
-    future: "asyncio.Future[Any] | Told"
+    answer: "asyncio.Future[Any] | Told"
+    """Takes the result, or is called."""
 
 
 _Queue = SimpleQueue[_Request | None]
@@ -157,7 +157,7 @@ class Writer:
                 if open_ and _concerns_all(error, store):
                     waiting, open_ = _waiting(self._queue)
                     group += waiting
-                settled = [(request.future, None, error) for request in group]
+                settled = [(request.answer, None, error) for request in group]
             self._settle(settled)
             for request in held_up:
                 self._patient_queue.put(request)
@@ -167,11 +167,11 @@ class Writer:
     def _settle(self, settled: Sequence[_Settled]) -> None:
         """Answer on the event loop, which is woken only if somebody waits there."""
         awaited: list[Settled] = []
-        for future, result, error in settled:
-            if isinstance(future, asyncio.Future):
-                awaited.append((future, result, error))
+        for answer, result, error in settled:
+            if isinstance(answer, asyncio.Future):
+                awaited.append((answer, result, error))
             else:
-                future(error)
+                answer(error)
         if awaited:
             settle_soon(self._loop, awaited)
 
@@ -192,7 +192,7 @@ class Writer:
                 if open_ and isinstance(error, DatabaseBusy):
                     waiting, open_ = _waiting(self._patient_queue)
                     group += waiting
-                settled = [(request.future, None, error) for request in group]
+                settled = [(request.answer, None, error) for request in group]
             self._settle(settled)
         if store is not None:
             store.close()
@@ -238,10 +238,10 @@ def commit_group(
 ) -> tuple[list[_Settled], list[_Request]]:
     """Run the requests of `group` in one transaction, so that a refused one harms no other.
 
-    `gather` may add others, so that the group has at most so many, once it has the write lock.
-    Return the results, and the requests that were left out: they wait for a lock, which only a
-    patient caller does. If StorageError is raised, the transaction failed as a whole, and nothing
-    was written.
+    `gather(group, most)` is called once the transaction has begun: it adds the requests that have
+    come meanwhile, until the group has `most`. Return the results, and the requests that were left
+    out: they wait for a lock, which only a patient caller does. If StorageError is raised, the
+    transaction failed as a whole, and nothing was written.
     """
     settled: list[_Settled] = []
     held_up: list[_Request] = []
@@ -250,7 +250,7 @@ def commit_group(
     leaves_out = not is_patient and not store.one_writer
     durable = any(request.durable for request in group)
     with store.write(durable=durable):
-        if gather and durable:  # so the commit suits any other request
+        if gather and durable:  # a request that comes later may need a durable commit
             gather(group, store.most_savepoints)
         if leaves_out:
             store.limit_lock_waits(_LOCK_WAIT_MS)
@@ -277,9 +277,9 @@ def _run(store: Store, alike: Sequence[_Request], held_up: list[_Request] | None
             return []
     except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
         if len(alike) == 1:
-            return [(alike[0].future, None, error)]
+            return [(alike[0].answer, None, error)]
     else:
         return [
-            (request.future, result, None) for request, result in zip(alike, results, strict=True)
+            (request.answer, result, None) for request, result in zip(alike, results, strict=True)
         ]
     return [settled for request in alike for settled in _run(store, [request], held_up)]

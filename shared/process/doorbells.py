@@ -1,14 +1,15 @@
 """Doorbells: a commit wakes the processes that wait for it, without polling.
 
 One FIFO for each pool, one for the API and one for the supervisor stand in a folder of this host
-(shared/process/state_files.py). Each listener opens its own for reading and writing, so ringing
-never blocks and needs no reader; a full FIFO already rings. A bell carries no data: the process
-that wakes reads the database.
+(shared/process/state_files.py). A listener opens its bell for reading and writing, so ringing never
+blocks and needs no reader; a full FIFO already rings. A bell carries no data: the process that
+wakes reads the database.
 
 One ring wakes one process (those of a pool wait on its bell with EPOLLEXCLUSIVE), so a worker that
 leases jobs and leaves others behind rings again.
 
-Those who wait for the write lock have a bell of their own (shared/storage/sqlite/turns.py).
+Two more bells are for processes that wait for the write lock (shared/storage/sqlite/turns.py). One
+of them is opened only while a process waits, and only for reading: see `Caller`.
 """
 
 import contextlib
@@ -100,9 +101,9 @@ class Caller:
             try:
                 os.write(self._fd, b"!")
             except BlockingIOError:  # it is full of old rings
-                listening = _open(self._path, os.O_RDONLY)
-                os.read(listening, _DRAIN_BYTES)
-                os.close(listening)
+                full = Bell(self._path, os.O_RDONLY)
+                full.drain()
+                full.close()
                 os.write(self._fd, b"!")
         except BrokenPipeError:
             return False

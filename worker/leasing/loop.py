@@ -11,6 +11,7 @@ import os
 import select
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import Holder, Lease
@@ -275,21 +276,25 @@ class Loop:
         return self._store.leases.is_work_due()
 
     def _lease_due(self) -> list[Lease]:
+        most = self._most_jobs()
         leases = self._store.leases.lease(
             self._holder,
             self._settings.queues,
-            self._most_jobs(),
+            most,
             round(self._settings.lease_ttl_s * 1000),
-            self._fitting,
+            partial(self._fitting, most),
         )
         if self._settings.debugs:  # a person may think for long at a breakpoint
             return [lease._replace(timeout_s=_A_YEAR_S) for lease in leases]
         return leases
 
-    def _fitting(self, due_types: Sequence[str]) -> int:
-        """Choose how many of the next due jobs to lease; note whether some are left to others."""
+    def _fitting(self, most: int, due_types: Sequence[str]) -> int:
+        """Choose how many of the next due jobs to lease; note whether some are left to others.
+
+        `most`: how many were asked for.
+        """
         keep = self._estimates.fitting(due_types)
-        self._leaves_due = keep < len(due_types) or keep == self._most_jobs()
+        self._leaves_due = keep < len(due_types) or keep == most
         return keep
 
     def _most_jobs(self) -> int:

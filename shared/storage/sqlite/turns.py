@@ -5,10 +5,10 @@ five times the CPU time of two on the same jobs, and one of them could wait 2 s 
 lock again and again. So a commit rings the writers' doorbell, and those who wait listen to it in a
 queue: the kernel wakes the one that has listened longest, and no other.
 
-Workers give way (`gives_way`): each of their transactions is of many jobs, and a request of the
-API, the renewal of a lease or an application should not wait behind all of them. Who does not give
-way waits at a bell of its own, which a commit rings first. A worker that finds somebody there lets
-one of them in before it, and leases fewer jobs at once.
+Workers give way (`gives_way`), because each of their transactions is of many jobs: the API, an
+application or the renewal of a lease should not wait behind all of them. These wait at another
+bell, for those who go first. A worker's commit rings that bell, and the workers' bell only if
+nobody waits at the first. A worker also leases fewer jobs at once while somebody waits there.
 
 The bell is only a hint, so no process depends on another. The lock is SQLite's own, and slow
 polls beside the bell find it free after a writer that died or was stopped at the bell.
@@ -49,7 +49,7 @@ class Turns:
     def __init__(self, bells: Path) -> None:
         """The bell is in the folder of the others; it is opened when it is needed."""
         self.gives_way = False
-        """Whether those who do not give way take the lock before this connection."""
+        """Whether this connection is a worker's, which lets all others write before workers."""
         self._path, self._first_path = bells / "writers", bells / "first-writers"
         self._bell: Bell | None = None
         self._first: Bell | None = None
@@ -72,8 +72,6 @@ class Turns:
             time.sleep(max(0.0, self._ended_s + _GIVES_WAY_S - time.monotonic()))
         connection.set_busy_handler(None)
         try:
-            if self.gives_way and self.others_wait():
-                self._wait(0)
             for tries in itertools.count():
                 try:
                     connection.execute("BEGIN IMMEDIATE")
@@ -89,7 +87,7 @@ class Turns:
         self._began_s = time.monotonic()
 
     def others_wait(self) -> bool:
-        """Return whether somebody waits for the write lock who does not give way."""
+        """Return whether a connection that does not give way waits for the write lock."""
         try:
             return self._opened_caller().is_heard()
         except OSError:
@@ -106,7 +104,7 @@ class Turns:
         # Without a bell the others poll. An error raised here would look like a failed commit.
         with contextlib.suppress(OSError, StorageError):
             is_heard = self._opened_caller().ring()
-            # After one who did not give way, the next may be a worker: else none would ever be.
+            # Others than workers ring both: else a stream of requests would keep workers out.
             if not (is_heard and self.gives_way):
                 self._ring(self._opened_bell())
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from orpheus.shared.process.doorbells import Bell, Caller, Doorbells
 
 
@@ -60,4 +62,22 @@ def test_a_caller_knows_whether_anybody_listens_and_rings_however_many_rings_are
     assert bell.drain()
     bell.close()
     assert (caller.is_heard(), caller.ring()) == (False, False)
+    caller.close()
+
+
+def test_a_caller_keeps_no_descriptor_if_another_empties_the_full_bell_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, bell = Caller(tmp_path / "bell"), Bell(tmp_path / "bell", os.O_RDONLY)
+    read = os.read
+
+    def read_after_another(fd: int, most: int) -> bytes:
+        read(fd, most)
+        return read(fd, most)
+
+    monkeypatch.setattr(os, "read", read_after_another)
+    before = len([*Path("/proc/self/fd").iterdir()])
+    assert all(caller.ring() for _ in range(70_000))
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    bell.close()
     caller.close()

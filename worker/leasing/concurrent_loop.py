@@ -11,6 +11,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from orpheus.shared.domain.jobs import Lease
@@ -177,7 +178,7 @@ class ConcurrentLoop(Loop):
             self._settings.queues,
             self._alone.most_to_read(limit),
             round(self._settings.lease_ttl_s * 1000),
-            self._fitting,
+            partial(self._fitting, limit),
             eligible,
         )
         self._started_at_s = time.monotonic()
@@ -185,10 +186,10 @@ class ConcurrentLoop(Loop):
             self._alone.taken()
         return leases
 
-    def _fitting(self, due_types: Sequence[str]) -> int:
+    def _fitting(self, most: int, due_types: Sequence[str]) -> int:
         free, lanes = self._free_and_lanes()
         keep = self._estimates.fitting(due_types, free, lanes)
-        self._leaves_due |= keep < len(due_types) or keep == self._most_jobs()
+        self._leaves_due |= keep < len(due_types) or keep == most
         return keep
 
     def _most_jobs(self) -> int:

@@ -167,7 +167,10 @@ def test_from_an_empty_folder_to_a_job_that_is_changed_broken_and_mended(
     dev.save("import sys\nassert '--control-fd' not in sys.argv\n" + GREET)
     dev.wait_for("worker_fatal")
     dev.wait_for_result("Hi, Ada!")
-    assert "its replacement does not start" in command(capsys, "status").stdout
+    # The supervisor writes the event before the row that `status` reads.
+    wait_until(
+        lambda: "its replacement does not start" in command(capsys, "status").stdout, "its trouble"
+    )
 
     dev.save(GREET.replace("Hello", "Hey"))
     dev.wait_for_result("Hey, Ada!")

@@ -1,5 +1,6 @@
 """The process of a program: nothing is left of a start that fails."""
 
+import gc
 import os
 from typing import Any, cast
 
@@ -40,11 +41,13 @@ def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(HttpChecks, "start", fail)
+    gc.collect()  # or what an earlier test left is closed meanwhile
     me = psutil.Process()
-    before = me.children(), me.num_fds()
+    children, descriptors = me.children(), me.num_fds()
     with pytest.raises(RuntimeError, match="thread"):
         spawn(SLEEP)
-    assert (me.children(), me.num_fds()) == before
+    assert me.children() == children
+    assert me.num_fds() <= descriptors
 
 
 def test_its_folder_is_entered_by_its_own_process_and_holds_nobody_else_up() -> None:

@@ -205,10 +205,10 @@ def test_what_a_dead_child_started_is_killed(harness: Start) -> None:
     first = left()
     os.kill(slot.pid, signal.SIGKILL)
     running.until(lambda: not first & left(), "its children to be gone")
-    supervisor = psutil.Process(running.process.pid)
+    zombie = {"ppid": running.process.pid, "status": psutil.STATUS_ZOMBIE}
 
     def zombies() -> list[psutil.Process]:
-        return [c for c in supervisor.children() if c.status() == psutil.STATUS_ZOMBIE]
+        return [one for one in psutil.process_iter([*zombie]) if one.info == zombie]
 
     running.until(lambda: not zombies(), "every zombie to be reaped")
     assert running.stop() == 0

@@ -94,6 +94,12 @@ def _states(pid: int) -> set[str]:
     return states or {"X"}
 
 
+def zombies_of(parent: int) -> list[psutil.Process]:
+    """Return the children of a process that it has not reaped."""
+    zombie = {"ppid": parent, "status": psutil.STATUS_ZOMBIE}
+    return [one for one in psutil.process_iter([*zombie]) if one.info == zombie]
+
+
 def processes_with(variable: str, value: str) -> list[psutil.Process]:
     """Return every living process with this value of a variable in its environment."""
     entry, found = f"{variable}={value}".encode(), []

@@ -15,7 +15,7 @@ import apsw
 import psutil
 
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
-from tests.machine import processes_with
+from tests.machine import processes_with, zombies_of
 from tests.simulation import histories
 from tests.simulation.histories import Fold, Request
 from tests.simulation.world import SimulatedClock, Tables
@@ -122,8 +122,7 @@ def look_at_processes(mark: str, supervisor_pid: int) -> list[Process]:
     found = [_process(one) for one in processes_of(mark)]
     zombies = [
         Process(one.pid, supervisor_pid, "", psutil.STATUS_ZOMBIE, "", 0)
-        for one in psutil.Process(supervisor_pid).children()
-        if one.status() == psutil.STATUS_ZOMBIE
+        for one in zombies_of(supervisor_pid)
     ]
     return [one for one in found if one is not None] + zombies
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.chaos.harness import Orpheus, lives, until
 from tests.chaos.histories import processes_of
-from tests.machine import PATIENCE_S, slowness
+from tests.machine import PATIENCE_S, slowness, zombies_of
 
 Start = Callable[..., Orpheus]
 IGNORE_SIGCHLD = (
@@ -72,8 +72,7 @@ def test_many_exits_at_once_are_all_seen_twice_though_the_launcher_ignores_sigch
         orpheus.until_ready()
         exits = [one["last_exit"] for one in orpheus.workers().values() if one["pool"]]
         assert {one["signal"] for one in exits} == {"SIGKILL"}
-    zombies = [one for one in orpheus.supervisor.children() if one.status() == psutil.STATUS_ZOMBIE]
-    assert not zombies
+    assert not zombies_of(orpheus.supervisor.pid)
     assert orpheus.stop() == 0
 
 

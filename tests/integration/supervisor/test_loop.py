@@ -10,15 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.messages.workers import reason_of
 from orpheus.shared.process.crash_cell import Cell
-from tests.machine import PATIENCE_S, slowness
+from tests.machine import PATIENCE_S, slowness, zombies_of
 
 Start = Callable[..., Any]
 
@@ -205,10 +203,5 @@ def test_what_a_dead_child_started_is_killed(harness: Start) -> None:
     first = left()
     os.kill(slot.pid, signal.SIGKILL)
     running.until(lambda: not first & left(), "its children to be gone")
-    zombie = {"ppid": running.process.pid, "status": psutil.STATUS_ZOMBIE}
-
-    def zombies() -> list[psutil.Process]:
-        return [one for one in psutil.process_iter([*zombie]) if one.info == zombie]
-
-    running.until(lambda: not zombies(), "every zombie to be reaped")
+    running.until(lambda: not zombies_of(running.process.pid), "every zombie to be reaped")
     assert running.stop() == 0

@@ -66,7 +66,7 @@ class ListeningThread(threading.Thread, Listening):
                     _EVERYTHING.ring(self._bells)  # nobody told us what came meanwhile
                     self._listen(connection)
             except (psycopg.Error, OSError) as error:
-                if wait_s == _SHORTEST_WAIT_S:
+                if wait_s == _SHORTEST_WAIT_S and not self._stopping:
                     log.warning("not_listening", reason=_reason(error), note="polling meanwhile")
             if not self._stopping:
                 self._wait(wait_s)

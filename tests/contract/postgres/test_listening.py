@@ -11,7 +11,7 @@ import pytest
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.process.doorbells import Bell, Doorbells
 from orpheus.shared.storage import Store, listen, open_storage
 from orpheus.shared.storage.postgres import listening, messages
 from tests.captured_logs import capture_logs
@@ -120,3 +120,18 @@ def test_a_connection_that_is_held_but_silent_is_given_up(
             wait_for(lambda: [one for one in logged if one["event"] == "not_listening"], "that")
             proxy.heal()
             rings(bells, set(bells), wait_for)
+
+
+def test_one_that_was_stopped_while_it_connected_warns_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(**_: Any) -> None:
+        thread.stop()
+        raise psycopg.OperationalError("the server is gone too")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    thread = listening.ListeningThread("postgresql://nowhere/", "bob", Doorbells(tmp_path, {}))
+    with capture_logs() as logged:
+        thread.start()
+        thread.join()
+    assert logged == []

@@ -70,11 +70,11 @@ def test_one_that_says_nothing_while_it_starts_has_the_time_of_a_start_and_is_th
     output.rebase(100.0)  # the supervisor did not run meanwhile
     output.judge(rules, 159.0)
     assert (output.pid, output.trouble) == (first, "")
-    with monkeypatch.context() as waits_for_disk:
-        stat = ProcessStat(OsStatus.UNINTERRUPTIBLE, 0.0, 0)
-        waits_for_disk.setattr(module, "process_stat", lambda _: stat)
-        output.judge(rules, 160.0)
+    status = OsStatus.UNINTERRUPTIBLE  # it waits for the disk
+    monkeypatch.setattr(module, "process_stat", lambda _: ProcessStat(status, 0.0, 0))
+    output.judge(rules, 160.0)
     assert output.pid == first and "does not answer" in output.trouble
+    status = OsStatus.RUNNING
     output.judge(rules, 160.0)
     assert output.pid is None
     output.turn()
